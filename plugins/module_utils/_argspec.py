@@ -1,0 +1,189 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of this collection: one argument spec, from which every edge takes its part.
+
+The doc fragments beside it say the same in words; keep the two in step.
+This module util is private to the collection. It can have breaking changes at any time.
+"""
+
+from typing import Any, Dict, List, Optional, Tuple
+
+#: Options that name an order; exactly one of them is given.
+IDENTIFIERS = ("order_number", "certificate_id", "base_order_number")
+
+#: The same, for many orders.
+IDENTIFIER_LISTS = ("order_numbers", "certificate_ids", "base_order_numbers")
+
+#: Options that name a file this collection writes, with the role each has in the results.
+FILE_ROLES = (
+    ("path", "certificate"),
+    ("chain_path", "chain"),
+    ("fullchain_path", "fullchain"),
+    ("root_path", "root"),
+    ("combined_path", "combined"),
+)
+
+#: Where an option that is not given may come from instead, on the controller.
+ENVIRONMENT = {
+    "api_url": "COLLECTSSL_API_URL",
+    "login_name": "COLLECTSSL_LOGIN_NAME",
+    "login_password": "COLLECTSSL_LOGIN_PASSWORD",
+    "collection_code": "COLLECTSSL_COLLECTION_CODE",
+    "ca_path": "COLLECTSSL_CA_PATH",
+    "proxy": "COLLECTSSL_PROXY",
+}
+
+#: The only options that travel to a target. Everything else stays on the controller.
+TARGET_OPTIONS = (
+    tuple(option for option, dummy in FILE_ROLES)
+    + ("include_root", "privatekey_path", "privatekey_passphrase", "pending_privatekey_path", "validate", "backup")
+    + ("owner", "group", "mode", "attributes", "seuser", "serole", "setype", "selevel", "unsafe_writes")
+)
+
+_Groups = Tuple[Tuple[str, ...], ...]
+
+
+class ArgumentSpec:
+    """An argument spec with its rules; ``kwargs`` is what ``AnsibleModule`` and the validators of ansible-core take."""
+
+    def __init__(
+        self,
+        argument_spec: Dict[str, Dict[str, Any]],
+        mutually_exclusive: _Groups = (),
+        required_together: _Groups = (),
+        required_one_of: _Groups = (),
+        required_by: Optional[Dict[str, Tuple[str, ...]]] = None,
+    ) -> None:
+        self.argument_spec = argument_spec
+        self.mutually_exclusive = mutually_exclusive
+        self.required_together = required_together
+        self.required_one_of = required_one_of
+        self.required_by = required_by or {}
+
+    def __add__(self, other: "ArgumentSpec") -> "ArgumentSpec":
+        required_by = dict(self.required_by)
+        required_by.update(other.required_by)
+        options = dict(self.argument_spec)
+        options.update(other.argument_spec)
+        return ArgumentSpec(
+            options,
+            self.mutually_exclusive + other.mutually_exclusive,
+            self.required_together + other.required_together,
+            self.required_one_of + other.required_one_of,
+            required_by,
+        )
+
+    def kwargs(self) -> Dict[str, Any]:
+        """Keyword arguments for ``AnsibleModule`` and ``ArgumentSpecValidator``."""
+        return {
+            "argument_spec": self.argument_spec,
+            "mutually_exclusive": _lists(self.mutually_exclusive),
+            "required_together": _lists(self.required_together),
+            "required_one_of": _lists(self.required_one_of),
+            "required_by": {option: list(needs) for option, needs in self.required_by.items()},
+        }
+
+
+def _lists(groups: _Groups) -> List[List[str]]:
+    return [list(group) for group in groups]
+
+
+def _provider_spec() -> ArgumentSpec:
+    return ArgumentSpec(
+        {
+            "product": {"type": "str", "default": "ssl", "choices": ["ssl", "ccc"]},
+            "api_url": {"type": "str"},
+            "login_name": {"type": "str"},
+            "login_password": {"type": "str", "no_log": True},
+            "collection_code": {"type": "str", "no_log": True},
+            "order_number": {"type": "str"},
+            "certificate_id": {"type": "str"},
+            "base_order_number": {"type": "str"},
+            "response_type": {
+                "type": "str",
+                "default": "individual",
+                "choices": ["individual", "pkcs7", "netscape", "zip"],
+            },
+            "response_encoding": {"type": "str", "default": "base64", "choices": ["base64", "binary"]},
+            "response_format": {"type": "str", "default": "urlencoded", "choices": ["urlencoded", "lines"]},
+            "validate_certs": {"type": "bool", "default": True},
+            "ca_path": {"type": "path"},
+            "proxy": {"type": "str"},
+            "request_timeout": {"type": "int", "default": 30},
+            "retries": {"type": "int", "default": 3},
+        },
+        required_together=(("login_name", "login_password"),),
+        mutually_exclusive=(("login_name", "collection_code"), ("login_password", "collection_code")),
+    )
+
+
+def _waiting_spec() -> ArgumentSpec:
+    return ArgumentSpec(
+        {
+            "wait_timeout": {"type": "int", "default": 0},
+            "poll_interval": {"type": "int", "default": 300},
+        }
+    )
+
+
+def _files_spec() -> ArgumentSpec:
+    options = {option: {"type": "path"} for option, dummy in FILE_ROLES}  # type: Dict[str, Dict[str, Any]]
+    options.update(
+        {
+            "content": {"type": "str"},
+            "include_root": {"type": "bool", "default": False},
+            "privatekey_path": {"type": "path"},
+            "privatekey_passphrase": {"type": "str", "no_log": True},
+            "pending_privatekey_path": {"type": "path"},
+            "expected_names": {"type": "list", "elements": "str", "default": []},
+            "min_validity_days": {"type": "int", "default": 0},
+            "validate": {"type": "str"},
+            "backup": {"type": "bool", "default": False},
+            "allow_pending": {"type": "bool", "default": False},
+            "return_content": {"type": "bool", "default": False},
+        }
+    )
+    return ArgumentSpec(
+        options,
+        required_one_of=(tuple(option for option, dummy in FILE_ROLES),),
+        required_by={
+            "combined_path": ("privatekey_path",),
+            "privatekey_passphrase": ("privatekey_path",),
+            "pending_privatekey_path": ("privatekey_path",),
+        },
+    )
+
+
+def certificate_spec() -> ArgumentSpec:
+    """The options of ``collectssl_certificate``, less the common file options, which ansible-core adds."""
+    return (
+        _provider_spec()
+        + _waiting_spec()
+        + _files_spec()
+        + ArgumentSpec(
+            {},
+            mutually_exclusive=(IDENTIFIERS + ("content",),),
+            required_one_of=(IDENTIFIERS + ("content",),),
+        )
+    )
+
+
+def order_info_spec() -> ArgumentSpec:
+    """The options of ``collectssl_order_info``."""
+    lists = {option: {"type": "list", "elements": "str"} for option in IDENTIFIER_LISTS}
+    either = IDENTIFIERS + IDENTIFIER_LISTS
+    return _provider_spec() + ArgumentSpec(lists, mutually_exclusive=(either,), required_one_of=(either,))
+
+
+def lookup_spec() -> ArgumentSpec:
+    """The options of the lookup; its identifiers may come as terms, so none of them is required here."""
+    part = {"type": "str", "default": "fullchain", "choices": ["fullchain", "certificate", "chain", "root", "order"]}
+    return (
+        _provider_spec()
+        + _waiting_spec()
+        + ArgumentSpec(
+            {"part": part},
+            mutually_exclusive=(IDENTIFIERS,),
+        )
+    )
