@@ -1,0 +1,251 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A request of the CollectSSL interface: the rules of section 1 of its specification, and its wire form.
+
+This module util is private to the collection. It can have breaking changes at any time.
+"""
+
+import re
+
+from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIERS
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
+
+#: Values of ``queryType``.
+QUERY_STATUS = 0
+QUERY_ALL = 1
+QUERY_CERTIFICATE = 2
+QUERY_CHAIN = 3
+
+PRODUCT_URLS = {
+    "ssl": "https://secure.trust-provider.com/products/download/CollectSSL",
+    "ccc": "https://secure.trust-provider.com/products/download/CollectCCC",
+}
+
+#: What an answer can be asked to tell besides its status, with the variable of the request that asks for it.
+SHOW = {
+    "validity_period": "showValidityPeriod",
+    "fqdn": "showFQDN",
+    "ext_status": "showExtStatus",
+    "mdc_domain_details": "showMDCDomainDetails",
+    "mdc_domain_details2": "showMDCDomainDetails2",
+    "status_details": "showStatusDetails",
+}
+
+_IDENTIFIER_VARIABLES = dict(zip(IDENTIFIERS, ("orderNumber", "certificateID", "baseOrderNumber")))
+_RESPONSE_TYPES = {"zip": 0, "netscape": 1, "pkcs7": 2, "individual": 3}
+_RESPONSE_ENCODINGS = {"base64": 0, "binary": 1}
+_RESPONSE_FORMATS = {"lines": 0, "urlencoded": 1}
+_MAX_ORDER_NUMBER = 128
+_MAX_CERTIFICATE_ID = 16
+_MAX_LOGIN_NAME = 64
+_MAX_LOGIN_PASSWORD = 128
+_SECTION = "section 1 of the CollectSSL specification"
+
+
+class Credentials(
+    NamedTuple(
+        "_Credentials",
+        [
+            ("login_name", Optional[str]),
+            ("login_password", Optional[str]),
+            ("collection_code", Optional[str]),
+        ],
+    )
+):
+    """Who asks: an account, or the collection code that the provider handed out instead.
+
+    Raises ``OptionError`` where neither or both are given, or where one is longer than the interface takes.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        login_name: Optional[str] = None,
+        login_password: Optional[str] = None,
+        collection_code: Optional[str] = None,
+    ) -> "Credentials":
+        if collection_code:
+            if login_name or login_password:
+                raise OptionError("Give either login_name and login_password, or collection_code, not both.")
+        elif not (login_name and login_password):
+            raise OptionError(
+                "No credentials: give login_name and login_password (or COLLECTSSL_LOGIN_NAME and "
+                "COLLECTSSL_LOGIN_PASSWORD in the controller's environment), or collection_code."
+            )
+        for option, value, limit in (
+            ("login_name", login_name, _MAX_LOGIN_NAME),
+            ("login_password", login_password, _MAX_LOGIN_PASSWORD),
+        ):
+            if value and len(value) > limit:
+                raise OptionError("{0} is longer than the {1} characters of {2}.".format(option, limit, _SECTION))
+        return super(Credentials, cls).__new__(cls, login_name, login_password, collection_code)
+
+    def __repr__(self) -> str:
+        return "Credentials(***)"
+
+    def secrets(self) -> Tuple[str, ...]:
+        """The parts that no text may show."""
+        return tuple(secret for secret in (self.login_password, self.collection_code) if secret)
+
+    def variables(self) -> List[Tuple[str, str]]:
+        """The variables of a request, with their values."""
+        if self.collection_code:
+            return [("collectionCode", self.collection_code)]
+        return [("loginName", str(self.login_name)), ("loginPassword", str(self.login_password))]
+
+
+class CollectRequest(
+    NamedTuple(
+        "_CollectRequest",
+        [
+            ("product", str),
+            ("identifier_kind", str),
+            ("identifier", str),
+            ("query_type", int),
+            ("response_type", str),
+            ("response_encoding", str),
+            ("response_format", str),
+            ("show", FrozenSet[str]),
+            ("response_mime_type", Optional[str]),
+        ],
+    )
+):
+    """One question about one order. Frozen, hashable, without credentials, and right by construction.
+
+    ``identifier_kind`` is one of ``order_number``, ``certificate_id``, ``base_order_number``; ``query_type`` one of the
+    ``QUERY_`` constants; ``response_type``, ``response_encoding`` and ``response_format`` are spelled as the options are;
+    ``show`` holds keys of ``SHOW``. Raises ``OptionError`` with the rule for what section 1 of the specification forbids.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        identifier_kind: str,
+        identifier: str,
+        product: str = "ssl",
+        query_type: int = QUERY_ALL,
+        response_type: str = "individual",
+        response_encoding: str = "base64",
+        response_format: str = "urlencoded",
+        show: Iterable[str] = (),
+        response_mime_type: Optional[str] = None,
+    ) -> "CollectRequest":
+        request = super(CollectRequest, cls).__new__(
+            cls,
+            product,
+            identifier_kind,
+            identifier.strip(),
+            query_type,
+            response_type,
+            response_encoding,
+            response_format,
+            frozenset(show),
+            response_mime_type,
+        )
+        request._check_values()
+        request._check_identifier()
+        request._check_combinations()
+        return request
+
+    def _check_values(self) -> None:
+        for option, value, allowed in (
+            ("product", self.product, PRODUCT_URLS),
+            ("identifier", self.identifier_kind, _IDENTIFIER_VARIABLES),
+            ("response_type", self.response_type, _RESPONSE_TYPES),
+            ("response_encoding", self.response_encoding, _RESPONSE_ENCODINGS),
+            ("response_format", self.response_format, _RESPONSE_FORMATS),
+        ):
+            if value not in allowed:
+                raise OptionError("{0} must be one of {1}, not {2!r}.".format(option, ", ".join(allowed), value))
+        if self.query_type not in (QUERY_STATUS, QUERY_ALL, QUERY_CERTIFICATE, QUERY_CHAIN):
+            raise OptionError("The query type must be 0, 1, 2 or 3 ({0}), not {1!r}.".format(_SECTION, self.query_type))
+        unknown = self.show.difference(SHOW)
+        if unknown:
+            raise OptionError("Nothing to show is called {0}.".format(", ".join(sorted(unknown))))
+
+    def _check_identifier(self) -> None:
+        kind, value = self.identifier_kind, self.identifier
+        if not value:
+            raise OptionError("{0} is empty.".format(kind))
+        if kind == "order_number":
+            if len(value) > _MAX_ORDER_NUMBER or not value.isprintable():
+                raise OptionError(
+                    "order_number must be at most {0} printable characters ({1}).".format(_MAX_ORDER_NUMBER, _SECTION)
+                )
+        elif not re.match(r"^[0-9]+\Z", value):
+            raise OptionError("{0} must be a whole number ({1}), not {2!r}.".format(kind, _SECTION, value[:40]))
+        elif kind == "certificate_id" and len(value) > _MAX_CERTIFICATE_ID:
+            raise OptionError("certificate_id has at most {0} digits ({1}).".format(_MAX_CERTIFICATE_ID, _SECTION))
+
+    def _check_combinations(self) -> None:
+        if self.response_type != "individual" and self.query_type != QUERY_ALL:
+            raise OptionError(
+                "response_type {0} is for the certificate together with its chain (query type 1) alone; this asks with "
+                "query type {1}, which takes response_type individual ({2}).".format(
+                    self.response_type, self.query_type, _SECTION
+                )
+            )
+        if self.response_encoding == "binary" and self.response_type not in ("zip", "pkcs7"):
+            raise OptionError(
+                "response_encoding binary needs response_type zip or pkcs7, not {0} ({1}).".format(
+                    self.response_type, _SECTION
+                )
+            )
+        if self.product == "ccc" and self.response_type == "zip":
+            raise OptionError("response_type zip is for product ssl alone: CollectCCC sends no ZIP archive.")
+        if self.product == "ccc" and "fqdn" in self.show:
+            raise OptionError("A domain name can be asked of product ssl alone: CollectCCC knows no showFQDN.")
+
+    @property
+    def binary(self) -> bool:
+        """Whether an issued certificate comes as a bare ZIP archive or PKCS#7 structure."""
+        return self.response_encoding == "binary"
+
+    def label(self) -> str:
+        """The order as sentences name it, such as ``order number 12345``."""
+        return "{0} {1}".format(self.identifier_kind.replace("_id", " ID").replace("_", " "), self.identifier)
+
+    def variables(self) -> List[Tuple[str, str]]:
+        """The variables of the request and their values, in the order of section 1, without credentials."""
+        pairs = [
+            (_IDENTIFIER_VARIABLES[self.identifier_kind], self.identifier),
+            ("queryType", str(self.query_type)),
+            ("responseType", str(_RESPONSE_TYPES[self.response_type])),
+            ("responseEncoding", str(_RESPONSE_ENCODINGS[self.response_encoding])),
+        ]
+        pairs.extend((variable, "Y") for name, variable in SHOW.items() if name in self.show)
+        if not self.binary:
+            pairs.append(("responseFormat", str(_RESPONSE_FORMATS[self.response_format])))
+        if self.response_mime_type:
+            pairs.append(("responseMimeType", self.response_mime_type))
+        return pairs
+
+    def covers(self, other: "CollectRequest") -> bool:
+        """Whether an answer to this request tells all that ``other`` asks, whatever form either comes in."""
+        if (self.product, self.identifier_kind, self.identifier) != (
+            other.product,
+            other.identifier_kind,
+            other.identifier,
+        ):
+            return False
+        if self.query_type not in (QUERY_ALL, other.query_type):
+            return False
+        told = frozenset() if self.binary else self.show  # type: FrozenSet[str]
+        wanted = frozenset() if other.binary else other.show  # type: FrozenSet[str]
+        return told >= wanted
+
+    def as_record(self) -> Dict[str, Any]:
+        """A dictionary of plain values from which ``CollectRequest(**record)`` makes this request again."""
+        record = dict(self._asdict())
+        record["show"] = sorted(self.show)
+        return record
+
+
+def show_everything(product: str) -> FrozenSet[str]:
+    """All that an answer for ``product`` can be asked to tell."""
+    return frozenset(SHOW) - (frozenset() if product == "ssl" else frozenset(["fqdn"]))

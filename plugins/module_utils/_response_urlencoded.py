@@ -1,0 +1,95 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers in format 1, URL-encoded names and values (section 3 of the specification).
+
+This module util is private to the collection. It can have breaking changes at any time.
+"""
+
+import re
+
+from typing import Dict, List, Optional
+from urllib.parse import unquote_plus
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._response_fields import (
+    DETAILS,
+    Fields,
+    add_certificates,
+    excerpt,
+    integer,
+    iso_from_timestamp,
+    mdc_domains,
+)
+
+_TEXTS = {
+    "errormessage": "message",
+    "erroritem": "error_item",
+    "fqdn": "fqdn",
+    "certificatestatus": "certificate_status",
+    "validationstatus": "validation_status",
+    "caastatus": "caa_status",
+}
+_TIMES = {"notbefore": "not_before", "notafter": "not_after"}
+_CERTIFICATES = ("cacertificate", "certificate")
+_CONTAINERS = {"zipfile": "zip", "netscapecertificatesequence": "netscape", "pkcs7": "pkcs7"}
+_DOMAINS = ("mdcdomaindetails", "mdcdomaindetails2")
+_DETAIL_NAMES = {variable: name for name, variable in DETAILS.items()}
+_ERROR_CODE = "errorcode"
+
+
+def read(text: str, dummy_request: CollectRequest) -> Optional[Fields]:
+    """The fields of an answer in format 1; None where there is no ``errorCode``.
+
+    Names are read in any case, since the specification itself spells one in two ways.
+    """
+    spelled = {}  # type: Dict[str, str]
+    values = {}  # type: Dict[str, List[str]]
+    for pair in text.strip().split("&"):
+        name, equals, value = pair.partition("=")
+        if equals:
+            key = unquote_plus(name).strip().lower()
+            spelled.setdefault(key, unquote_plus(name).strip())
+            values.setdefault(key, []).append(unquote_plus(value).strip())
+    if _ERROR_CODE not in values:
+        return None
+    code = integer(values[_ERROR_CODE][0])
+    if code is None or abs(code) > 999999:
+        raise ProtocolError("The answer's errorCode is not a status: {0}".format(excerpt(values[_ERROR_CODE][0], 40)))
+    fields = Fields(code)
+    del values[_ERROR_CODE]
+    for key, given in values.items():
+        _read_field(fields, key, spelled[key], [value for value in given if value])
+    return fields
+
+
+def _read_field(fields: Fields, key: str, spelled: str, values: List[str]) -> None:
+    if key in _CERTIFICATES:
+        for value in values:
+            add_certificates(fields, spelled, value, None)
+    elif key in _CONTAINERS:
+        for value in values[:1]:
+            add_certificates(fields, spelled, value, _CONTAINERS[key])
+    elif key in _TEXTS:
+        setattr(fields, _TEXTS[key], values[0] if values else None)
+    elif key in _TIMES:
+        setattr(fields, _TIMES[key], iso_from_timestamp(spelled, values[0]) if values else None)
+    elif key in _DETAIL_NAMES:
+        if values:
+            fields.add_detail(_DETAIL_NAMES[key], values[0])
+    elif key in _DOMAINS:
+        for value in values:
+            domains = mdc_domains(_decode_again(value))
+            if domains is None:
+                fields.extra[spelled] = value
+            fields.mdc_domains.update(domains or {})
+    else:
+        fields.extra[spelled] = values[0] if len(values) == 1 else values or ""
+
+
+def _decode_again(value: str) -> str:
+    # This one field may be encoded once more than the rest; a blank shows that it was not.
+    if " " not in value and re.search(r"%[0-9A-Fa-f]{2}", value):
+        return unquote_plus(value)
+    return value
