@@ -1,0 +1,124 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A verified chain as plain text and facts, and the checks that need no cryptography.
+
+Every host of a run works with this value; it is what the run's record holds.
+This plugin util is private to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import typing as t
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
+
+ISO_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class Bundle(t.NamedTuple):
+    """PEM of the certificates of an order, each block ending in a line feed, and the facts of the end-entity certificate.
+
+    ``intermediates`` stand in server order, issuer behind issued. ``certificate``, and with it ``facts``, is missing
+    where only the chain was asked for; ``root`` where the provider sent none.
+    """
+
+    certificate: str | None
+    intermediates: tuple[str, ...]
+    root: str | None
+    facts: dict[str, t.Any] | None
+
+    def full_chain(self, include_root: bool = False) -> str:
+        """End-entity certificate, intermediates and, if wanted, the root, in server order."""
+        parts = [self.certificate or "", *self.intermediates]
+        if include_root:
+            parts.append(self.require_root())
+        return "".join(parts)
+
+    def require_root(self) -> str:
+        """The root; raises ``ChainError`` where the provider sent none."""
+        if self.root is None:
+            raise ChainError(
+                "The root certificate is asked for, and the chain came without one. Leave root_path and include_root out: "
+                "clients have the root in their trust store."
+            )
+        return self.root
+
+    def described(self, now: datetime.datetime) -> dict[str, t.Any] | None:
+        """The ``certificate`` dictionary that users see."""
+        if self.facts is None:
+            return None
+        shown = {name: value for name, value in self.facts.items() if name != "common_name"}
+        return {**shown, "days_remaining": (_moment(self.facts["not_after"]) - now).days}
+
+    def check_validity(self, now: datetime.datetime, min_validity_days: int) -> None:
+        """Raises ``ChainError`` unless the certificate is valid now and for so many more days."""
+        facts = t.cast("dict[str, t.Any]", self.facts)
+        begin, end = _moment(facts["not_before"]), _moment(facts["not_after"])
+        if begin > now:
+            raise ChainError(f"The certificate {facts['subject']} is not valid before {facts['not_before']}.")
+        if end < now:
+            raise ChainError(f"The certificate {facts['subject']} expired at {facts['not_after']}.")
+        if end - now < datetime.timedelta(days=min_validity_days):
+            raise ChainError(
+                f"The certificate {facts['subject']} expires at {facts['not_after']}, in {(end - now).days} days; "
+                f"min_validity_days asks for {min_validity_days}."
+            )
+
+    def check_names(self, expected_names: t.Iterable[str]) -> None:
+        """Raises ``ChainError`` unless the certificate covers each name (DNS, wildcard, IP address or e-mail address)."""
+        facts = t.cast("dict[str, t.Any]", self.facts)
+        names = facts["subject_alt_names"] or [f"DNS:{facts['common_name']}"]
+        missing = [name for name in expected_names if not any(_covers(given, name.strip()) for given in names)]
+        if missing:
+            raise ChainError(
+                f"The certificate {facts['subject']} does not cover {', '.join(missing)} of expected_names; "
+                f"it covers {', '.join(names)}."
+            )
+
+    def as_record(self) -> dict[str, t.Any]:
+        """Plain values, from which ``from_record`` makes this value again."""
+        return self._asdict()
+
+    @classmethod
+    def from_record(cls, record: dict[str, t.Any]) -> Bundle:
+        """The value that ``as_record`` was called on."""
+        return cls(**{**record, "intermediates": tuple(record["intermediates"])})
+
+
+def _moment(text: str) -> datetime.datetime:
+    return datetime.datetime.strptime(text, ISO_FORMAT).replace(tzinfo=datetime.timezone.utc)
+
+
+def _covers(given: str, wanted: str) -> bool:
+    kind, _colon, value = given.partition(":")
+    if kind == "IP":
+        return _address(value) is not None and _address(value) == _address(wanted)
+    if kind == "email":
+        return value.lower() == wanted.lower()
+    if kind != "DNS" or _address(wanted) is not None:
+        return False
+    given_labels, wanted_labels = _labels(value), _labels(wanted)
+    # A wildcard stands for one whole label, the left-most (RFC 9525); a wanted wildcard is covered by itself alone.
+    if given_labels[0] == "*" and wanted_labels[0] != "*" and len(wanted_labels) > 2:
+        given_labels, wanted_labels = given_labels[1:], wanted_labels[1:]
+    return given_labels == wanted_labels
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _labels(name: str) -> list[str]:
+    name = name.rstrip(".").lower()
+    if not name.isascii():
+        try:
+            name = ".".join(label.encode("idna").decode("ascii") for label in name.split("."))
+        except UnicodeError:
+            return [name]
+    return name.split(".")

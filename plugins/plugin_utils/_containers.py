@@ -1,0 +1,92 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates out of the structures that carry several: ZIP archive, PKCS#7, Netscape certificate sequence.
+
+This plugin util is private to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import io
+import typing as t
+import zipfile
+import zlib
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import blocks, dearmour
+
+_ZIP_MAX_ENTRIES = 32
+_ZIP_MAX_SIZE = 1024 * 1024
+_ZIP_MAX_RATIO = 100
+_ZIP_ERRORS = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError, OSError, ValueError)
+
+
+def unpack(container_type: str, data: bytes) -> list[bytes]:
+    """The DER of every certificate in a structure, in the order in which they stand there.
+
+    :arg container_type: ``zip``, ``pkcs7`` or ``netscape``.
+    :raises ChainError: where it cannot be read, or is larger than any chain.
+    """
+    return _READERS[container_type](data)
+
+
+def _from_zip(data: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    room = _ZIP_MAX_SIZE
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if len(entries) > _ZIP_MAX_ENTRIES:
+                raise ChainError(f"The ZIP archive has {len(entries)} entries; {_ZIP_MAX_ENTRIES} at most are read.")
+            for entry in entries:
+                # Read through a bound, since the sizes that an archive states need not be true.
+                with archive.open(entry) as stream:
+                    content = stream.read(room + 1)
+                room -= len(content)
+                if room < 0 or len(content) > _ZIP_MAX_RATIO * max(entry.compress_size, 1):
+                    raise ChainError("The ZIP archive unpacks to more than any chain takes; it was not unpacked further.")
+                found.extend(_certificates_in_file(entry.filename, content))
+    except _ZIP_ERRORS as exc:
+        raise ChainError(f"The ZIP archive cannot be read: {exc}") from exc
+    return found
+
+
+def _certificates_in_file(name: str, content: bytes) -> list[bytes]:
+    if content[:1] == b"\x30":
+        return [content]
+    ders = [dearmour(block) for block in blocks(content.decode("utf-8", "replace"))]
+    if None in ders or (not ders and b"-----BEGIN CERTIFICATE" in content):
+        raise ChainError(f"The file {name!r} of the ZIP archive holds a broken certificate.")
+    return t.cast("list[bytes]", ders)
+
+
+def _from_pkcs7(data: bytes) -> list[bytes]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+    try:
+        return [cert.public_bytes(Encoding.DER) for cert in pkcs7.load_der_pkcs7_certificates(data)]
+    except (ValueError, UnsupportedAlgorithm) as exc:
+        raise ChainError(f"The PKCS#7 structure cannot be read: {exc}") from exc
+
+
+def _from_netscape(data: bytes) -> list[bytes]:
+    try:
+        from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _netscape
+    except ImportError as exc:
+        raise ChainError(
+            "response_type netscape needs the Python library cryptography 47 or newer on the controller; "
+            "the other response types carry the same chain."
+        ) from exc
+    try:
+        return _netscape.certificates(data)
+    except ValueError as exc:
+        raise ChainError(f"The Netscape certificate sequence cannot be read: {exc}") from exc
+
+
+_READERS: dict[str, t.Callable[[bytes], list[bytes]]] = {
+    "zip": _from_zip,
+    "pkcs7": _from_pkcs7,
+    "netscape": _from_netscape,
+}
