@@ -107,6 +107,8 @@ class CollectResponse(
         order["mdc_domains"] = [{"name": name, "status": status} for name, status in self.mdc_domains]
         order["details"] = dict(self.details)
         order["extra"] = dict(self.extra)
+        if self.error_item:
+            order["extra"]["errorItem"] = self.error_item
         return order
 
 

@@ -74,20 +74,20 @@ def bundle_of_pem(content: str, now: datetime.datetime) -> Bundle:
 
 
 def describe_pem(text: str) -> str:
-    """Subject, serial number, validity and fingerprint of each certificate in PEM text, for a diff."""
-    described = []
+    """A text in which each PEM certificate gave way to its subject, serial number, validity and fingerprint."""
     for block in blocks(text):
-        der = dearmour(block)
         try:
-            facts = _facts(x509.load_der_x509_certificate(der or b""), ())
+            facts = _facts(x509.load_der_x509_certificate(dearmour(block) or b""), ())
         except (ValueError, x509.InvalidVersion):
-            described.append("a certificate that cannot be read\n")
-            continue
-        described.append(
-            f"subject: {facts['subject']}\nserial number: {facts['serial_number']}\n"
-            f"valid: {facts['not_before']} to {facts['not_after']}\nSHA-256 fingerprint: {facts['fingerprint_sha256']}\n"
-        )
-    return "\n".join(described)
+            described = "a certificate that cannot be read\n"
+        else:
+            described = (
+                f"subject: {facts['subject']}\nserial number: {facts['serial_number']}\n"
+                f"valid: {facts['not_before']} to {facts['not_after']}\n"
+                f"SHA-256 fingerprint: {facts['fingerprint_sha256']}\n"
+            )
+        text = text.replace(block, described)
+    return text
 
 
 def _require_cryptography() -> None:

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import datetime
+import shlex
+import typing as t
+
+from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
+    FILE_ROLES,
+    TARGET_OPTIONS,
+    ArgumentSpec,
+    certificate_spec,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError, PendingError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._request import QUERY_ALL
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._bundle import Bundle
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Options, request_of, waiting_of
+
+_PATHS = (*(option for option, _role in FILE_ROLES), "privatekey_path", "pending_privatekey_path")
+
+
+class ActionModule(CollectActionBase):
+    """Collects a chain on the controller, checks it, and hands it to the module of the same name on the target."""
+
+    TRANSFERS_FILES = False
+    LEFT_UNTOUCHED = "No file on the target was touched."
+
+    def argument_spec(self) -> ArgumentSpec:
+        """The options of the module, with those that every module for files has."""
+        return certificate_spec() + ArgumentSpec(FILE_COMMON_ARGUMENTS)
+
+    def work(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Collect, check, install."""
+        self._check(options)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        order: dict[str, t.Any] | None = None
+        if options["content"] is not None:
+            bundle = self._bundle_of_content(options["content"], now)
+        else:
+            outcome = self.broker(options).collect(request_of(options, QUERY_ALL), waiting_of(options))
+            try:
+                bundle = outcome.require_issued()
+            except PendingError as pending:
+                if not options["allow_pending"]:
+                    raise
+                return {"changed": False, "issued": False, "order": pending.order, "certificate": None, "files": []}
+            order = outcome.order
+        bundle.check_validity(now, options["min_validity_days"])
+        bundle.check_names(options["expected_names"])
+        result = self._install(bundle, options, task_vars)
+        result.update(issued=True, order=order, certificate=bundle.described(now))
+        if options["return_content"]:
+            result["content"] = bundle.full_chain(options["include_root"])
+        return result
+
+    def _check(self, options: Options) -> None:
+        """What an argument spec cannot say; found before any call."""
+        seen: dict[str, str] = {}
+        for option in _PATHS:
+            # As the task spells it: the home folder and the variables in it are the target's, not this controller's.
+            path = self._task.args.get(option)
+            if path is None:
+                continue
+            if not str(path).startswith(("/", "~", "$")):
+                raise OptionError(f"{option} must be an absolute path on the target, not {str(path)!r}.")
+            if seen.setdefault(str(path), option) != option:
+                raise OptionError(f"{seen[str(path)]} and {option} name the same file, {path}.")
+        if options["min_validity_days"] < 0:
+            raise OptionError("min_validity_days must be 0 or more.")
+        try:
+            empty = options["validate"] is not None and not shlex.split(options["validate"])
+        except ValueError as exc:
+            raise OptionError(f"validate cannot be split into a command and its arguments: {exc}.") from exc
+        if empty:
+            raise OptionError("validate is empty; leave it out, or give a command.")
+
+    @staticmethod
+    def _bundle_of_content(content: str, now: datetime.datetime) -> Bundle:
+        # Slow to load, and needed by this path alone: a collected chain comes verified.
+        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import bundle_of_pem
+
+        return bundle_of_pem(str(content), now)
+
+    def _install(self, bundle: Bundle, options: Options, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        with_root = options["include_root"] or options["root_path"] is not None
+        module_args = {name: self._task.args[name] for name in TARGET_OPTIONS if self._task.args.get(name) is not None}
+        module_args["content"] = bundle.full_chain(include_root=with_root)
+        result: dict[str, t.Any] = self._execute_module(
+            module_name="certfleet.collectssl.collectssl_certificate", module_args=module_args, task_vars=task_vars
+        )
+        self._describe_diff(result)
+        return result
+
+    @staticmethod
+    def _describe_diff(result: dict[str, t.Any]) -> None:
+        """In a diff, a person wants to see what a certificate says rather than its base64."""
+        if "diff" not in result:
+            return
+        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import describe_pem
+
+        diffs = result["diff"] if isinstance(result["diff"], list) else [result["diff"]]
+        for diff in diffs:
+            for side in ("before", "after"):
+                if isinstance(diff.get(side), str):
+                    diff[side] = describe_pem(diff[side])

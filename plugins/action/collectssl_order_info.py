@@ -1,0 +1,46 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, order_info_spec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._response import order_not_asked
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import status_requests_of, waiting_of
+
+# One failure may be about that order alone; a second, before any order was answered, is about the account or the network:
+# asking on would lock the one, or wait for the other.
+_REFUSALS_IN_A_ROW = 2
+
+
+class ActionModule(CollectActionBase):
+    """Asks for the status of orders, one after the other."""
+
+    TRANSFERS_FILES = False
+
+    def argument_spec(self) -> ArgumentSpec:
+        """The options of the module."""
+        return order_info_spec()
+
+    def work(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Ask for each order; fail where none could be asked."""
+        broker, waiting = self.broker(options), waiting_of(options)
+        orders: list[dict[str, t.Any]] = []
+        reasons: list[str] = []
+        stopped = ""
+        for request in status_requests_of(options):
+            if stopped:
+                orders.append(order_not_asked(request, stopped))
+                continue
+            outcome = broker.collect(request, waiting)
+            orders.append(outcome.order)
+            if outcome.order["state"] == "error":
+                reasons.append(outcome.reason())
+            if len(reasons) == len(orders) and (outcome.refused_credentials or len(reasons) == _REFUSALS_IN_A_ROW):
+                stopped = f"Not asked, since no order could be asked before. {reasons[-1]}"
+        result: dict[str, t.Any] = {"changed": False, "orders": orders}
+        if orders and all(order["state"] == "error" for order in orders):
+            result.update(failed=True, msg=f"No order could be asked. {reasons[0]}")
+        return result

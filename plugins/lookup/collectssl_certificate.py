@@ -1,0 +1,141 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: collectssl_certificate
+author:
+  - certfleet.collectssl contributors (@certfleet)
+short_description: Look up the certificate chain, or the status, of a CollectSSL order
+version_added: 0.1.0
+description:
+  - Asks Sectigo's CollectSSL or CollectCCC interface about an order, and gives the part of the answer that is wanted.
+  - Within one run of Ansible, an order is asked about once, however many hosts, tasks and lookups want it. The lookup
+    asks for no more than it needs, unless this run already holds the whole answer.
+  - The chain is put into server order, and every signature in it is verified. Names and validity are not checked; use
+    M(certfleet.collectssl.collectssl_certificate) to install a certificate.
+extends_documentation_fragment:
+  - certfleet.collectssl._collectssl
+  - certfleet.collectssl._collectssl.waiting
+  - certfleet.collectssl._collectssl.plugin
+options:
+  _terms:
+    description:
+      - Order numbers. Leave them out to name one order by O(certificate_id) or O(base_order_number).
+    type: list
+    elements: str
+  part:
+    description:
+      - What to give for each order. Everything but V(order) needs the certificate to be issued.
+    type: str
+    default: fullchain
+    choices:
+      fullchain: The end-entity certificate and its intermediates, in server order, as PEM.
+      certificate: The end-entity certificate, as PEM.
+      chain: The intermediates, in server order, as PEM.
+      root: The root certificate, as PEM. It is an error if the provider sent none.
+      order: The dictionary that describes the order; see RV(certfleet.collectssl.collectssl_order_info#module:orders).
+notes:
+  - The call is made by the controller, with the controller's environment. The C(environment) of a task does not reach
+    lookups; use O(proxy), or the variables C(https_proxy) and C(no_proxy) of the controller.
+seealso:
+  - plugin: certfleet.collectssl.collectssl_certificate
+    plugin_type: module
+  - plugin: certfleet.collectssl.collectssl_order_info
+    plugin_type: module
+"""
+
+EXAMPLES = r"""
+- name: Show what an order waits for
+  ansible.builtin.debug:
+    msg: "{{ lookup('certfleet.collectssl.collectssl_certificate', '12345', part='order') }}"
+
+- name: Put a full chain where another module wants it
+  ansible.builtin.copy:
+    content: "{{ lookup('certfleet.collectssl.collectssl_certificate', '12345') }}"
+    dest: /srv/appliance/fullchain.pem
+    mode: "0644"
+
+- name: Hand two certificates to a template
+  ansible.builtin.template:
+    src: trusted.pem.j2
+    dest: /etc/app/trusted.pem
+    mode: "0644"
+  vars:
+    certificates: "{{ query('certfleet.collectssl.collectssl_certificate', '12345', '12346', part='certificate') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description:
+    - One element for each order, PEM text or, for O(part=order), a dictionary.
+  type: list
+  elements: raw
+"""
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIERS, lookup_spec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OptionError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._request import (
+    QUERY_ALL,
+    QUERY_CERTIFICATE,
+    QUERY_CHAIN,
+    QUERY_STATUS,
+)
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import (
+    provider_of,
+    request_of,
+    validated,
+    waiting_of,
+)
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
+
+_QUERY_TYPES = {
+    "fullchain": QUERY_ALL,
+    "certificate": QUERY_CERTIFICATE,
+    "chain": QUERY_CHAIN,
+    "root": QUERY_CHAIN,
+    "order": QUERY_STATUS,
+}
+
+
+class LookupModule(LookupBase):
+    """Gives a part of what the provider says of an order."""
+
+    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[t.Any]:
+        """Called by Ansible, on the controller."""
+        try:
+            return self._look_up(terms, variables, kwargs)
+        except CollectError as error:
+            raise AnsibleLookupError(str(error)) from error
+
+    def _look_up(self, terms: list[t.Any], variables: dict[str, t.Any] | None, given: dict[str, t.Any]) -> list[t.Any]:
+        self.set_options(var_options=variables, direct=given)
+        spec = lookup_spec()
+        # What is no option stays in, for the validation to name it.
+        options = validated({**given, **{name: self.get_option(name) for name in spec.argument_spec}}, spec)
+        if terms and any(options[name] is not None for name in IDENTIFIERS):
+            raise OptionError(f"Give either order numbers as terms, or one of {', '.join(IDENTIFIERS)}, not both.")
+        orders = [{**options, "order_number": term} for term in terms] or [options]
+        broker = Broker(provider_of(options, given, os.environ), Display().display)
+        requests = [request_of(order, _QUERY_TYPES[options["part"]]) for order in orders]
+        return [_part(options["part"], broker.collect(request, waiting_of(options))) for request in requests]
+
+
+def _part(part: str, outcome: Outcome) -> t.Any:
+    if part == "order":
+        return outcome.require_answer()
+    bundle = outcome.require_issued()
+    if part == "root":
+        return bundle.require_root()
+    if part == "certificate":
+        return bundle.certificate
+    return "".join(bundle.intermediates) if part == "chain" else bundle.full_chain()

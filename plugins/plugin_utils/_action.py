@@ -1,0 +1,55 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the action plugins of this collection have in common.
+
+This plugin util is private to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import abc
+import os
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OrderError
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Options, provider_of, validated
+
+
+class CollectActionBase(ActionBase):
+    """An action that reads its options, works on the controller, and fails with a sentence."""
+
+    #: What a failure leaves behind, for the end of its message.
+    LEFT_UNTOUCHED = ""
+
+    @abc.abstractmethod
+    def argument_spec(self) -> ArgumentSpec:
+        """The options that a task may give."""
+
+    @abc.abstractmethod
+    def work(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The task's result; ``CollectError`` fails the task."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Called by Ansible, in a worker of the controller."""
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        try:
+            result.update(self.work(validated(self._task.args, self.argument_spec()), task_vars or {}))
+        except CollectError as error:
+            result.update(failed=True, changed=False, msg=f"{error} {self.LEFT_UNTOUCHED}".rstrip())
+            if isinstance(error, OrderError):
+                result["order"] = error.order
+        return result
+
+    def broker(self, options: Options) -> Broker:
+        """The door to the provider that the options name."""
+        environment: dict[str, t.Any] = {}
+        # The task's own environment is put in front of remote commands alone; here it counts for the proxies.
+        self._compute_environment_string(raw_environment_out=environment)
+        provider = provider_of(options, self._task.args, {**os.environ, **environment})
+        return Broker(provider, Display().display)
