@@ -131,8 +131,8 @@ class LookupModule(LookupBase):
 
 
 def _part(part: str, outcome: Outcome) -> t.Any:
-    if part == "order":
-        return outcome.require_answer()
+    if part == "order" and outcome.order["state"] != "error":
+        return outcome.order
     bundle = outcome.require_issued()
     if part == "root":
         return bundle.require_root()

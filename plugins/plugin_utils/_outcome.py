@@ -63,22 +63,16 @@ class Outcome(t.NamedTuple):
             return False
         return self.error is None or self.route == route
 
-    def require_answer(self) -> dict[str, t.Any]:
-        """The order dictionary; raises where the provider could not be asked or its answer not be used."""
-        if self.error is not None:
-            kind, message = self.error
-            raise _UNANSWERED[kind](message)
-        return self.order
-
     def reason(self) -> str:
         """Why this is not an issued certificate, as a sentence."""
         return self.error[1] if self.error is not None else _sentence_for(self.request, self.order)
 
     def require_issued(self) -> Bundle:
-        """The chain; raises an ``OrderError`` where the order is not issued."""
-        order = self.require_answer()
-        if order["state"] != "issued" or self.bundle is None:
-            raise _errors.error_for_order(self.reason(), order)
+        """The chain; raises a ``CollectError`` where there is no answer, an ``OrderError`` where it is not issued."""
+        if self.error is not None:
+            raise _UNANSWERED[self.error[0]](self.error[1])
+        if self.order["state"] != "issued" or self.bundle is None:
+            raise _errors.error_for_order(self.reason(), self.order)
         return self.bundle
 
     def as_record(self) -> dict[str, t.Any]:
