@@ -1,0 +1,245 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that reach the provider, in words; the argument spec in module_utils says the same.
+
+This doc fragment is private to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options shared by the modules and the lookup."""
+
+    DOCUMENTATION = r"""
+options:
+  product:
+    description:
+      - The interface to ask.
+    type: str
+    default: ssl
+    choices:
+      ssl: CollectSSL, for TLS certificates.
+      ccc: CollectCCC, for code signing certificates. It knows neither ZIP archives nor domain names.
+  api_url:
+    description:
+      - The full address of the interface, in place of the one that O(product) chooses. Only C(https) is spoken.
+      - If not given, the environment variable E(COLLECTSSL_API_URL) of the controller is used.
+    type: str
+  login_name:
+    description:
+      - The name of the account, 64 characters at most. Upper and lower case differ.
+      - If neither this nor O(collection_code) is given, the environment variable E(COLLECTSSL_LOGIN_NAME) of the
+        controller is used.
+    type: str
+  login_password:
+    description:
+      - The password of the account, 128 characters at most. It never leaves the controller but for the provider.
+      - If neither this nor O(collection_code) is given, the environment variable E(COLLECTSSL_LOGIN_PASSWORD) of the
+        controller is used. In ad-hoc commands use that, or vault, since ansible-core shows the arguments of an ad-hoc task
+        that fails.
+    type: str
+  collection_code:
+    description:
+      - A secret that stands in for the account, where the provider handed one out.
+      - If no account is given, the environment variable E(COLLECTSSL_COLLECTION_CODE) of the controller is used.
+    type: str
+  order_number:
+    description:
+      - The number of the order, as it was returned when the order was placed; 128 characters at most.
+      - Exactly one of the options that name an order is given.
+    type: str
+  certificate_id:
+    description:
+      - The provider's internal ID of the certificate, of 16 digits at most.
+    type: str
+  base_order_number:
+    description:
+      - The base order number, a whole number. Orders that replace or renew one another share it.
+    type: str
+  response_type:
+    description:
+      - In which structure the provider sends the chain. Each gives the same result.
+      - All but V(individual) go with the full chain alone (C(queryType=1), section 1 of the specification).
+    type: str
+    default: individual
+    choices:
+      individual: One field for each certificate.
+      pkcs7: One PKCS#7 structure.
+      netscape: One Netscape certificate sequence. It needs cryptography 47 or newer on the controller.
+      zip: One ZIP archive. Not with O(product=ccc).
+  response_encoding:
+    description:
+      - Whether the structure comes as text or as it is. V(binary) goes with O(response_type=zip) and
+        O(response_type=pkcs7) alone, and tells nothing about the order beside the certificate.
+    type: str
+    default: base64
+    choices: [base64, binary]
+  response_format:
+    description:
+      - How a text answer is written, V(urlencoded) (section 3 of the specification) or V(lines) (section 2).
+    type: str
+    default: urlencoded
+    choices: [urlencoded, lines]
+  validate_certs:
+    description:
+      - Whether the provider's own TLS certificate must be trusted. Switch it off for rehearsals alone.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - A file, or a folder as C(openssl rehash) makes it, on the controller with the certificates to trust instead of the
+        system's.
+      - If not given, the environment variable E(COLLECTSSL_CA_PATH) of the controller is used.
+    type: path
+  proxy:
+    description:
+      - The address of an HTTP proxy, such as C(http://proxy.example.com:3128), or V(none) for a direct connection whatever
+        the environment says.
+      - If not given, the environment variable E(COLLECTSSL_PROXY) of the controller is used, and then C(https_proxy),
+        C(all_proxy) and C(no_proxy).
+    type: str
+  request_timeout:
+    description:
+      - Seconds to wait for a connection, for each piece of an answer, and for the whole body of one.
+    type: int
+    default: 30
+  retries:
+    description:
+      - How often a call is repeated after a connection error, the HTTP statuses 429, 502, 503 and 504, or the provider's
+        word that the limit of calls is reached; each time after a longer pause, or after the one the provider asks for.
+    type: int
+    default: 3
+requirements:
+  - requests (on the controller)
+  - cryptography 42 or newer (on the controller)
+notes:
+  - The controller asks the provider, and targets never do. What is learnt about an order is shared by all hosts, loops and
+    tasks of a run, and calls for one account are made one at a time by all runs of one user on one controller.
+  - Where each job runs in a container of its own, as with AWX, jobs share neither. Then let one job at a time ask.
+  - A pending order, and a failure, is not asked about again within O(ignore:poll_interval) seconds, 300 unless said
+    otherwise. The provider wants hours between two calls for an order.
+"""
+
+    WAITING = r"""
+options:
+  wait_timeout:
+    description:
+      - Seconds to wait for an order that is pending. V(0) asks once. All hosts of a run that wait for an order share one
+        wait, which shows a line at every poll.
+      - An order that awaits payment, was rejected or was revoked ends a wait at once.
+    type: int
+    default: 0
+  poll_interval:
+    description:
+      - Seconds between two calls for a pending order, and how long a pending order or a failure is taken as known in a run.
+    type: int
+    default: 300
+"""
+
+    PLUGIN = r"""
+options:
+  product:
+    ini:
+      - section: collectssl
+        key: product
+    vars:
+      - name: collectssl_product
+  api_url:
+    env:
+      - name: COLLECTSSL_API_URL
+    ini:
+      - section: collectssl
+        key: api_url
+    vars:
+      - name: collectssl_api_url
+  login_name:
+    env:
+      - name: COLLECTSSL_LOGIN_NAME
+    ini:
+      - section: collectssl
+        key: login_name
+    vars:
+      - name: collectssl_login_name
+  login_password:
+    env:
+      - name: COLLECTSSL_LOGIN_PASSWORD
+    ini:
+      - section: collectssl
+        key: login_password
+    vars:
+      - name: collectssl_login_password
+  collection_code:
+    env:
+      - name: COLLECTSSL_COLLECTION_CODE
+    ini:
+      - section: collectssl
+        key: collection_code
+    vars:
+      - name: collectssl_collection_code
+  response_type:
+    ini:
+      - section: collectssl
+        key: response_type
+    vars:
+      - name: collectssl_response_type
+  response_encoding:
+    ini:
+      - section: collectssl
+        key: response_encoding
+    vars:
+      - name: collectssl_response_encoding
+  response_format:
+    ini:
+      - section: collectssl
+        key: response_format
+    vars:
+      - name: collectssl_response_format
+  validate_certs:
+    ini:
+      - section: collectssl
+        key: validate_certs
+    vars:
+      - name: collectssl_validate_certs
+  ca_path:
+    env:
+      - name: COLLECTSSL_CA_PATH
+    ini:
+      - section: collectssl
+        key: ca_path
+    vars:
+      - name: collectssl_ca_path
+  proxy:
+    env:
+      - name: COLLECTSSL_PROXY
+    ini:
+      - section: collectssl
+        key: proxy
+    vars:
+      - name: collectssl_proxy
+  request_timeout:
+    ini:
+      - section: collectssl
+        key: request_timeout
+    vars:
+      - name: collectssl_request_timeout
+  retries:
+    ini:
+      - section: collectssl
+        key: retries
+    vars:
+      - name: collectssl_retries
+  wait_timeout:
+    ini:
+      - section: collectssl
+        key: wait_timeout
+    vars:
+      - name: collectssl_wait_timeout
+  poll_interval:
+    ini:
+      - section: collectssl
+        key: poll_interval
+    vars:
+      - name: collectssl_poll_interval
+"""
