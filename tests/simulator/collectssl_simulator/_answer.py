@@ -56,22 +56,22 @@ class Answer:
     """
 
     code: int
-    message: t.Optional[str] = None
-    error_item: t.Optional[str] = None
-    validity: t.Optional[t.Tuple[datetime.datetime, datetime.datetime]] = None
-    fqdn: t.Optional[str] = None
-    certificates: t.Tuple[bytes, ...] = ()
-    leaf: t.Optional[int] = -1
-    certificate_status: t.Optional[str] = None
-    validation_status: t.Optional[str] = None
-    domains: t.Tuple[Domain, ...] = ()
-    details: t.Optional[t.Mapping[str, t.Optional[int]]] = None
-    caa_status: t.Optional[str] = None
-    archive_name: t.Optional[str] = None
-    archive: t.Optional[bytes] = None
+    message: str | None = None
+    error_item: str | None = None
+    validity: tuple[datetime.datetime, datetime.datetime] | None = None
+    fqdn: str | None = None
+    certificates: tuple[bytes, ...] = ()
+    leaf: int | None = -1
+    certificate_status: str | None = None
+    validation_status: str | None = None
+    domains: tuple[Domain, ...] = ()
+    details: t.Mapping[str, int | None] | None = None
+    caa_status: str | None = None
+    archive_name: str | None = None
+    archive: bytes | None = None
 
 
-def error(code: int, item: t.Optional[str] = None, message: t.Optional[str] = None) -> Answer:
+def error(code: int, item: str | None = None, message: str | None = None) -> Answer:
     """Return the answer for a negative status code; item is the argument at fault (codes -2, -3 and -4)."""
     if message is None:
         if code == -3:
@@ -83,7 +83,7 @@ def error(code: int, item: t.Optional[str] = None, message: t.Optional[str] = No
     return Answer(code=code, message=message, error_item=item)
 
 
-_CHOICES: t.Mapping[str, t.Tuple[str, ...]] = {
+_CHOICES: t.Mapping[str, tuple[str, ...]] = {
     "newline": ("\n", "\r\n"),
     "detail_style": ("bare", "meaning"),
     "field_case": ("spec", "lower", "upper"),
@@ -141,7 +141,7 @@ class Style:
     absent: str = "omit"
     armour_in_fields: bool = False
     trailing_ampersand: bool = False
-    extra_fields: t.Tuple[t.Tuple[str, str], ...] = ()
+    extra_fields: tuple[tuple[str, str], ...] = ()
     status_on_error: bool = True
     binary_fallback: str = "lines"
     binary_content_type: str = "application/octet-stream"
@@ -149,7 +149,7 @@ class Style:
     def changed(self, values: t.Mapping[str, t.Any]) -> Style:
         """Return this style with fields replaced from a mapping as read from YAML or JSON; raises StyleError."""
         known = {field.name: field for field in dataclasses.fields(self)}
-        clean: t.Dict[str, t.Any] = {}
+        clean: dict[str, t.Any] = {}
         for name, value in values.items():
             if name not in known:
                 raise StyleError(f"style has no field '{name}'; it has {', '.join(sorted(known))}")
@@ -177,3 +177,7 @@ def _style_value(name: str, value: t.Any, default: t.Any) -> t.Any:
 
 
 _KIND_NAMES: t.Mapping[type, str] = {bool: "boolean", int: "number", str: "string"}
+
+
+#: The style of a service that does everything in the most common way.
+PLAIN = Style()

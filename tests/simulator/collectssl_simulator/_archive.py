@@ -24,7 +24,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def stem(certificate: x509.Certificate) -> str:
-    """Return the file name of a certificate without suffix: AAACertificateServices, www_example_com, STAR_example_com."""
+    """Return the stem of a certificate's file: AAACertificateServices, www_example_com, STAR_example_com."""
     common_names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     name = str(common_names[0].value) if common_names else "certificate"
     try:
@@ -36,10 +36,10 @@ def stem(certificate: x509.Certificate) -> str:
     return name.replace("*", "STAR").replace(".", "_").replace(":", "_").replace("/", "_").replace(" ", "")
 
 
-def make(certificates: t.Sequence[bytes], leaf: t.Optional[int], leaf_name: t.Optional[str]) -> bytes:
+def make(certificates: t.Sequence[bytes], leaf: int | None, leaf_name: str | None) -> bytes:
     """Return a ZIP archive of DER certificates: one PEM file each, named after the authority or the domain."""
     output = io.BytesIO()
-    used: t.Dict[str, int] = {}
+    used: dict[str, int] = {}
     position = None if leaf is None else leaf % max(len(certificates), 1)
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         for index, der in enumerate(certificates):
@@ -56,10 +56,12 @@ def bomb(certificates: t.Sequence[bytes], megabytes: int) -> bytes:
     """Return an archive with the certificates and one small entry that unpacks to so many megabytes."""
     output = io.BytesIO(make(certificates, None, None))
     block = bytes(1 << 20)
-    with zipfile.ZipFile(output, "a", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open(_entry("readme.crt"), "w") as entry:
-            for _unused in range(megabytes):
-                entry.write(block)
+    with (
+        zipfile.ZipFile(output, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(_entry("readme.crt"), "w") as entry,
+    ):
+        for _unused in range(megabytes):
+            entry.write(block)
     return output.getvalue()
 
 

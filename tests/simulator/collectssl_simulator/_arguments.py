@@ -25,17 +25,17 @@ class Arguments:
     """The checked arguments of one call. The defaults are those of an argument left out (queryType has none)."""
 
     product: str = "ssl"
-    login_name: t.Optional[str] = None
-    login_password: t.Optional[str] = dataclasses.field(default=None, repr=False)
-    collection_code: t.Optional[str] = dataclasses.field(default=None, repr=False)
-    order_number: t.Optional[str] = None
-    certificate_id: t.Optional[str] = None
-    base_order_number: t.Optional[str] = None
+    login_name: str | None = None
+    login_password: str | None = dataclasses.field(default=None, repr=False)
+    collection_code: str | None = dataclasses.field(default=None, repr=False)
+    order_number: str | None = None
+    certificate_id: str | None = None
+    base_order_number: str | None = None
     query_type: int = 1
     response_type: int = 3
     response_encoding: int = 0
     response_format: int = 0
-    response_mime_type: t.Optional[str] = None
+    response_mime_type: str | None = None
     show_validity_period: bool = False
     show_fqdn: bool = False
     show_ext_status: bool = False
@@ -57,8 +57,8 @@ class ArgumentError(Exception):
 class _Rule:
     field: str
     kind: str
-    max_length: t.Optional[int] = None
-    choices: t.Tuple[str, ...] = ()
+    max_length: int | None = None
+    choices: tuple[str, ...] = ()
 
 
 _FLAG = ("Y", "N")
@@ -90,12 +90,12 @@ _MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9!#
 class Pair:
     """One name and value off the wire. name is as specified, or None if unknown; value is None if it can't be read."""
 
-    name: t.Optional[str]
+    name: str | None
     raw_name: str
-    value: t.Optional[str]
+    value: str | None
 
 
-def read_pairs(body: bytes) -> t.Tuple[Pair, ...]:
+def read_pairs(body: bytes) -> tuple[Pair, ...]:
     """Split a url-encoded body; total: whatever it holds gives pairs."""
     pairs = []
     for part in body.split(b"&"):
@@ -109,7 +109,7 @@ def read_pairs(body: bytes) -> t.Tuple[Pair, ...]:
     return tuple(pairs)
 
 
-def _unescape(raw: bytes) -> t.Optional[str]:
+def _unescape(raw: bytes) -> str | None:
     if _BAD_ESCAPE.search(raw):
         return None
     try:
@@ -118,7 +118,7 @@ def _unescape(raw: bytes) -> t.Optional[str]:
         return None
 
 
-def masked(pairs: t.Iterable[Pair]) -> t.List[t.Tuple[str, str]]:
+def masked(pairs: t.Iterable[Pair]) -> list[tuple[str, str]]:
     """Return names and values that may be written down.
 
     An unknown name and its value may well be the rest of a password that nobody escaped: neither is shown.
@@ -139,7 +139,7 @@ def wanted_format(pairs: t.Iterable[Pair]) -> int:
     return 1 if any(pair.name == "responseFormat" and pair.value == "1" for pair in pairs) else 0
 
 
-def value_of(pairs: t.Iterable[Pair], name: str) -> t.Optional[str]:
+def value_of(pairs: t.Iterable[Pair], name: str) -> str | None:
     """Return the first value of an argument, unchecked."""
     return next((pair.value for pair in pairs if pair.name == name), None)
 
@@ -149,7 +149,7 @@ def check(pairs: t.Sequence[Pair], product: str) -> Arguments:
 
     Unknown names come first (-2), then missing arguments (-3), then values and combinations (-4).
     """
-    values: t.Dict[str, str] = {}
+    values: dict[str, str] = {}
     for pair in pairs:
         if pair.name is None:
             raise ArgumentError(-2, pair.raw_name)
@@ -160,7 +160,7 @@ def check(pairs: t.Sequence[Pair], product: str) -> Arguments:
         if pair.value is None or pair.name in values:
             raise ArgumentError(-4, pair.name)
         values[pair.name] = pair.value
-    fields: t.Dict[str, t.Any] = {"product": product}
+    fields: dict[str, t.Any] = {"product": product}
     for name, value in values.items():
         fields[_RULES[name].field] = _checked_value(name, value)
     arguments = Arguments(**fields)
@@ -168,7 +168,7 @@ def check(pairs: t.Sequence[Pair], product: str) -> Arguments:
     return arguments
 
 
-def _check_presence(names: t.Sequence[t.Optional[str]]) -> None:
+def _check_presence(names: t.Sequence[str | None]) -> None:
     if "collectionCode" not in names or "loginName" in names or "loginPassword" in names:
         for name in ("loginName", "loginPassword"):
             if name not in names:
@@ -197,7 +197,7 @@ def _checked_value(name: str, value: str) -> t.Any:
     return value == "Y" if rule.kind == "flag" else value
 
 
-def _check_combinations(arguments: Arguments, names: t.Sequence[t.Optional[str]]) -> None:
+def _check_combinations(arguments: Arguments, names: t.Sequence[str | None]) -> None:
     identifiers = [name for name in _IDENTIFIERS if name in names]
     if len(identifiers) > 1:
         raise ArgumentError(-4, identifiers[1])

@@ -27,7 +27,7 @@ class _Live:
     position: int = 0
     calls: int = 0
     calls_in_phase: int = 0
-    phase_began: t.Optional[float] = None
+    phase_began: float | None = None
 
     @property
     def phase(self) -> Phase:
@@ -69,7 +69,7 @@ class Outcome:
 
     answer: Answer
     style: Style
-    fault: t.Optional[_faults.Fault] = None
+    fault: _faults.Fault | None = None
 
 
 class Book:
@@ -77,18 +77,18 @@ class Book:
 
     def __init__(self, content: OrdersFile, issuer: Issuer) -> None:
         self._issuer = issuer
-        self._accounts: t.Dict[str, Account] = {}
-        self._live: t.Dict[str, _Live] = {}
+        self._accounts: dict[str, Account] = {}
+        self._live: dict[str, _Live] = {}
         self.style = content.style
         self.add(content)
 
     @property
-    def login_names(self) -> t.Set[str]:
+    def login_names(self) -> set[str]:
         """The login names of all accounts."""
         return set(self._accounts)
 
     @property
-    def order_numbers(self) -> t.Set[str]:
+    def order_numbers(self) -> set[str]:
         """The order numbers of all orders."""
         return set(self._live)
 
@@ -135,7 +135,7 @@ class Book:
                 return account.login_name
         return ""
 
-    def order_of_call(self, pairs: t.Sequence[Pair], product: str) -> t.Optional[str]:
+    def order_of_call(self, pairs: t.Sequence[Pair], product: str) -> str | None:
         """Return the number of the order that a call is about, whether or not it may; None when it can't be told."""
         live = self._find(
             product,
@@ -145,7 +145,7 @@ class Book:
         )
         return live.order.order_number if live else value_of(pairs, "orderNumber")
 
-    def is_issued(self, order_number: t.Optional[str]) -> bool:
+    def is_issued(self, order_number: str | None) -> bool:
         """Whether the next call about an order will find it issued."""
         live = self._live.get(order_number or "")
         if live is None:
@@ -156,10 +156,10 @@ class Book:
     def _find(
         self,
         product: str,
-        order_number: t.Optional[str],
-        certificate_id: t.Optional[str],
-        base_order_number: t.Optional[str],
-    ) -> t.Optional[_Live]:
+        order_number: str | None,
+        certificate_id: str | None,
+        base_order_number: str | None,
+    ) -> _Live | None:
         # Of several orders under one base order the newest answers, which is the last one given.
         for live in reversed(list(self._live.values())):
             order = live.order
@@ -171,7 +171,7 @@ class Book:
                 return live
         return None
 
-    def _authenticate(self, arguments: Arguments) -> t.Union[Account, Answer]:
+    def _authenticate(self, arguments: Arguments) -> Account | Answer:
         by_login = None
         if arguments.login_name is not None:
             by_login = self._accounts.get(arguments.login_name)
@@ -187,7 +187,7 @@ class Book:
                 return account
         return error(-16)
 
-    def collect(self, arguments: Arguments, posted: t.Optional[_faults.Fault]) -> Outcome:
+    def collect(self, arguments: Arguments, posted: _faults.Fault | None) -> Outcome:
         """Return what a well-formed call is answered; it counts as a call of the order if its account may ask.
 
         A fault posted at run time takes precedence over the fault of a phase.
@@ -210,7 +210,7 @@ class Book:
         fault = posted or live.phase.fault
         return Outcome(self._answer(live, fault), live.phase.style, fault)
 
-    def _answer(self, live: _Live, fault: t.Optional[_faults.Fault]) -> Answer:
+    def _answer(self, live: _Live, fault: _faults.Fault | None) -> Answer:
         phase = live.phase
         answer = error(phase.code, message=phase.message) if phase.code < 0 else Answer(code=phase.code)
         answer = dataclasses.replace(
@@ -249,7 +249,7 @@ class Book:
         assert terms is not None
         return self._issuer.issue(order.order_number, terms, issue_number, key_number)
 
-    def listed(self) -> t.List[t.Dict[str, t.Any]]:
+    def listed(self) -> list[dict[str, t.Any]]:
         """Return the orders as plain values, without secrets."""
         now = time.monotonic()
         result = []

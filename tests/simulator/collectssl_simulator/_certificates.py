@@ -21,7 +21,7 @@ from ._files import write_atomically
 from ._keys import file_stem, kept_private_key
 from ._orders import Terms
 
-Validity = t.Tuple[datetime.datetime, datetime.datetime]
+Validity = tuple[datetime.datetime, datetime.datetime]
 _DAY = datetime.timedelta(days=1)
 _SECOND = datetime.timedelta(seconds=1)
 
@@ -31,8 +31,8 @@ class Issued:
     """A certificate under an order: the leaf, and the authorities it is served with, root first."""
 
     leaf: x509.Certificate
-    authorities: t.Tuple[x509.Certificate, ...]
-    names: t.Tuple[str, ...]
+    authorities: tuple[x509.Certificate, ...]
+    names: tuple[str, ...]
     issuer: str
 
     @property
@@ -45,10 +45,10 @@ class Issued:
 class Served:
     """DER certificates in the order served, the index of the leaf among them, and the validity that is told."""
 
-    certificates: t.Tuple[bytes, ...]
-    leaf: t.Optional[int]
+    certificates: tuple[bytes, ...]
+    leaf: int | None
     validity: Validity
-    archive: t.Optional[bytes] = None
+    archive: bytes | None = None
 
 
 def validity_of(terms: Terms, now: datetime.datetime) -> Validity:
@@ -70,7 +70,7 @@ class Issuer:
         self._issued = directory / "issued"
         for folder in (self._keys, self._issued):
             folder.mkdir(mode=0o700, exist_ok=True)
-        self._spoilt: t.Dict[t.Tuple[t.Any, ...], Served] = {}
+        self._spoilt: dict[tuple[t.Any, ...], Served] = {}
 
     def public_key(self, order_number: str, terms: Terms, key_number: int) -> _pki.PublicKey:
         """Return the public key to certify; where the order brings none, a key made for it once."""
@@ -85,7 +85,15 @@ class Issuer:
         spki = public_key.public_bytes(Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         issuer = _pki.issuer_of(terms.chain)
         identity = repr(
-            (terms.names, terms.valid_days, terms.not_before, terms.not_after, issuer, spki.hex(), self._issuer_id(issuer))
+            (
+                terms.names,
+                terms.valid_days,
+                terms.not_before,
+                terms.not_after,
+                issuer,
+                spki.hex(),
+                self._issuer_id(issuer),
+            )
         )
         digest = hashlib.sha256(identity.encode("utf-8")).hexdigest()[:16]
         path = self._issued / f"{file_stem(order_number)}.{issue_number}.{digest}.pem"
@@ -99,7 +107,7 @@ class Issuer:
     def _issuer_id(self, issuer: str) -> str:
         return f"{self.pki[issuer].certificate.serial_number:x}"
 
-    def serve(self, issued: Issued, fault: t.Optional[Fault]) -> Served:
+    def serve(self, issued: Issued, fault: Fault | None) -> Served:
         """Return the certificates to serve, spoilt by a fault of the kinds "chain" and "archive" if there is one.
 
         The same certificate with the same fault gives the same octets each time.
@@ -115,10 +123,10 @@ class Issuer:
     def another_leaf(
         self,
         issued: Issued,
-        validity: t.Optional[Validity] = None,
-        names: t.Optional[t.Sequence[str]] = None,
-        key: t.Optional[_pki.PublicKey] = None,
-        issuer: t.Optional[str] = None,
+        validity: Validity | None = None,
+        names: t.Sequence[str] | None = None,
+        key: _pki.PublicKey | None = None,
+        issuer: str | None = None,
     ) -> x509.Certificate:
         """Return a certificate like the issued one but for what is given."""
         return self.pki.issue(
@@ -133,7 +141,7 @@ def _der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.DER)
 
 
-def _ders(certificates: t.Iterable[x509.Certificate]) -> t.List[bytes]:
+def _ders(certificates: t.Iterable[x509.Certificate]) -> list[bytes]:
     return [_der(certificate) for certificate in certificates]
 
 

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: t.Optional[t.Sequence[str]] = None) -> int:
+def main(arguments: t.Sequence[str] | None = None) -> int:
     """Run the simulator until SIGTERM or SIGINT, or one control command; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["control"]:

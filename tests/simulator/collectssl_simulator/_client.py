@@ -24,7 +24,7 @@ class ClientError(Exception):
     """A command failed; the text is one sentence."""
 
 
-def ask(directory: pathlib.Path, method: str, name: str, value: t.Optional[t.Mapping[str, t.Any]] = None) -> t.Any:
+def ask(directory: pathlib.Path, method: str, name: str, value: t.Mapping[str, t.Any] | None = None) -> t.Any:
     """Ask the simulator of a directory METHOD /control/NAME and return its answer; raises ClientError."""
     ready = _ready(directory)
     url = urllib.parse.urlsplit(ready["control_url"])
@@ -44,10 +44,10 @@ def ask(directory: pathlib.Path, method: str, name: str, value: t.Optional[t.Map
     return answer
 
 
-def _ready(directory: pathlib.Path) -> t.Dict[str, t.Any]:
+def _ready(directory: pathlib.Path) -> dict[str, t.Any]:
     path = directory / READY_FILE
     try:
-        return t.cast(t.Dict[str, t.Any], json.loads(path.read_text(encoding="utf-8")))
+        return t.cast(dict[str, t.Any], json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         raise ClientError(f"No simulator is running on the directory {directory} (there is no {READY_FILE}).") from None
 
@@ -113,7 +113,7 @@ def _run(options: argparse.Namespace) -> t.Any:
     return ask(directory, "POST", "faults", value)
 
 
-def _parameter(text: str) -> t.Tuple[str, t.Any]:
+def _parameter(text: str) -> tuple[str, t.Any]:
     name, separator, value = text.partition("=")
     if not separator:
         raise ClientError(f"--set takes PARAMETER=VALUE, not '{text}'.")
@@ -132,7 +132,7 @@ def _wait(directory: pathlib.Path, seconds: float) -> t.Any:
         time.sleep(0.05)
 
 
-def _orders_of(path: pathlib.Path) -> t.Dict[str, t.Any]:
+def _orders_of(path: pathlib.Path) -> dict[str, t.Any]:
     """Return the content of an orders file with the paths of keys made absolute: they are relative to that file."""
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -153,4 +153,4 @@ def _orders_of(path: pathlib.Path) -> t.Dict[str, t.Any]:
         absolute(order)
         for phase in (order.get("life") or []) if isinstance(order, dict) else []:
             absolute(phase)
-    return json.loads(json.dumps(value, default=str))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(value, default=str))

@@ -20,7 +20,7 @@ class ControlError(ValueError):
         self.status = status
 
 
-def handle(service: Service, base: pathlib.Path, method: str, name: str, value: t.Any) -> t.Dict[str, t.Any]:
+def handle(service: Service, base: pathlib.Path, method: str, name: str, value: t.Any) -> dict[str, t.Any]:
     """Return the answer to METHOD /control/NAME with a JSON value; raises ControlError.
 
     base is the folder that the paths of keys in new orders are relative to.
@@ -41,7 +41,7 @@ def _no_more(value: t.Mapping[str, t.Any]) -> None:
         raise ControlError(f"Unknown field '{sorted(value)[0]}'.")
 
 
-def _status(service: Service) -> t.Dict[str, t.Any]:
+def _status(service: Service) -> dict[str, t.Any]:
     summary = service.records.summary()
     with service.lock:
         return {
@@ -52,11 +52,11 @@ def _status(service: Service) -> t.Dict[str, t.Any]:
         }
 
 
-def _calls(service: Service) -> t.Dict[str, t.Any]:
+def _calls(service: Service) -> dict[str, t.Any]:
     return {"calls": service.records.listed()}
 
 
-def _catalogue(_service: Service) -> t.Dict[str, t.Any]:
+def _catalogue(_service: Service) -> dict[str, t.Any]:
     return {
         "catalogue": {
             name: {"kind": entry.kind, "summary": entry.summary, "parameters": dict(entry.parameters)}
@@ -65,7 +65,7 @@ def _catalogue(_service: Service) -> t.Dict[str, t.Any]:
     }
 
 
-def _reset(service: Service, _base: pathlib.Path, value: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+def _reset(service: Service, _base: pathlib.Path, value: dict[str, t.Any]) -> dict[str, t.Any]:
     restart_lives = _flag(value, "restart_lives")
     clear_faults = _flag(value, "clear_faults")
     _no_more(value)
@@ -80,14 +80,14 @@ def _reset(service: Service, _base: pathlib.Path, value: t.Dict[str, t.Any]) -> 
     return {}
 
 
-def _flag(value: t.Dict[str, t.Any], name: str) -> bool:
+def _flag(value: dict[str, t.Any], name: str) -> bool:
     flag = value.pop(name, False)
     if not isinstance(flag, bool):
         raise ControlError(f"'{name}' must be true or false.")
     return flag
 
 
-def _add_orders(service: Service, base: pathlib.Path, value: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+def _add_orders(service: Service, base: pathlib.Path, value: dict[str, t.Any]) -> dict[str, t.Any]:
     with service.lock:
         try:
             content = _orders.read(value, base, service.book.login_names, service.book.style)
@@ -97,7 +97,7 @@ def _add_orders(service: Service, base: pathlib.Path, value: t.Dict[str, t.Any])
     return {"orders": [order.order_number for order in content.orders]}
 
 
-def _advance(service: Service, _base: pathlib.Path, value: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+def _advance(service: Service, _base: pathlib.Path, value: dict[str, t.Any]) -> dict[str, t.Any]:
     order_number = value.pop("order_number", None)
     _no_more(value)
     if order_number is None:
@@ -109,7 +109,7 @@ def _advance(service: Service, _base: pathlib.Path, value: t.Dict[str, t.Any]) -
             raise ControlError(str(exc.args[0])) from None
 
 
-def _post_fault(service: Service, _base: pathlib.Path, value: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+def _post_fault(service: Service, _base: pathlib.Path, value: dict[str, t.Any]) -> dict[str, t.Any]:
     if _flag(value, "clear"):
         _no_more(value)
         with service.lock:
@@ -135,7 +135,7 @@ def _post_fault(service: Service, _base: pathlib.Path, value: t.Dict[str, t.Any]
         return {"faults": service.board.listed()}
 
 
-def _set_delay(service: Service, _base: pathlib.Path, value: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+def _set_delay(service: Service, _base: pathlib.Path, value: dict[str, t.Any]) -> dict[str, t.Any]:
     seconds = value.pop("seconds", None)
     _no_more(value)
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= 3600:
@@ -145,12 +145,12 @@ def _set_delay(service: Service, _base: pathlib.Path, value: t.Dict[str, t.Any])
     return {"delay": service.delay}
 
 
-_GET: t.Mapping[str, t.Callable[[Service], t.Dict[str, t.Any]]] = {
+_GET: t.Mapping[str, t.Callable[[Service], dict[str, t.Any]]] = {
     "status": _status,
     "calls": _calls,
     "faults": _catalogue,
 }
-_POST: t.Mapping[str, t.Callable[[Service, pathlib.Path, t.Dict[str, t.Any]], t.Dict[str, t.Any]]] = {
+_POST: t.Mapping[str, t.Callable[[Service, pathlib.Path, dict[str, t.Any]], dict[str, t.Any]]] = {
     "reset": _reset,
     "orders": _add_orders,
     "advance": _advance,

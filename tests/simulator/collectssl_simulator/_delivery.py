@@ -26,7 +26,7 @@ class Delivery:
     def __init__(
         self,
         connection: socket.socket,
-        make_head: t.Callable[[t.Optional[int]], bytes],
+        make_head: t.Callable[[int | None], bytes],
         end: t.Callable[[], None],
         stop: threading.Event,
     ) -> None:
@@ -35,7 +35,7 @@ class Delivery:
         self._end = end
         self._stop = stop
 
-    def send(self, body: bytes, fault: t.Optional[Fault]) -> bool:
+    def send(self, body: bytes, fault: Fault | None) -> bool:
         """Send a reply; return whether the connection can be used again. Raises OSError when the client is gone."""
         if fault is not None:
             return _FAULTY[fault.name](self, body, fault.parameters)

@@ -118,18 +118,18 @@ class Posted:
 
     number: int
     fault: Fault
-    order_number: t.Optional[str]
-    calls: t.Optional[int]
+    order_number: str | None
+    calls: int | None
 
 
 class Board:
     """The faults posted at run time. The first that fits a call is used. Its owner locks it."""
 
     def __init__(self) -> None:
-        self._posted: t.List[Posted] = []
+        self._posted: list[Posted] = []
         self._numbers = itertools.count(1)
 
-    def post(self, fault: Fault, order_number: t.Optional[str], calls: t.Optional[int]) -> Posted:
+    def post(self, fault: Fault, order_number: str | None, calls: int | None) -> Posted:
         """Add a fault behind those already posted."""
         posted = Posted(next(self._numbers), fault, order_number, calls)
         self._posted.append(posted)
@@ -139,7 +139,7 @@ class Board:
         """Take all faults away."""
         self._posted.clear()
 
-    def take(self, order_number: t.Optional[str], fits: t.Callable[[Fault], bool]) -> t.Optional[Fault]:
+    def take(self, order_number: str | None, fits: t.Callable[[Fault], bool]) -> Fault | None:
         """Return the fault for a call and count it, or None."""
         for posted in self._posted:
             if posted.order_number not in (None, order_number) or not fits(posted.fault):
@@ -151,7 +151,7 @@ class Board:
             return posted.fault
         return None
 
-    def listed(self) -> t.List[t.Dict[str, t.Any]]:
+    def listed(self) -> list[dict[str, t.Any]]:
         """Return the posted faults as plain values."""
         return [
             {

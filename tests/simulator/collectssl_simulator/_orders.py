@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from . import _faults
-from ._answer import DETAIL_NAMES, Domain, Style, StyleError
+from ._answer import DETAIL_NAMES, PLAIN, Domain, Style, StyleError
 from ._arguments import PRODUCTS
 from ._keys import KeyFileError, read_public_key
 from ._pki import CHAINS, KEY_TYPES, PublicKey, general_names
@@ -41,7 +41,7 @@ class Account:
 
     login_name: str
     login_password: str = dataclasses.field(repr=False)
-    collection_codes: t.Tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    collection_codes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     bad_credentials: int = -16
     foreign_order: int = -16
 
@@ -50,12 +50,12 @@ class Account:
 class Terms:
     """What a certificate is made of: names, validity, key and chain. key None means one made by the simulator."""
 
-    names: t.Tuple[str, ...]
+    names: tuple[str, ...]
     chain: str = "full"
     valid_days: int = 90
-    not_before: t.Optional[datetime.datetime] = None
-    not_after: t.Optional[datetime.datetime] = None
-    key: t.Optional[PublicKey] = None
+    not_before: datetime.datetime | None = None
+    not_after: datetime.datetime | None = None
+    key: PublicKey | None = None
     key_type: str = "ecdsa"
     new_key: bool = False
 
@@ -65,20 +65,20 @@ class Phase:
     """One phase of an order's life. It ends after so many calls or seconds; with neither it lasts for ever."""
 
     state: str
-    calls: t.Optional[int] = None
-    seconds: t.Optional[float] = None
+    calls: int | None = None
+    seconds: float | None = None
     code: int = 0
-    message: t.Optional[str] = None
-    certificate_status: t.Optional[str] = None
-    validation_status: t.Optional[str] = None
-    caa_status: t.Optional[str] = None
-    details: t.Mapping[str, t.Optional[int]] = dataclasses.field(default_factory=dict)
-    domains: t.Tuple[Domain, ...] = ()
-    terms: t.Optional[Terms] = None
+    message: str | None = None
+    certificate_status: str | None = None
+    validation_status: str | None = None
+    caa_status: str | None = None
+    details: t.Mapping[str, int | None] = dataclasses.field(default_factory=dict)
+    domains: tuple[Domain, ...] = ()
+    terms: Terms | None = None
     reissue: bool = True
-    fault: t.Optional[_faults.Fault] = None
-    style: Style = Style()
-    fqdn: t.Optional[str] = None
+    fault: _faults.Fault | None = None
+    style: Style = PLAIN
+    fqdn: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,18 +88,18 @@ class Order:
     order_number: str
     account: str
     product: str
-    life: t.Tuple[Phase, ...]
-    certificate_id: t.Optional[str] = None
-    base_order_number: t.Optional[str] = None
+    life: tuple[Phase, ...]
+    certificate_id: str | None = None
+    base_order_number: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class OrdersFile:
     """The checked content of an orders file."""
 
-    accounts: t.Tuple[Account, ...]
-    orders: t.Tuple[Order, ...]
-    style: Style = Style()
+    accounts: tuple[Account, ...]
+    orders: tuple[Order, ...]
+    style: Style = PLAIN
 
 
 _CERTIFICATE_STATUS = {"issued": "Issued", "revoked": "Revoked", "pending": "Awaiting Validation"}
@@ -139,7 +139,7 @@ class _Fields:
             raise OrdersError(f"{self.where}: '{name}' must not hold line ends or other control characters.")
         return value
 
-    def identifier(self, name: str, default: t.Any = _REQUIRED, digits: t.Optional[int] = None) -> t.Any:
+    def identifier(self, name: str, default: t.Any = _REQUIRED, digits: int | None = None) -> t.Any:
         value = self.take(name, default)
         if value is default:
             return value
@@ -172,7 +172,7 @@ class _Fields:
             raise self.wrong(name, "true or false", value)
         return value
 
-    def items(self, name: str, default: t.Any = _REQUIRED) -> t.List[t.Any]:
+    def items(self, name: str, default: t.Any = _REQUIRED) -> list[t.Any]:
         value = self.take(name, default)
         if not isinstance(value, list):
             raise self.wrong(name, "a list", value)
@@ -192,7 +192,7 @@ def read(
     value: t.Any,
     base: pathlib.Path,
     known_accounts: t.Collection[str] = (),
-    own_style: t.Optional[Style] = None,
+    own_style: Style | None = None,
 ) -> OrdersFile:
     """Return the checked content of an orders file from its plain YAML or JSON value; raises OrdersError.
 
@@ -200,24 +200,22 @@ def read(
     own_style is what the file's own style starts from.
     """
     fields = _Fields(value, "The orders file")
-    style = _style(own_style or Style(), fields)
+    style = _style(own_style or PLAIN, fields)
     accounts = tuple(_account(item, index) for index, item in enumerate(fields.items("accounts", [])))
-    seen: t.Set[str] = set()
+    seen: set[str] = set()
     for account in accounts:
         if account.login_name in seen:
             raise OrdersError(f"The account '{account.login_name}' appears twice.")
         seen.add(account.login_name)
     names = seen | set(known_accounts)
-    orders = tuple(
-        _order(item, index, base, names, style) for index, item in enumerate(fields.items("orders", []))
-    )
+    orders = tuple(_order(item, index, base, names, style) for index, item in enumerate(fields.items("orders", [])))
     fields.end()
     _check_unique(orders)
     return OrdersFile(accounts, orders, style)
 
 
 def _check_unique(orders: t.Iterable[Order]) -> None:
-    seen: t.Set[t.Tuple[str, str]] = set()
+    seen: set[tuple[str, str]] = set()
     for order in orders:
         for name in ("order_number", "certificate_id"):
             value = getattr(order, name)
@@ -292,7 +290,7 @@ def _order(value: t.Any, index: int, base: pathlib.Path, accounts: t.Collection[
     return Order(order_number, account, product, tuple(life), certificate_id, base_order_number)
 
 
-def _names(fields: _Fields, inherited: t.Optional[t.Tuple[str, ...]]) -> t.Tuple[str, ...]:
+def _names(fields: _Fields, inherited: tuple[str, ...] | None) -> tuple[str, ...]:
     value = fields.items("names", _REQUIRED if inherited is None else list(inherited))
     if not value or not all(isinstance(name, str) and name for name in value):
         raise fields.wrong("names", "a list of at least one DNS name or IP address", value)
@@ -303,7 +301,7 @@ def _names(fields: _Fields, inherited: t.Optional[t.Tuple[str, ...]]) -> t.Tuple
     return tuple(value)
 
 
-def _terms(fields: _Fields, base: pathlib.Path, inherited: t.Optional[Terms]) -> Terms:
+def _terms(fields: _Fields, base: pathlib.Path, inherited: Terms | None) -> Terms:
     start = inherited or Terms(names=())
     key = start.key
     value = fields.take("key", None)
@@ -333,8 +331,8 @@ def _terms(fields: _Fields, base: pathlib.Path, inherited: t.Optional[Terms]) ->
 
 
 def _moment(
-    fields: _Fields, name: str, default: t.Optional[datetime.datetime], time_of_day: str
-) -> t.Optional[datetime.datetime]:
+    fields: _Fields, name: str, default: datetime.datetime | None, time_of_day: str
+) -> datetime.datetime | None:
     value = fields.take(name, default)
     if value is None:
         return None
@@ -392,8 +390,8 @@ def _phase(fields: _Fields, base: pathlib.Path, terms: Terms, style: Style) -> P
     return phase
 
 
-def _details(fields: _Fields, state: str) -> t.Dict[str, t.Optional[int]]:
-    details: t.Dict[str, t.Optional[int]] = {name: -1 for name in DETAIL_NAMES}
+def _details(fields: _Fields, state: str) -> dict[str, int | None]:
+    details: dict[str, int | None] = dict.fromkeys(DETAIL_NAMES, -1)
     details.update(_PENDING_DETAILS if state == "pending" else {"csrStatus": 1, "dcvStatus": 1})
     by_lower_name = {name.lower(): name for name in DETAIL_NAMES}
     value = fields.take("details", {})
@@ -407,7 +405,7 @@ def _details(fields: _Fields, state: str) -> t.Dict[str, t.Optional[int]]:
     return details
 
 
-def _domains(fields: _Fields, names: t.Sequence[str], state: str) -> t.Tuple[Domain, ...]:
+def _domains(fields: _Fields, names: t.Sequence[str], state: str) -> tuple[Domain, ...]:
     value = fields.take("domains", None)
     if value is None:
         # Only an order for several domains has a list of them.
@@ -425,7 +423,7 @@ def _domains(fields: _Fields, names: t.Sequence[str], state: str) -> t.Tuple[Dom
     return tuple(domains)
 
 
-def _phase_fault(fields: _Fields) -> t.Optional[_faults.Fault]:
+def _phase_fault(fields: _Fields) -> _faults.Fault | None:
     value = fields.take("fault", None)
     if value is None:
         return None

@@ -30,7 +30,7 @@ PublicKey = t.Union[rsa.RSAPublicKey, ec.EllipticCurvePublicKey, ed25519.Ed25519
 KEY_TYPES = ("rsa", "ecdsa", "ed25519")
 
 #: The kinds of chain an order may be served with: the authorities above the leaf, root first.
-CHAINS: t.Mapping[str, t.Tuple[str, ...]] = {
+CHAINS: t.Mapping[str, tuple[str, ...]] = {
     "full": ("root", "cross", "issuing"),
     "no_root": ("cross", "issuing"),
     "cross_root": ("cross_root", "issuing"),
@@ -52,7 +52,7 @@ class _Plan(t.NamedTuple):
     common_name: str
     issuer: str
     key_type: str
-    key_of: t.Optional[str] = None
+    key_of: str | None = None
 
 
 _PLANS = (
@@ -103,9 +103,9 @@ def not_after(certificate: x509.Certificate) -> datetime.datetime:
     return certificate.not_valid_after.replace(tzinfo=datetime.timezone.utc)
 
 
-def general_names(names: t.Iterable[str]) -> t.List[x509.GeneralName]:
+def general_names(names: t.Iterable[str]) -> list[x509.GeneralName]:
     """Return subject alternative names for DNS names and IP addresses; raises ValueError."""
-    result: t.List[x509.GeneralName] = []
+    result: list[x509.GeneralName] = []
     for name in names:
         try:
             result.append(x509.IPAddress(ipaddress.ip_address(name)))
@@ -114,7 +114,7 @@ def general_names(names: t.Iterable[str]) -> t.List[x509.GeneralName]:
     return result
 
 
-def _distinguished_name(common_name: t.Optional[str]) -> x509.Name:
+def _distinguished_name(common_name: str | None) -> x509.Name:
     if common_name is None:
         return x509.Name([])
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
@@ -154,7 +154,7 @@ class Pki:
 
     def __init__(self, directory: pathlib.Path) -> None:
         self.directory = directory
-        self._authorities: t.Dict[str, Authority] = {}
+        self._authorities: dict[str, Authority] = {}
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if all((directory / f"{plan.name}.{suffix}").is_file() for plan in _PLANS for suffix in ("pem", "key")):
             self._load()
@@ -186,7 +186,7 @@ class Pki:
         plan: _Plan,
         key: PrivateKey,
         issuer_key: PrivateKey,
-        validity: t.Optional[t.Tuple[datetime.datetime, datetime.datetime]] = None,
+        validity: tuple[datetime.datetime, datetime.datetime] | None = None,
     ) -> x509.Certificate:
         today = utc_now().replace(hour=0, minute=0, second=0)
         start, end = validity or (today - datetime.timedelta(days=1500), today + datetime.timedelta(days=5500))
@@ -204,15 +204,11 @@ class Pki:
             .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
             .add_extension(_key_usage(ca=True, rsa_key=False), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         )
         return _sign(builder, issuer_key)
 
-    def authority_again(
-        self, name: str, validity: t.Tuple[datetime.datetime, datetime.datetime]
-    ) -> x509.Certificate:
+    def authority_again(self, name: str, validity: tuple[datetime.datetime, datetime.datetime]) -> x509.Certificate:
         """Return a fresh certificate for an authority's own subject and key with another validity."""
         plan = next(plan for plan in _PLANS if plan.name == name)
         return self._certify_authority(plan, self[name].key, self[plan.issuer].key, validity)
@@ -221,7 +217,7 @@ class Pki:
         self,
         public_key: PublicKey,
         names: t.Sequence[str],
-        validity: t.Tuple[datetime.datetime, datetime.datetime],
+        validity: tuple[datetime.datetime, datetime.datetime],
         issuer: str = "issuing",
     ) -> x509.Certificate:
         """Return an end-entity certificate for a server with these subject alternative names; the first is its CN.
@@ -252,7 +248,7 @@ class Pki:
         )
         return _sign(builder, authority.key)
 
-    def authorities(self, kind: str) -> t.List[x509.Certificate]:
+    def authorities(self, kind: str) -> list[x509.Certificate]:
         """Return the authorities of a kind of chain (a key of CHAINS), root first."""
         return [self[name].certificate for name in CHAINS[kind]]
 

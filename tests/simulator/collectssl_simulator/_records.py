@@ -24,15 +24,15 @@ class Call:
     time: str
     product: str = ""
     account: str = ""
-    order_number: t.Optional[str] = None
-    arguments: t.Sequence[t.Tuple[str, str]] = ()
-    code: t.Optional[int] = None
-    http_status: t.Optional[int] = None
-    fault: t.Optional[str] = None
-    ended: t.Optional[float] = None
+    order_number: str | None = None
+    arguments: t.Sequence[tuple[str, str]] = ()
+    code: int | None = None
+    http_status: int | None = None
+    fault: str | None = None
+    ended: float | None = None
     noted: bool = False
 
-    def as_plain(self) -> t.Dict[str, t.Any]:
+    def as_plain(self) -> dict[str, t.Any]:
         """Return the call as plain values; arguments keep their order and hold no secret."""
         return {
             "number": self.number,
@@ -54,7 +54,7 @@ def peak(calls: t.Iterable[Call]) -> int:
 
     It is computed from when calls began and ended, because whose call it is is known only once its body is read.
     """
-    moments: t.List[t.Tuple[float, int]] = []
+    moments: list[tuple[float, int]] = []
     for call in calls:
         moments.append((call.began, 1))
         if call.ended is not None:
@@ -72,8 +72,8 @@ class Records:
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._calls: t.List[Call] = []
-        self._in_flight: t.Set[int] = set()
+        self._calls: list[Call] = []
+        self._in_flight: set[int] = set()
         self._next = 1
         path.touch()
 
@@ -114,16 +114,16 @@ class Records:
             self._calls = [call for call in self._calls if call.ended is None]
             self._path.write_text("", encoding="utf-8")
 
-    def listed(self) -> t.List[t.Dict[str, t.Any]]:
+    def listed(self) -> list[dict[str, t.Any]]:
         """Return the calls as plain values, oldest first; those not answered yet have no code."""
         with self._lock:
             return [call.as_plain() for call in self._calls]
 
-    def summary(self) -> t.Dict[str, t.Any]:
+    def summary(self) -> dict[str, t.Any]:
         """Return the number of calls, those in flight and their peak, overall and for each account."""
         with self._lock:
             calls = [dataclasses.replace(call) for call in self._calls]
-        accounts: t.Dict[str, t.List[Call]] = {}
+        accounts: dict[str, list[Call]] = {}
         for call in calls:
             accounts.setdefault(call.account, []).append(call)
         return {

@@ -10,7 +10,7 @@ import typing as t
 import urllib.parse
 
 from . import _archive, _asn1
-from ._answer import DETAIL_NAMES, Answer, Domain, Style
+from ._answer import DETAIL_NAMES, PLAIN, Answer, Domain, Style
 from ._arguments import Arguments
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -21,7 +21,7 @@ _MEANINGS = {0: "not-completed", 1: "completed", 2: "in-progress"}
 _NOT_APPLICABLE = ("freeDVUPStatus", "evClickThroughStatus", "brandValStatus")
 
 
-def render(answer: Answer, arguments: Arguments, style: Style = Style()) -> t.Tuple[str, bytes]:
+def render(answer: Answer, arguments: Arguments, style: Style = PLAIN) -> tuple[str, bytes]:
     """Return (content type, body) of an answer to a call with these arguments, in this style.
 
     An answer with a positive code becomes status 1 (queryType 0) or 2 (queryType 1 to 3). With responseEncoding 1 an
@@ -50,7 +50,7 @@ def _is_form(arguments: Arguments, style: Style) -> bool:
     return arguments.response_format == 1
 
 
-def _split(answer: Answer, query_type: int) -> t.Tuple[t.List[bytes], t.Optional[bytes]]:
+def _split(answer: Answer, query_type: int) -> tuple[list[bytes], bytes | None]:
     """Return the CA certificates and the leaf that a query type asks for."""
     leaf = None
     authorities = list(answer.certificates)
@@ -59,7 +59,7 @@ def _split(answer: Answer, query_type: int) -> t.Tuple[t.List[bytes], t.Optional
     return (authorities if query_type in (1, 3) else []), (leaf if query_type in (1, 2) else None)
 
 
-def _served(answer: Answer, query_type: int) -> t.List[bytes]:
+def _served(answer: Answer, query_type: int) -> list[bytes]:
     """Return the certificates that a query type asks for, in the order served."""
     if query_type == 1:
         return list(answer.certificates)
@@ -78,17 +78,17 @@ def _container(answer: Answer, arguments: Arguments, style: Style) -> bytes:
     return _asn1.pkcs7(certificates[::-1] if style.pkcs7_leaf_first else certificates)
 
 
-def _base64_lines(data: bytes, width: int) -> t.List[str]:
+def _base64_lines(data: bytes, width: int) -> list[str]:
     text = base64.b64encode(data).decode("ascii")
     step = width or len(text)
     return [text[start : start + step] for start in range(0, len(text), step)]
 
 
-def _armoured(data: bytes, label: str, width: int) -> t.List[str]:
+def _armoured(data: bytes, label: str, width: int) -> list[str]:
     return [f"-----BEGIN {label}-----", *_base64_lines(data, width), f"-----END {label}-----"]
 
 
-def _data_lines(answer: Answer, arguments: Arguments, style: Style) -> t.List[str]:
+def _data_lines(answer: Answer, arguments: Arguments, style: Style) -> list[str]:
     """Return the certificates of the lines format."""
     width = style.base64_width
     if arguments.response_type == _INDIVIDUAL:
@@ -110,7 +110,7 @@ def _domain_list(domains: t.Iterable[Domain], style: Style, with_brand: bool) ->
     )
 
 
-def _detail_line(name: str, value: t.Optional[int], style: Style) -> str:
+def _detail_line(name: str, value: int | None, style: Style) -> str:
     if value is None:
         return ""
     if style.detail_style == "bare":
@@ -147,7 +147,7 @@ def _lines(answer: Answer, arguments: Arguments, style: Style, code: int) -> byt
 
 
 def _form(answer: Answer, arguments: Arguments, style: Style, code: int) -> bytes:
-    fields: t.List[t.Tuple[str, t.Optional[str]]] = [("errorCode", str(code))]
+    fields: list[tuple[str, str | None]] = [("errorCode", str(code))]
     if code < 0:
         fields.append(("errorMessage", answer.message or ""))
         if answer.error_item is not None:
@@ -172,8 +172,8 @@ def _cased(name: str, style: Style) -> str:
     return urllib.parse.quote_plus(name.lower() if style.field_case == "lower" else name.upper())
 
 
-def _validity_fields(answer: Answer, arguments: Arguments) -> t.List[t.Tuple[str, t.Optional[str]]]:
-    fields: t.List[t.Tuple[str, t.Optional[str]]] = []
+def _validity_fields(answer: Answer, arguments: Arguments) -> list[tuple[str, str | None]]:
+    fields: list[tuple[str, str | None]] = []
     if arguments.show_validity_period:
         moments: t.Sequence[t.Any] = answer.validity or (None, None)
         for name, moment in zip(("notBefore", "notAfter"), moments):
@@ -183,13 +183,13 @@ def _validity_fields(answer: Answer, arguments: Arguments) -> t.List[t.Tuple[str
     return fields
 
 
-def _data_fields(answer: Answer, arguments: Arguments, style: Style) -> t.List[t.Tuple[str, t.Optional[str]]]:
+def _data_fields(answer: Answer, arguments: Arguments, style: Style) -> list[tuple[str, str | None]]:
     if arguments.response_type != _INDIVIDUAL:
         name = {_ZIP: "zipFile", _NETSCAPE: "netscapeCertificateSequence", _PKCS7: "pkcs7"}[arguments.response_type]
         label = {_NETSCAPE: "CERTIFICATE", _PKCS7: "PKCS7"}.get(arguments.response_type)
         return [(name, _field_value(_container(answer, arguments, style), label, style))]
     authorities, leaf = _split(answer, arguments.query_type)
-    fields: t.List[t.Tuple[str, t.Optional[str]]] = []
+    fields: list[tuple[str, str | None]] = []
     for der in authorities:
         fields.append(("caCertificate", _field_value(der, "CERTIFICATE", style)))
     if leaf is not None:
@@ -197,16 +197,14 @@ def _data_fields(answer: Answer, arguments: Arguments, style: Style) -> t.List[t
     return fields
 
 
-def _field_value(data: bytes, label: t.Optional[str], style: Style) -> str:
+def _field_value(data: bytes, label: str | None, style: Style) -> str:
     if style.armour_in_fields and label is not None:
         return "\n".join(_armoured(data, label, style.base64_width)) + "\n"
     return base64.b64encode(data).decode("ascii")
 
 
-def _status_fields(
-    answer: Answer, arguments: Arguments, style: Style, code: int
-) -> t.List[t.Tuple[str, t.Optional[str]]]:
-    fields: t.List[t.Tuple[str, t.Optional[str]]] = []
+def _status_fields(answer: Answer, arguments: Arguments, style: Style, code: int) -> list[tuple[str, str | None]]:
+    fields: list[tuple[str, str | None]] = []
     with_status = code >= 0 or style.status_on_error
     if arguments.show_ext_status and with_status:
         known = answer.certificate_status is not None or answer.validation_status is not None

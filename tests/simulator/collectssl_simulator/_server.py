@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import pathlib
@@ -38,7 +39,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self,
         host: str,
         port: int,
-        context: t.Optional[ssl.SSLContext],
+        context: ssl.SSLContext | None,
         service: Service,
         base: pathlib.Path,
         stop: threading.Event,
@@ -48,8 +49,8 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.service = service
         self.base = base
         self.stop = stop
-        self.log: t.Optional[t.Callable[[str], None]] = None
-        self._connections: t.Set[socket.socket] = set()
+        self.log: t.Callable[[str], None] | None = None
+        self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()
         super().__init__((host, port), _Handler)
 
@@ -90,10 +91,8 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 def _close(connection: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     connection.close()
 
 
@@ -121,7 +120,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         self._send(Reply(405, HTML_TYPE, b""))
 
-    def log_message(self, format: str, *args: t.Any) -> None:  # pylint: disable=redefined-builtin
+    def log_message(self, *_args: t.Any) -> None:
         """Stay silent: the record of calls says more, and says it without secrets."""
 
     def _dispatch(self) -> None:
@@ -134,7 +133,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(Reply(404, HTML_TYPE, status_page(404)))
 
-    def _body(self, limit: int) -> t.Optional[bytes]:
+    def _body(self, limit: int) -> bytes | None:
         """Return the body of the request, or None after a reply that says what is wrong with its length."""
         text = self.headers.get("Content-Length", "0")
         if self.headers.get("Transfer-Encoding") or not text.isdigit():
@@ -199,7 +198,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
 
-    def _head(self, reply: Reply, length: t.Optional[int]) -> bytes:
+    def _head(self, reply: Reply, length: int | None) -> bytes:
         phrase = self.responses.get(reply.status, ("",))[0]
         headers = [
             ("Server", self.server_version),
@@ -220,5 +219,6 @@ def _log_line(call: t.Mapping[str, t.Any]) -> str:
     fault = f", fault {call['fault']}" if call["fault"] else ""
     return (
         f"{call['time']} call {call['number']}: Collect{call['product'].upper()} order {call['order_number']}"
-        f" for {call['account'] or 'nobody'}: HTTP {call['http_status']}, {outcome}{fault}; in flight {call['in_flight']}"
+        f" for {call['account'] or 'nobody'}: HTTP {call['http_status']}, {outcome}{fault};"
+        f" in flight {call['in_flight']}"
     )

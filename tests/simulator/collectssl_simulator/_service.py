@@ -11,12 +11,12 @@ import typing as t
 
 from . import _arguments, _faults, _pages
 from ._answer import Answer, Style, error
-from ._arguments import Arguments, ArgumentError, Pair
+from ._arguments import ArgumentError, Arguments, Pair
 from ._book import Book, Outcome
 from ._records import Call, Records
 from ._render import FORM_TYPE, TEXT_TYPE, render, status_code
 
-Headers = t.Tuple[t.Tuple[str, str], ...]
+Headers = tuple[tuple[str, str], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Reply:
     content_type: str
     body: bytes
     headers: Headers = ()
-    delivery: t.Optional[_faults.Fault] = None
+    delivery: _faults.Fault | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Service:
 
     def _reply(self, call: Call, request: Request, pairs: t.Sequence[Pair]) -> Reply:
         spoken = Arguments(product=request.product, response_format=_arguments.wanted_format(pairs))
-        answer: t.Optional[Answer] = None
+        answer: Answer | None = None
         arguments = spoken
         if not request.secure:
             answer = error(-1)
@@ -89,9 +89,7 @@ class Service:
             return self._misbehave(call, outcome.fault, pairs, arguments, outcome)
         return self._answer(call, arguments, outcome.answer, outcome.style)
 
-    def _posted_fault(
-        self, order_number: t.Optional[str], arguments: t.Optional[Arguments]
-    ) -> t.Optional[_faults.Fault]:
+    def _posted_fault(self, order_number: str | None, arguments: Arguments | None) -> _faults.Fault | None:
         def fits(fault: _faults.Fault) -> bool:
             # A fault in certificates waits for a call that is answered with certificates.
             if fault.kind not in ("chain", "archive"):

@@ -72,9 +72,9 @@ class Simulator:
         directory: pathlib.Path,
         host: str = "127.0.0.1",
         port: int = 0,
-        http_port: t.Optional[int] = None,
+        http_port: int | None = None,
         delay: float = 0.0,
-        log: t.Optional[t.Callable[[str], None]] = None,
+        log: t.Callable[[str], None] | None = None,
     ) -> None:
         self._host = loopback_address(host)
         self._port, self._http_port = port, http_port
@@ -84,8 +84,8 @@ class Simulator:
         self._log = log
         self._delay = delay
         self._stop = threading.Event()
-        self._servers: t.List[Server] = []
-        self.ready: t.Dict[str, t.Any] = {}
+        self._servers: list[Server] = []
+        self.ready: dict[str, t.Any] = {}
 
     def start(self) -> None:
         """Make what is missing, listen, and write simulator.json."""
@@ -106,12 +106,10 @@ class Simulator:
             plain = self._addresses(self._listen(self._http_port, None, service), "http")
             self.ready["api_url_ssl_http"] = plain["api_url_ssl"]
             self.ready["api_url_ccc_http"] = plain["api_url_ccc"]
-        self.ready.update(
-            ca_path=str(self.directory / "tls-ca.pem"), pid=os.getpid(), directory=str(self.directory)
-        )
+        self.ready.update(ca_path=str(self.directory / "tls-ca.pem"), pid=os.getpid(), directory=str(self.directory))
         write_atomically(ready_file, json.dumps(self.ready, indent=2).encode("utf-8") + b"\n")
 
-    def _listen(self, port: int, context: t.Optional[ssl.SSLContext], service: Service) -> Server:
+    def _listen(self, port: int, context: ssl.SSLContext | None, service: Service) -> Server:
         try:
             server = Server(self._host, port, context, service, self._base, self._stop)
         except (OSError, OverflowError) as exc:
@@ -122,11 +120,9 @@ class Simulator:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return server
 
-    def _addresses(self, server: Server, scheme: str) -> t.Dict[str, t.Any]:
+    def _addresses(self, server: Server, scheme: str) -> dict[str, t.Any]:
         start = f"{scheme}://localhost:{server.server_port}"
-        addresses: t.Dict[str, t.Any] = {
-            f"api_url_{product}": start + path for path, product in API_PATHS.items()
-        }
+        addresses: dict[str, t.Any] = {f"api_url_{product}": start + path for path, product in API_PATHS.items()}
         addresses["control_url"] = start + CONTROL_PATH
         return addresses
 
