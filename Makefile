@@ -1,0 +1,51 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# make demo        an order becomes an installed certificate, explained step by step
+# make test        everything: lint, types, docs, sanity, unit and integration tests
+# make simulator   a CollectSSL service on this machine, until Ctrl-C
+# make lint | units | sanity | integration   a part of make test
+# make session S=units-2.19 ARGS="-k netscape"   one session, with arguments for the tool that it runs
+
+DEV := tests/dev
+VENV := .venv
+DEV_VENV := .venv-dev
+
+.DEFAULT_GOAL := test
+.PHONY: demo simulator test lint units sanity integration session prepare clean
+
+demo: $(VENV)/.made
+	$(VENV)/bin/python tests/demo/run.py
+
+simulator: $(VENV)/.made
+	$(VENV)/bin/python tests/demo/simulator.py
+
+test: prepare $(DEV_VENV)/.made
+	@$(DEV_VENV)/bin/python $(DEV)/run_all.py
+
+lint units sanity integration: prepare $(DEV_VENV)/.made
+	@$(DEV_VENV)/bin/python $(DEV)/run_all.py $@
+
+session: $(DEV_VENV)/.made
+	@test -n "$(S)" || { $(DEV_VENV)/bin/python -m nox --list; echo 'Choose one: make session S=NAME'; exit 2; }
+	$(DEV_VENV)/bin/python -m nox -s $(S) -- $(ARGS)
+
+prepare:
+	@$(DEV)/prepare
+
+clean:
+	rm -rf $(VENV) $(DEV_VENV) .nox .mypy_cache .pytest_cache .ruff_cache tests/output
+
+# The stamp is written last, so that an installation that was interrupted is made anew.
+define make_venv
+@python="$$($(DEV)/find-python)" && rm -rf $(@D) && echo "making $(@D) with $$python" && "$$python" -m venv $(@D)
+@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+@touch $@
+endef
+
+$(VENV)/.made: $(DEV)/requirements/demo.txt meta/ee-requirements.txt
+	$(make_venv)
+
+$(DEV_VENV)/.made: $(DEV)/requirements/runner.txt | prepare
+	$(make_venv)

@@ -1,0 +1,159 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The test sessions, one thing each. `make test` runs them all; CONTRIBUTING.md shows how to run one."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+import typing as t
+
+import antsibull_nox
+import nox
+
+CHECKOUT = pathlib.Path(__file__).resolve().parent
+DEV = CHECKOUT / "tests/dev"
+sys.path.insert(0, str(DEV))
+
+import interpreters  # noqa: E402 - found through the line above
+import matrix  # noqa: E402
+import tree  # noqa: E402
+
+REQUIREMENTS = DEV / "requirements"
+PYTEST_PLUGINS = DEV / "pytest_plugins"
+
+nox.needs_version = ">=2025.2.9"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+
+PYTHONS = interpreters.link(CHECKOUT / ".nox/pythons", matrix.TARGET_PYTHONS)
+
+# yamllint, docs-check, license-check and extra-checks come from here.
+antsibull_nox.load_antsibull_nox_toml()
+
+
+@nox.session
+def style(session: nox.Session) -> None:
+    """Check style, imports and formatting of all Python, and the changelog's fragments."""
+    session.install("-r", str(REQUIREMENTS / "lint.txt"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check", "--diff")
+    session.run("antsibull-changelog", "lint")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the types of all Python."""
+    session.install("-r", str(REQUIREMENTS / "typing.txt"))
+    with tree.copy() as collection:
+        # Where an import starts: collections, the simulator's package, and the scripts of tests/dev.
+        bases = [collection.parents[2], *(collection / name for name in ("tests/simulator", "tests/dev"))]
+        session.chdir(collection.parents[2])
+        session.run(
+            *("mypy", "--config-file", str(collection / ".mypy.ini"), "--cache-dir", str(CHECKOUT / ".mypy_cache")),
+            *(session.posargs or [str(collection / name) for name in ("plugins", "tests", "noxfile.py")]),
+            env={"MYPYPATH": os.pathsep.join(map(str, bases))},
+        )
+
+
+@nox.session(name="ansible-lint")
+def ansible_lint(session: nox.Session) -> None:
+    """Lint all Ansible content with the production profile."""
+    session.install("-r", str(REQUIREMENTS / "ansible-lint.txt"))
+    with tree.copy() as collection, session.chdir(collection):
+        session.run("ansible-lint", *session.posargs, env={"ANSIBLE_COLLECTIONS_PATH": str(collection.parents[2])})
+
+
+@nox.session(name="galaxy-import")
+def galaxy_import(session: nox.Session) -> None:
+    """Build the collection and import it the way Galaxy and Automation Hub do."""
+    session.install("-r", str(REQUIREMENTS / "galaxy-import.txt"))
+    with tree.copy() as collection, session.chdir(collection.parents[2]):
+        session.run("ansible-galaxy", "collection", "build", str(collection))
+        (tarball,) = pathlib.Path.cwd().glob("certfleet-collectssl-*.tar.gz")
+        output = t.cast(str, session.run("python", "-m", "galaxy_importer.main", tarball.name, silent=True))
+    session.log(output)
+    # The importer ends with success whatever it finds along the way.
+    findings = [line for line in output.splitlines() if line.startswith(("ERROR", "WARNING", "CRITICAL"))]
+    if findings:
+        session.error("\n".join(["the importer complains:", *findings]))
+
+
+def _ansible_test_folder(session: nox.Session) -> pathlib.Path:
+    code = "import ansible_test; print(next(iter(ansible_test.__path__)))"
+    return pathlib.Path(str(session.run("python", "-c", code, silent=True)).strip())
+
+
+def _sanity(session: nox.Session, core: matrix.Core) -> None:
+    """Run ansible-test's sanity tests, with every Python found that this ansible-core knows."""
+    session.install(core.requirement)
+    session.run("python", str(DEV / "get_pip.py"))
+    with tree.copy() as collection, session.chdir(collection):
+        session.run("ansible-test", "sanity", "--color", "no", "--truncate", "0", *session.posargs)
+
+
+def _units(session: nox.Session, core: matrix.Core) -> None:
+    """Run the unit tests with pytest and ansible-test's own plugin for collections.
+
+    `ansible-test units` starts a process for every single test, which makes the sets of keys and certificates that are
+    shared by many tests anew each time. Imports resolve the same here.
+    """
+    session.install(core.requirement, "-r", "tests/unit/requirements.txt")
+    plugins = _ansible_test_folder(session) / "_util/target/pytest/plugins"
+    with tree.copy() as collection, session.chdir(collection):
+        env = {
+            "ANSIBLE_COLLECTIONS_PATH": str(collection.parents[2]),
+            "ANSIBLE_CONTROLLER_MIN_PYTHON_VERSION": core.python,
+            "COLLECTSSL_TEST_PYTHONS": interpreters.describe(PYTHONS),
+            "PYTHONPATH": os.pathsep.join([str(plugins), str(PYTEST_PLUGINS)]),
+        }
+        pytest = ["python", "-m", "pytest", "-p", "ansible_pytest_collections", "-p", "collectssl_results"]
+        session.run(*pytest, *session.posargs, env=env)
+
+
+def _integration(session: nox.Session, core: matrix.Core) -> None:
+    """Run the integration tests with ansible-test, in this session's virtual environment."""
+    session.install(core.requirement, "-r", "tests/integration/requirements.txt")
+    _preset_environment(
+        session,
+        {
+            "COLLECTSSL_TEST_PYTHONS": interpreters.describe(PYTHONS),
+            "COLLECTSSL_TEST_RESULTS": os.environ.get("COLLECTSSL_TEST_RESULTS", ""),
+            "PYTEST_ADDOPTS": "-p collectssl_results",
+        },
+    )
+    with tree.copy() as collection, session.chdir(collection):
+        command = ["ansible-test", "integration", "--color", "no", "--truncate", "0", "--python", core.python]
+        session.run(*command, *session.posargs)
+
+
+def _preset_environment(session: nox.Session, variables: dict[str, str]) -> None:
+    """Let every Python of the session's virtual environment start with ``variables``.
+
+    ansible-test hands its tests hardly anything of the environment, so it can't carry them. A ``.pth`` file is read at
+    the start of Python; its first line puts our pytest plugins on the import path.
+    """
+    where = str(session.run("python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", silent=True))
+    preset = "; ".join(f"os.environ.setdefault({k!r}, {v!r})" for k, v in variables.items())
+    text = f"{PYTEST_PLUGINS}\nimport os; {preset}\n"
+    pathlib.Path(where.strip(), "collectssl_session.pth").write_text(text, encoding="utf-8")
+
+
+def _per_core(name: str, run: t.Callable[[nox.Session, matrix.Core], None], cores: t.Iterable[matrix.Core]) -> None:
+    """Make one session of ``run`` for each of ``cores``, such as ``units-2.19``."""
+    for core in cores:
+
+        def session_function(session: nox.Session, core: matrix.Core = core) -> None:
+            run(session, core)
+
+        summary = (run.__doc__ or "").splitlines()[0]
+        session_function.__doc__ = f"{summary} (ansible-core {core.series}, Python {core.python})"
+        nox.session(session_function, name=f"{name}-{core.series}", python=core.python)
+
+
+_per_core("sanity", _sanity, (core for core in matrix.CORES if core.sanity))
+_per_core("units", _units, matrix.CORES)
+_per_core("integration", _integration, matrix.CORES)

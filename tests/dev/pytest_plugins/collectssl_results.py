@@ -1,0 +1,51 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""pytest plugin: append the outcome of every test to the file that ``COLLECTSSL_TEST_RESULTS`` names.
+
+The runner counts from that file, because one session may start pytest many times, through ansible-test or not.
+Each line is a JSON object: ``{"test": node id, "outcome": passed | failed | skipped, "reason": str}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    import pytest
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2])
+    return str(getattr(report, "wasxfail", ""))
+
+
+def _record(report: pytest.TestReport | pytest.CollectReport, outcome: str) -> None:
+    line = {"test": report.nodeid, "outcome": outcome, "reason": _reason(report)}
+    # One write of one short line in append mode: several processes may share the file.
+    with open(os.environ["COLLECTSSL_TEST_RESULTS"], "a", encoding="utf-8") as results:
+        results.write(json.dumps(line) + "\n")
+
+
+class Recorder:
+    """Writes down what pytest reports, a test at a time."""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count the call, and set-up or tear-down only where it isn't the ordinary pass."""
+        if report.when == "call" or report.outcome != "passed":
+            _record(report, report.outcome)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Count a file that could not be imported, or that skipped itself, as one test."""
+        if report.outcome != "passed":
+            _record(report, report.outcome)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the recorder, in the process that reports alone."""
+    if os.environ.get("COLLECTSSL_TEST_RESULTS") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(), "collectssl-recorder")

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run the test sessions, two at a time, and tell at the end what passed, what failed and what could not run.
+
+    run_all.py [GROUP or SESSION ...]
+
+Without arguments everything runs. Every session writes a log of its own under ``tests/output/logs``. The last line is
+``N passed, N failed, N skipped``: each unit and integration test counts as one, and so does each other session; what
+could not run counts as skipped and is named. The exit status is 0 only when nothing failed and something passed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import interpreters
+import matrix
+import plan
+import summary
+import tree
+
+WORKERS = 2
+SECONDS_A_JOB = 900
+LOGS = tree.CHECKOUT / "tests/output/logs"
+
+
+class Runner:
+    """Takes jobs from a list with a few threads, and keeps apart what must not run at one time."""
+
+    def __init__(self, jobs: list[plan.Job], pythons: dict[str, pathlib.Path]) -> None:
+        self.waiting = list(jobs)
+        self.total = len(jobs)
+        self.pythons = pythons
+        self.busy: set[str] = set()
+        self.changed = threading.Condition()
+        self.outcomes: list[summary.Outcome] = []
+
+    def run(self) -> list[summary.Outcome]:
+        """Run every job and return the outcomes in the order of the plan."""
+        order = [job.session for job in self.waiting]
+        threads = [threading.Thread(target=self._work) for _number in range(WORKERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sorted(self.outcomes, key=lambda outcome: order.index(outcome.session))
+
+    def _next(self) -> plan.Job | None:
+        """Take the first job that may run now, wait where there is none yet, and return None when all are taken."""
+        with self.changed:
+            while self.waiting:
+                for job in self.waiting:
+                    if job.alone_in not in self.busy:
+                        self.waiting.remove(job)
+                        if job.alone_in:
+                            self.busy.add(job.alone_in)
+                        return job
+                self.changed.wait()
+        return None
+
+    def _work(self) -> None:
+        while job := self._next():
+            outcome = self._run(job)
+            with self.changed:
+                self.busy.discard(job.alone_in or "")
+                self.outcomes.append(outcome)
+                sys.stdout.write(f"[{len(self.outcomes):2}/{self.total}] {outcome.line()}\n")
+                if outcome.failed:
+                    sys.stdout.write(outcome.report(LOGS))
+                sys.stdout.flush()
+                self.changed.notify_all()
+
+    def _run(self, job: plan.Job) -> summary.Outcome:
+        if job.python and job.python not in self.pythons:
+            return summary.Outcome.not_run(job.session, f"this machine has no Python {job.python}")
+        log = LOGS / f"{job.session}.log"
+        results = LOGS / f"{job.session}.jsonl"
+        started = time.monotonic()
+        status = _nox(job.session, log, results)
+        return summary.Outcome.of(job, status, time.monotonic() - started, log, results)
+
+
+def _nox(session: str, log: pathlib.Path, results: pathlib.Path) -> int | None:
+    """Run one session; return its exit status, or None when it took too long and was ended."""
+    environment = {**os.environ, "COLLECTSSL_TEST_RESULTS": str(results), "PYTHONUNBUFFERED": "1"}
+    command = [
+        sys.executable,
+        "-m",
+        "nox",
+        "--non-interactive",
+        "--noxfile",
+        str(tree.CHECKOUT / "noxfile.py"),
+        "-s",
+        session,
+    ]
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=tree.CHECKOUT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            return process.wait(timeout=SECONDS_A_JOB)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            # Whatever a test left running goes with its session; the group is gone where nothing was left.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _choose(words: list[str]) -> list[plan.Job]:
+    jobs = plan.jobs()
+    known = {word for job in jobs for word in (job.group, job.session)}
+    unknown = [word for word in words if word not in known]
+    if unknown:
+        sys.exit(f"no session or group is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    return [job for job in jobs if not words or job.group in words or job.session in words]
+
+
+def main() -> int:
+    """Run what the command line asks for and print the summary."""
+    jobs = _choose(sys.argv[1:])
+    shutil.rmtree(LOGS, ignore_errors=True)
+    LOGS.mkdir(parents=True)
+    pythons = interpreters.link(tree.CHECKOUT / ".nox/pythons", matrix.TARGET_PYTHONS)
+    outcomes = Runner(jobs, pythons).run()
+    missing = []
+    if any(job.counts_tests for job in jobs):
+        missing = [
+            f"tests of hosts with Python {v}: this machine has none" for v in matrix.TARGET_PYTHONS if v not in pythons
+        ]
+    return summary.show(outcomes, missing)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

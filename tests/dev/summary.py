@@ -1,0 +1,98 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What became of each session, and the table at the end of `make test`."""
+
+from __future__ import annotations
+
+import collections
+import json
+import pathlib
+import re
+import sys
+import typing as t
+
+import plan
+
+TAIL = 60
+"""How many lines of a failed session's log are shown."""
+
+SANITY_SKIP = re.compile(r"^WARNING: (Skipping .*)$", re.MULTILINE)
+"""How ansible-test says that it left a sanity test out."""
+
+
+class Outcome(t.NamedTuple):
+    """The result of one session."""
+
+    session: str
+    passed: int
+    failed: int
+    skipped: tuple[str, ...]
+    """Why, once for each test or session that did not run."""
+    seconds: float | None
+    detail: str
+
+    @classmethod
+    def not_run(cls, session: str, reason: str) -> Outcome:
+        """Return the outcome of a session that this machine can't run."""
+        return cls(session, 0, 0, (f"{session}: {reason}",), None, reason)
+
+    @classmethod
+    def of(cls, job: plan.Job, status: int | None, seconds: float, log: pathlib.Path, results: pathlib.Path) -> Outcome:
+        """Return the outcome of a session that ended with ``status`` (None: it was ended after too long a time)."""
+        passed, failed, reasons = _recorded(results)
+        detail = "took too long" if status is None else ""
+        if job.counts_tests:
+            if status == 0 and not failed and not passed:
+                failed, detail = 1, "no test ran"
+        else:
+            passed = int(status == 0)
+            reasons = sorted(set(SANITY_SKIP.findall(log.read_text(encoding="utf-8", errors="replace"))))
+        if status != 0 and not failed:
+            failed = 1
+        return cls(job.session, passed, failed, tuple(f"{job.session}: {why}" for why in reasons), seconds, detail)
+
+    @property
+    def word(self) -> str:
+        """The result in a word or two."""
+        if self.seconds is None:
+            return "not run"
+        return "failed" if self.failed else "passed"
+
+    def line(self) -> str:
+        """Return the outcome as one line of the table."""
+        seconds = "" if self.seconds is None else f"{self.seconds:.0f}"
+        counts = f"{self.passed} passed, {self.failed} failed, {len(self.skipped)} skipped"
+        more = f" ({self.detail})" if self.detail else ""
+        return f"{self.session:<18} {self.word:<8} {seconds:>5} s  {counts}{more}"
+
+    def report(self, logs: pathlib.Path) -> str:
+        """Return the end of the session's log, for a session that failed."""
+        log = logs / f"{self.session}.log"
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "".join(f"    | {line}\n" for line in lines[-TAIL:]) + f"    the whole log: {log}\n"
+
+
+def _recorded(results: pathlib.Path) -> tuple[int, int, list[str]]:
+    """Return how many tests passed and failed according to ``results``, and why the others were skipped."""
+    if not results.exists():
+        return 0, 0, []
+    records = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    count = collections.Counter(record["outcome"] for record in records)
+    return count["passed"], count["failed"], [record["reason"] for record in records if record["outcome"] == "skipped"]
+
+
+def show(outcomes: list[Outcome], missing: list[str]) -> int:
+    """Print the table, what did not run and the final count; return the exit status."""
+    write = sys.stdout.write
+    write("\n")
+    for outcome in outcomes:
+        write(outcome.line() + "\n")
+    skipped = [why for outcome in outcomes for why in outcome.skipped] + missing
+    for why, times in collections.Counter(skipped).items():
+        write(f"not run: {why}" + (f" ({times} times)" if times > 1 else "") + "\n")
+    passed = sum(outcome.passed for outcome in outcomes)
+    failed = sum(outcome.failed for outcome in outcomes)
+    write(f"\n{passed} passed, {failed} failed, {len(skipped)} skipped\n")
+    return 0 if passed and not failed else 1
