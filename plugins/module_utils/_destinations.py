@@ -1,0 +1,122 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which files a task wants, where they really are, and what belongs in each.
+
+This module util is private to the collection. It can have breaking changes at any time.
+"""
+
+import os
+from typing import Any, Dict, NamedTuple, Optional, Tuple
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import FILE_ROLES
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+
+#: The role of the private key file in the results.
+PRIVATE_KEY = "privatekey"
+
+#: The role of the file that holds private key and chain.
+COMBINED = "combined"
+
+
+class Destination(NamedTuple):
+    """A file as an option names it, and the one that is there once symbolic links are followed."""
+
+    option: str
+    role: str
+    path: str
+    real: str
+
+    @property
+    def directory(self) -> str:
+        """Where the real file is, or would be."""
+        return os.path.dirname(self.real)
+
+
+class Destinations(NamedTuple):
+    """All files a task speaks of; ``files`` are those it writes certificates to, in the order of the options."""
+
+    files: Tuple[Destination, ...]
+    privatekey: Optional[Destination]
+    pending: Optional[Destination]
+
+    def everything(self) -> Tuple[Destination, ...]:
+        """The certificate files and the private keys."""
+        return self.files + tuple(key for key in (self.privatekey, self.pending) if key is not None)
+
+
+def destinations(params: Dict[str, Any]) -> Destinations:
+    """The files that the options of a task name.
+
+    Raises ``InstallError`` for a path that is relative or names a directory, and for two options with one file.
+    """
+    files = tuple(_destination(option, role, params[option]) for option, role in FILE_ROLES if params.get(option))
+    keys = [
+        _destination(option, PRIVATE_KEY, params[option]) if params.get(option) else None
+        for option in ("privatekey_path", "pending_privatekey_path")
+    ]
+    wanted = Destinations(files, keys[0], keys[1])
+    seen = {}  # type: Dict[str, Destination]
+    for destination in wanted.everything():
+        other = seen.setdefault(destination.real, destination)
+        if other is not destination:
+            raise InstallError(
+                f"{other.option} and {destination.option} both name the file {destination.real}; "
+                "each needs a file of its own."
+            )
+    return wanted
+
+
+def _destination(option: str, role: str, path: str) -> Destination:
+    if not os.path.isabs(path):
+        raise InstallError(f"{option}: {path} is a relative path; give an absolute one.")
+    if path.endswith("/") or os.path.isdir(path):
+        raise InstallError(f"{option}: {path} is a directory; name a file in it.")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InstallError(f"{option}: {path} is not a regular file.")
+    return Destination(option, role, path, os.path.realpath(path))
+
+
+class Bundle(NamedTuple):
+    """A chain in parts, each PEM text; ``intermediates`` and ``root`` are empty where there are none."""
+
+    leaf: str
+    intermediates: str
+    root: str
+
+
+def bundle(params: Dict[str, Any]) -> Bundle:
+    """The chain in ``content``: end-entity certificate, intermediates in server order, and the root if it is wanted.
+
+    The root is the last block exactly when ``root_path`` or ``include_root`` asks for it. Raises ``InstallError`` when
+    a block that is needed is not there.
+    """
+    blocks = _pem.blocks(params["content"])
+    if not blocks:
+        raise InstallError("content: there is no certificate in it.")
+    leaf, rest = blocks[0], blocks[1:]
+    root = ""
+    if params.get("root_path") or params.get("include_root"):
+        if not rest:
+            option = "root_path" if params.get("root_path") else "include_root"
+            raise InstallError(f"{option}: the chain holds no root certificate.")
+        root = rest.pop()
+    if params.get("chain_path") and not rest and not params.get("include_root"):
+        raise InstallError(
+            "chain_path: the chain holds no intermediate certificate, so there is nothing to write; "
+            "leave chain_path out."
+        )
+    return Bundle(leaf, "".join(rest), root)
+
+
+def content(role: str, parts: Bundle, include_root: bool, key: str) -> bytes:
+    """What belongs in the file of a role; ``key`` is the PEM text of the private key, for the roles that hold it."""
+    chain = parts.intermediates + (parts.root if include_root else "")
+    return {
+        "certificate": parts.leaf,
+        "chain": chain,
+        "fullchain": parts.leaf + chain,
+        "root": parts.root,
+        COMBINED: key + parts.leaf + chain,
+    }[role].encode("latin-1")

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Installing a chain on a target: look, and if there is anything to do, do it under a lock as one transaction.
+
+This module util is private to the collection. It can have breaking changes at any time.
+"""
+
+import shlex
+from typing import Any, Dict, FrozenSet, List
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils import (
+    _destinations,
+    _directory_lock,
+    _journal,
+    _plan,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._file_attributes import FileAttributes
+from ansible_collections.certfleet.collectssl.plugins.module_utils._plan import Plan
+from ansible_collections.certfleet.collectssl.plugins.module_utils._transaction import Transaction
+
+
+def install(module: Any) -> Dict[str, Any]:
+    """Install ``content`` as the options of ``module``, an ``AnsibleModule``, say; the results of the task.
+
+    The results are ``changed``, ``files`` and, in diff mode, ``diff``. In check mode nothing is touched and the results
+    are the same, except that no backup has a name yet. Raises ``InstallError`` with the files as they were.
+    """
+    try:
+        return _Installation(module).run()
+    except OSError as exc:
+        raise InstallError(f"{exc.filename or 'A file'}: {exc.strerror or exc}. No file was changed.") from exc
+
+
+class _Installation:
+    def __init__(self, module: Any) -> None:
+        self._module = module
+        self._wanted = _destinations.destinations(module.params)
+        self._parts = _destinations.bundle(module.params)
+        self._validate = _words(module.params.get("validate"))
+        self._attributes = FileAttributes(module)
+        everything = self._wanted.everything()
+        self._paths = [destination.real for destination in everything]
+        self._directories = [destination.directory for destination in everything]
+
+    def run(self) -> Dict[str, Any]:
+        with _directory_lock.locked(self._directories, exclusive=False):
+            journals = _journal.find(self._paths)
+            idle = not journals and not _journal.leftovers(self._paths)
+            if idle or self._module.check_mode:
+                view = _journal.View(journals)
+                if journals:
+                    self._module.warn("An earlier run was interrupted; a real run would first put its files back")
+                plan = self._plan(view, _altered(view, journals))
+                if self._module.check_mode or not plan.replaces:
+                    return self._result(plan, {})
+        # Released in between: two runs that both wait to be the only one would wait for each other.
+        directories = list(self._directories)
+        while True:
+            with _directory_lock.locked(directories, exclusive=True):
+                journals = _journal.find(self._paths)
+                more = [one for journal in journals for one in journal.directories() if one not in directories]
+                if not more:
+                    return self._change(journals)
+            directories.extend(more)
+
+    def _change(self, journals: List[_journal.Journal]) -> Dict[str, Any]:
+        undone = _altered(_journal.View(journals), journals)
+        for journal in journals:
+            self._undo(journal)
+        plan = self._plan(_journal.View([]), undone)
+        try:
+            _journal.sweep(self._paths)
+        except OSError as exc:
+            raise InstallError(
+                f"{exc.filename}, left by an interrupted run, could not be removed: {exc.strerror}."
+            ) from exc
+        backups = {}  # type: Dict[str, str]
+        if plan.replaces:
+            backups = Transaction(self._module, plan, self._attributes, self._validate).run()
+        return self._result(plan, backups)
+
+    def _undo(self, journal: _journal.Journal) -> None:
+        paths = ", ".join(entry.path for entry in journal.entries)
+        try:
+            aside = _journal.undo(journal, bool(self._module.params.get("unsafe_writes")), self._attributes.put_flags)
+        except OSError as exc:
+            raise InstallError(
+                f"An earlier run was interrupted while it changed {paths}, and putting them back failed at "
+                f"{exc.filename}: {exc.strerror}. Mend that and run again."
+            ) from exc
+        self._module.warn(f"An earlier run was interrupted; these files were put back first: {paths}")
+        for name in aside:
+            self._module.warn(f"A file was replaced by hand after that run; the one it had replaced is kept as {name}")
+
+    def _plan(self, view: _journal.View, undone: FrozenSet[str]) -> Plan:
+        return _plan.make(self._module, self._wanted, self._parts, self._attributes, view, undone)
+
+    def _result(self, plan: Plan, backups: Dict[str, str]) -> Dict[str, Any]:
+        files = plan.files(backups)
+        result = {"changed": any(file["changed"] for file in files), "files": files}  # type: Dict[str, Any]
+        if self._module._diff:
+            result["diff"] = plan.diff()
+        return result
+
+
+def _altered(view: _journal.View, journals: List[_journal.Journal]) -> FrozenSet[str]:
+    paths = (entry.path for journal in journals for entry in journal.entries)
+    return frozenset(path for path in paths if view.alters(path))
+
+
+def _words(command: Any) -> List[str]:
+    try:
+        words = shlex.split(command or "")
+    except ValueError as exc:
+        raise InstallError(f"validate: {command} is not a command: {exc}.") from exc
+    if command is not None and not words:
+        raise InstallError("validate: there is no command in it.")
+    return words

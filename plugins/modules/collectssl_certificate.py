@@ -1,0 +1,501 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+module: collectssl_certificate
+author:
+  - certfleet.collectssl contributors (@certfleet)
+short_description: Collect the certificate of a CollectSSL order and install it with its chain
+version_added: 0.1.0
+description:
+  - Collects the certificate of one order, with its chain, from Sectigo's CollectSSL or CollectCCC interface, and
+    installs it on the target in the files that are asked for.
+  - The controller asks the provider, checks every signature of the chain, the names and the validity, and hands the
+    target nothing but certificates. The account never reaches a target.
+  - On the target, all files change as one transaction. If any step fails, O(validate) included, every file is put back
+    as it was. A run that was killed is put right by the next one.
+  - Nothing is installed that does not belong together. A pending, rejected or revoked order, a chain that does not link
+    up, a certificate without one of the expected names or for another private key fails the task, and the files stay as
+    they are.
+extends_documentation_fragment:
+  - ansible.builtin.files
+  - certfleet.collectssl._attributes
+  - certfleet.collectssl._attributes.files
+  - certfleet.collectssl._attributes.actiongroup
+  - certfleet.collectssl._collectssl
+  - certfleet.collectssl._collectssl.waiting
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The order is asked about, since without the certificate nothing could be predicted. The command in O(validate)
+        is not run.
+  diff_mode:
+    support: full
+    details:
+      - Shows subject, serial number, validity and fingerprint of the certificates in each file, and the attributes
+        that are put right. A private key is never shown.
+  idempotent:
+    support: full
+    details:
+      - The provider may issue another certificate for the same order. That one is then installed.
+  safe_file_operations:
+    support: full
+    details:
+      - Every file is written beside its destination, gets its attributes there, and takes its place in one step.
+  action:
+    support: full
+  async:
+    support: none
+    details:
+      - Part of the work is done on the controller.
+  platform:
+    platforms: posix
+options:
+  content:
+    description:
+      - A PEM bundle to install instead of collecting one. No call is made.
+      - It holds the end-entity certificate and its intermediates, in any order, and the root where O(root_path) or
+        O(include_root) wants one. It is checked like a collected chain.
+    type: str
+  path:
+    description:
+      - The file on the target for the end-entity certificate alone.
+      - At least one of O(path), O(chain_path), O(fullchain_path), O(root_path) and O(combined_path) is given. Each is
+        an absolute path of a file, in a directory that exists, and no two of them name the same file. Where one is a
+        symbolic link, the link stays and the file it points to is replaced.
+    type: path
+  chain_path:
+    description:
+      - The file for the intermediates, in server order. It is an error if the chain has none and O(include_root) is
+        not set.
+    type: path
+  fullchain_path:
+    description:
+      - The file for the end-entity certificate followed by the intermediates, in server order. Most servers read this
+        one.
+    type: path
+  root_path:
+    description:
+      - The file for the root certificate. It is an error if the chain came without one.
+    type: path
+  combined_path:
+    description:
+      - The file for the private key from O(privatekey_path) followed by the full chain, as HAProxy reads it. An
+        encrypted private key stays encrypted.
+      - Its mode is V(0600) unless O(mode) says otherwise.
+    type: path
+  include_root:
+    description:
+      - Whether the root follows the intermediates in O(chain_path), O(fullchain_path) and O(combined_path). A server
+        need not send it.
+    type: bool
+    default: false
+  privatekey_path:
+    description:
+      - The private key on the target, in PEM format. The certificate must belong to it, which is checked before any
+        file changes, and in every run.
+      - Leave it out where the key cannot be read, as in a hardware security module.
+    type: path
+  privatekey_passphrase:
+    description:
+      - The passphrase of the private key in O(privatekey_path) and O(pending_privatekey_path), 1024 bytes at most.
+        One that is not needed does no harm.
+    type: str
+  pending_privatekey_path:
+    description:
+      - A private key on the target that was made for a certificate still on order.
+      - When the certificate belongs to this key and not to the one in O(privatekey_path), the key moves to
+        O(privatekey_path), with the owner and the mode it has, in the same transaction as the certificate. There need
+        not be
+        a key in O(privatekey_path) before. If the transaction fails, both keys are where they were.
+      - When the certificate belongs to the key in O(privatekey_path), this one is left alone. When it belongs to
+        neither, the task fails.
+    type: path
+  expected_names:
+    description:
+      - Domain names, or IP addresses, each of which the certificate must cover. A wildcard covers one label.
+    type: list
+    elements: str
+    default: []
+  min_validity_days:
+    description:
+      - The days for which the certificate must still be valid. With V(0) it must not be expired.
+    type: int
+    default: 0
+  validate:
+    description:
+      - A command to run on the target once the new files are in place, such as C(nginx -t). It is not run when nothing
+        changed.
+      - If its exit status is not 0, every file is put back as it was, and the task fails with its output.
+      - No shell is used. The words are separated as a shell would do, quotes included, but variables, C(~) and C(%s)
+        stay as they are.
+    type: str
+  backup:
+    description:
+      - Keep each file whose content is replaced, a private key too, beside it, with the time in its name.
+    type: bool
+    default: false
+  allow_pending:
+    description:
+      - What to do about an order that is pending, after the wait for it. With V(false) the task fails; with V(true) it
+        returns RV(issued) as false and touches nothing.
+    type: bool
+    default: false
+  return_content:
+    description:
+      - Whether to return the full chain as RV(content).
+    type: bool
+    default: false
+notes:
+  - The target needs Python 3.6 or newer and its standard library only.
+  - The files of a transaction change one after the other, in the order root, chain, private key, combined file, full
+    chain, certificate. A service that reads a single file, of O(fullchain_path) or O(combined_path), never sees a
+    mixed state.
+  - Until the transaction is over, hidden files whose names begin with C(.collectssl-) stand beside the destinations.
+    They remain only where a run was killed, and the next run for the same files removes them.
+seealso:
+  - plugin: certfleet.collectssl.collectssl_order_info
+    plugin_type: module
+  - plugin: certfleet.collectssl.collectssl_certificate
+    plugin_type: lookup
+"""
+
+EXAMPLES = r"""
+- name: Install a certificate with its chain for nginx
+  certfleet.collectssl.collectssl_certificate:
+    login_name: example
+    login_password: "{{ vault_collectssl_password }}"
+    order_number: "12345678"
+    fullchain_path: /etc/nginx/tls/www.example.com.pem
+    privatekey_path: /etc/nginx/tls/www.example.com.key
+    expected_names:
+      - www.example.com
+      - example.com
+    owner: root
+    group: root
+    mode: "0644"
+    validate: nginx -t
+    backup: true
+  notify: Reload nginx
+
+- name: Renew with a fresh key that waits beside the one in use
+  certfleet.collectssl.collectssl_certificate:
+    order_number: "12345679"
+    path: /etc/ssl/certs/mail.example.com.pem
+    chain_path: /etc/ssl/certs/mail.example.com.chain.pem
+    privatekey_path: /etc/ssl/private/mail.example.com.key
+    pending_privatekey_path: /etc/ssl/private/mail.example.com.next.key
+    validate: postfix check
+  notify: Reload postfix
+
+- name: Install key and chain in one file for HAProxy
+  certfleet.collectssl.collectssl_certificate:
+    order_number: "12345678"
+    combined_path: /etc/haproxy/tls/www.example.com.pem
+    privatekey_path: /etc/ssl/private/www.example.com.key
+    owner: haproxy
+    validate: haproxy -c -f /etc/haproxy/haproxy.cfg
+  notify: Reload haproxy
+
+- name: Wait an hour for an order, and go on without it if it takes longer
+  certfleet.collectssl.collectssl_certificate:
+    order_number: "12345680"
+    path: /etc/ssl/certs/new.example.com.pem
+    wait_timeout: 3600
+    poll_interval: 1800
+    allow_pending: true
+  register: new_certificate
+
+- name: Say what the order still waits for
+  ansible.builtin.debug:
+    var: new_certificate.order.details
+  when: not new_certificate.issued
+
+- name: Install a bundle that is at hand already, without asking the provider
+  certfleet.collectssl.collectssl_certificate:
+    content: "{{ lookup('ansible.builtin.file', 'www.example.com.bundle.pem') }}"
+    fullchain_path: /etc/nginx/tls/www.example.com.pem
+    root_path: /etc/nginx/tls/root.pem
+    mode: "0644"
+"""
+
+RETURN = r"""
+issued:
+  description: Whether there is a certificate. False only for a pending order with O(allow_pending=true).
+  type: bool
+  returned: success
+  sample: true
+order:
+  description: What the provider says of the order; null if O(content) was given.
+  type: dict
+  returned: success, and when the order is not issued
+  contains:
+    order_number:
+      description: The number the order was asked for by.
+      type: str
+      returned: when the order was named by its number
+    certificate_id:
+      description: The ID of the certificate the order was asked for by.
+      type: str
+      returned: when the order was named by O(certificate_id)
+    base_order_number:
+      description: The base order number the order was asked for by.
+      type: str
+      returned: when the order was named by O(base_order_number)
+    state:
+      description:
+        - V(issued), there is a certificate to collect.
+        - V(pending), the order is being processed.
+        - V(awaiting_payment), V(rejected), V(revoked), the order needs somebody's hand, and waiting does not help.
+        - V(error), the provider could not be asked or refused to answer; RV(order.status.message) says why.
+      type: str
+      returned: always
+    status:
+      description: What the provider answered in the first place (section 2.1 of the specification).
+      type: dict
+      returned: always
+      contains:
+        code:
+          description: The status code; null if the provider could not be asked.
+          type: int
+          returned: always
+        name:
+          description:
+            - What the code stands for.
+            - V(certificates_attached) (2), V(certificates_available) (1), V(being_processed) (0), V(not_https) (-1),
+              V(unrecognised_argument) (-2), V(missing_argument) (-3), V(invalid_argument) (-4), V(unknown_error) (-14),
+              V(permission_denied) (-16), V(not_post) (-17), V(rejected) (-20), V(revoked) (-21), V(awaiting_payment)
+              (-22), V(unlisted) for any other code, or V(not_asked).
+          type: str
+          returned: always
+        message:
+          description: The provider's own words, or the reason why there is no answer; null if there are none.
+          type: str
+          returned: always
+      sample:
+        code: 0
+        name: being_processed
+        message: null
+    fqdn:
+      description: The domain name the certificate is for; null if the provider did not tell.
+      type: str
+      returned: always
+      sample: www.example.com
+    not_before:
+      description: From when on the certificate is valid, ISO 8601 in UTC; null if the provider did not tell.
+      type: str
+      returned: always
+      sample: "2026-06-01T00:00:00Z"
+    not_after:
+      description: Until when the certificate is valid, ISO 8601 in UTC; null if the provider did not tell.
+      type: str
+      returned: always
+      sample: "2026-12-17T23:59:59Z"
+    certificate_status:
+      description: The provider's words on the certificate (section 2.2.5), such as V(Issued) or V(Awaiting Validation).
+      type: str
+      returned: always
+      sample: Awaiting Validation
+    validation_status:
+      description: The provider's words on the validation (section 2.2.5), such as V(Complete).
+      type: str
+      returned: always
+      sample: Awaiting Brand Validation
+    caa_status:
+      description: The outcome of the CAA check (section 2.2.9), such as V(Authorized); null if there is none.
+      type: str
+      returned: always
+      sample: Authorized
+    mdc_domains:
+      description: The domains of a multi-domain order that is pending (sections 2.2.6 and 2.2.8); else empty.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        name:
+          description: The domain.
+          type: str
+          returned: always
+        status:
+          description:
+            - V(validated), V(not_validated) or V(awaiting_brand); a word the specification does not know comes in
+              lower case.
+          type: str
+          returned: always
+      sample:
+        - name: www.example.com
+          status: validated
+        - name: mail.example.com
+          status: not_validated
+    details:
+      description:
+        - How far each part of the validation is (section 2.2.7).
+        - V(not_required), V(not_completed), V(completed) or V(in_progress); null if the provider did not tell.
+      type: dict
+      returned: always
+      contains:
+        csr:
+          description: The certificate signing request.
+          type: str
+          returned: always
+        dcv:
+          description: The validation of the control over the domains.
+          type: str
+          returned: always
+        ov_callback:
+          description: The telephone call to the organization.
+          type: str
+          returned: always
+        organization_validation:
+          description: The validation of the organization.
+          type: str
+          returned: always
+        free_dv_upgrade:
+          description: The free upgrade of a domain-validated certificate.
+          type: str
+          returned: always
+        ev_click_through:
+          description: The acceptance of the terms of an extended validation certificate.
+          type: str
+          returned: always
+        brand_validation:
+          description: The check for names of well-known brands.
+          type: str
+          returned: always
+      sample:
+        csr: completed
+        dcv: in_progress
+        ov_callback: not_required
+        organization_validation: not_required
+        free_dv_upgrade: null
+        ev_click_through: null
+        brand_validation: completed
+    extra:
+      description: Whatever else the provider named, as it came.
+      type: dict
+      returned: always
+      sample: {}
+certificate:
+  description: The certificate that was installed, or was in place; null if none is issued.
+  type: dict
+  returned: success
+  contains:
+    subject:
+      description: The subject, as in RFC 4514.
+      type: str
+      returned: always
+      sample: CN=www.example.com
+    issuer:
+      description: The issuer, as in RFC 4514.
+      type: str
+      returned: always
+      sample: CN=Example Issuing CA,O=Example,C=GB
+    serial_number:
+      description: The serial number, as a decimal string, since it is too long for a number in JSON.
+      type: str
+      returned: always
+      sample: "267391847260498713554802334891268374512"
+    subject_alt_names:
+      description: The names the certificate covers.
+      type: list
+      elements: str
+      returned: always
+      sample: ["www.example.com", "example.com"]
+    not_before:
+      description: From when on it is valid, ISO 8601 in UTC.
+      type: str
+      returned: always
+      sample: "2026-06-01T00:00:00Z"
+    not_after:
+      description: Until when it is valid, ISO 8601 in UTC.
+      type: str
+      returned: always
+      sample: "2026-12-17T23:59:59Z"
+    fingerprint_sha256:
+      description: The SHA-256 fingerprint, in hexadecimal with colons.
+      type: str
+      returned: always
+      sample: "5C:1E:0D:5B:93:0B:5C:22:AF:0E:37:4C:3F:0A:9E:41:7F:66:4B:0A:D7:2B:15:C8:9C:0E:5E:4E:57:5A:61:B3"
+    days_remaining:
+      description: The whole days for which it is still valid.
+      type: int
+      returned: always
+      sample: 187
+    chain:
+      description: The subjects of the chain, in server order.
+      type: list
+      elements: str
+      returned: always
+      sample: ["CN=www.example.com", "CN=Example Issuing CA,O=Example,C=GB"]
+files:
+  description: Every file that the task manages, changed or not.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    path:
+      description: The file, as the option names it.
+      type: str
+      returned: always
+    role:
+      description:
+        - V(certificate), V(chain), V(fullchain), V(root), V(combined), or V(privatekey) for a pending private key
+          that moved to O(privatekey_path).
+      type: str
+      returned: always
+    changed:
+      description: Whether its content, owner, group, mode or another attribute changed.
+      type: bool
+      returned: always
+    backup_file:
+      description: The backup of what it held before; null if none was made. In check mode no backup has a name yet.
+      type: str
+      returned: always
+  sample:
+    - path: /etc/nginx/tls/www.example.com.pem
+      role: fullchain
+      changed: true
+      backup_file: /etc/nginx/tls/www.example.com.pem.4711.2026-06-01@10:00:00~
+content:
+  description: The full chain as PEM text, with the root if O(include_root) is set.
+  type: str
+  returned: success, if O(return_content=true)
+rc:
+  description: The exit status of the command in O(validate).
+  type: int
+  returned: when that command refused the new files
+stdout:
+  description: What that command wrote to its standard output.
+  type: str
+  returned: when that command refused the new files
+stderr:
+  description: What that command wrote to its standard error.
+  type: str
+  returned: when that command refused the new files
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import certificate_spec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install import install
+
+
+def main() -> None:
+    """Install what the action plugin of the same name collected."""
+    module = AnsibleModule(add_file_common_args=True, supports_check_mode=True, **certificate_spec().kwargs())
+    if not module.params["content"]:
+        module.fail_json(
+            msg="No certificate reached this host. The controller collects it, in an action plugin that was bypassed; "
+            "call the module by its full name, certfleet.collectssl.collectssl_certificate."
+        )
+    try:
+        result = install(module)
+    except InstallError as exc:
+        module.fail_json(msg=str(exc), **exc.details)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

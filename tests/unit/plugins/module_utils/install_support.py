@@ -1,0 +1,239 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates, private keys and a small host to install them on, for the tests of the target side."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import functools
+import json
+import os
+import pathlib
+import re
+import signal
+import stat
+import typing as t
+
+from ansible.module_utils import basic
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _install
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import certificate_spec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+_BACKUP = re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~$")
+_DAY = datetime.timedelta(days=1)
+
+
+def _new_key(kind: str) -> t.Any:
+    if kind.startswith("rsa"):
+        return rsa.generate_private_key(public_exponent=65537, key_size=1024 if kind == "rsa-weak" else 2048)
+    if kind.startswith("ec"):
+        return ec.generate_private_key(ec.SECP256R1())
+    return ed25519.Ed25519PrivateKey.generate()
+
+
+@functools.lru_cache(maxsize=None)
+def key_of(name: str) -> t.Any:
+    """A private key that is the same for the same name; the name begins with its kind."""
+    return _new_key(name)
+
+
+def key_pem(name: str, passphrase: str | None = None) -> bytes:
+    """The key of a name as a PEM file."""
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        protection = serialization.BestAvailableEncryption(passphrase.encode())
+    return t.cast(
+        bytes,
+        key_of(name).private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection),
+    )
+
+
+@functools.lru_cache(maxsize=None)
+def certificate(subject: str, key: str, issuer: str = "root", issuer_key: str = "ec-root") -> str:
+    """A certificate as PEM text."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    signer = key_of(issuer_key)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)]))
+        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
+        .public_key(key_of(key).public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _DAY)
+        .not_valid_after(now + 90 * _DAY)
+        .sign(signer, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+ROOT = "root"
+
+
+def root() -> str:
+    """The root certificate."""
+    return certificate(ROOT, "ec-root")
+
+
+def intermediate() -> str:
+    """The certificate of the issuing CA."""
+    return certificate("issuing CA", "ec-issuing")
+
+
+def leaf(key: str, serial: int = 0) -> str:
+    """An end-entity certificate for a key; another ``serial`` gives another certificate."""
+    return certificate(f"www{serial}.example.com", key, "issuing CA", "ec-issuing")
+
+
+def bundle(key: str, serial: int = 0, with_root: bool = True) -> str:
+    """What the controller hands to a target."""
+    return leaf(key, serial) + intermediate() + (root() if with_root else "")
+
+
+class Host:
+    """A folder with the files of one installation, and the means to run the target side on them."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self.certs = folder / "certs"
+        self.private = folder / "private"
+        for path in (self.certs, self.private, folder / "tmp"):
+            path.mkdir(mode=0o755, parents=True)
+        self.path = self.certs / "site.pem"
+        self.chain = self.certs / "site.chain.pem"
+        self.fullchain = self.certs / "site.full.pem"
+        self.root = self.certs / "root.pem"
+        self.combined = self.private / "site.combined.pem"
+        self.key = self.private / "site.key"
+        self.pending = self.private / "next" / "site.key"
+        self.pending.parent.mkdir()
+
+    def everything(self, **more: t.Any) -> dict[str, t.Any]:
+        """Options that ask for every file."""
+        return {
+            "path": str(self.path),
+            "chain_path": str(self.chain),
+            "fullchain_path": str(self.fullchain),
+            "root_path": str(self.root),
+            "combined_path": str(self.combined),
+            "privatekey_path": str(self.key),
+            **more,
+        }
+
+    def write_key(self, name: str, path: pathlib.Path | None = None, passphrase: str | None = None) -> None:
+        """Put a private key in its place."""
+        path = path or self.key
+        path.write_bytes(key_pem(name, passphrase))
+        path.chmod(0o600)
+
+    def module(self, check: bool = False, diff: bool = True, **options: t.Any) -> basic.AnsibleModule:
+        """The module with these options, as ansible-core would start it."""
+        arguments = {
+            "_ansible_check_mode": check,
+            "_ansible_diff": diff,
+            "_ansible_tmpdir": str(self.folder / "tmp"),
+            **options,
+        }
+        with module_arguments(arguments):
+            return basic.AnsibleModule(
+                add_file_common_args=True, supports_check_mode=True, **certificate_spec().kwargs()
+            )
+
+    def install(self, check: bool = False, diff: bool = True, **options: t.Any) -> dict[str, t.Any]:
+        """Run the target side; its results."""
+        return _install.install(self.module(check, diff, **options))
+
+    def state(self) -> dict[str, tuple[t.Any, ...]]:
+        """Every file on this host, hidden ones too, with type, content, mode and owner; backups under one name each."""
+        found = {}
+        for folder in (self.certs, self.private):
+            for path in folder.rglob("*"):
+                status = path.lstat()
+                what: t.Any = None
+                if path.is_symlink():
+                    what = str(path.readlink())
+                elif path.is_file():
+                    what = path.read_bytes()
+                name = _BACKUP.sub(".BACKUP~", str(path.relative_to(self.folder)))
+                mode = 0 if path.is_symlink() else stat.S_IMODE(status.st_mode)
+                found[name] = (stat.S_IFMT(status.st_mode), what, mode, status.st_uid, status.st_gid)
+        return found
+
+    def hidden(self) -> list[str]:
+        """What a transaction left beside the destinations."""
+        return sorted(name for name in self.state() if "/.collectssl-" in name)
+
+
+@contextlib.contextmanager
+def module_arguments(arguments: dict[str, t.Any]) -> t.Iterator[None]:
+    """Let an ``AnsibleModule`` find its arguments, in every supported ansible-core."""
+    names = {"_ANSIBLE_ARGS": json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode(), "_ANSIBLE_PROFILE": "legacy"}
+    before = {name: getattr(basic, name) for name in names if hasattr(basic, name)}
+    for name in before:
+        setattr(basic, name, names[name])
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(basic, name, value)
+
+
+#: The calls by which file systems change.
+CALLS = ("open", "link", "rename", "unlink", "symlink", "chmod", "chown", "setxattr", "fsync")
+
+
+class Meddler:
+    """Counts the calls that change file systems, and at one of them does something else first."""
+
+    def __init__(self, at: int = 0, act: t.Callable[[str], None] | None = None) -> None:
+        self.count = 0
+        self.names: list[str] = []
+        self._at = at
+        self._act = act
+
+    def _wrap(self, name: str, real: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+        def call(*args: t.Any, **kwargs: t.Any) -> t.Any:
+            if name == "open" and not args[1] & os.O_CREAT:
+                return real(*args, **kwargs)
+            self.count += 1
+            self.names.append(name)
+            if self._act is not None and self.count == self._at:
+                self._act(name)
+            return real(*args, **kwargs)
+
+        return call
+
+    @contextlib.contextmanager
+    def at_work(self) -> t.Iterator[Meddler]:
+        """The time in which it meddles."""
+        real = {name: getattr(os, name) for name in CALLS if hasattr(os, name)}
+        for name, function in real.items():
+            setattr(os, name, self._wrap(name, function))
+        try:
+            yield self
+        finally:
+            for name, function in real.items():
+                setattr(os, name, function)
+
+
+def killed_at(number: int, work: t.Callable[[], t.Any]) -> bool:
+    """Do ``work`` in a child that is killed just before its call of that number; whether it lived to be killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            with Meddler(number, lambda name: os.kill(os.getpid(), signal.SIGKILL)).at_work():
+                work()
+        finally:
+            os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def calls_of(work: t.Callable[[], t.Any]) -> int:
+    """How many calls that change file systems ``work`` makes."""
+    with Meddler().at_work() as meddler:
+        work()
+    return meddler.count
