@@ -9,19 +9,22 @@ This module util is private to the collection. It can have breaking changes at a
 import base64
 import binascii
 import re
-import textwrap
-
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 CERTIFICATE = "CERTIFICATE"
+_COLUMNS = 64
 _LABEL = r"(?P<label>[A-Z0-9 #]+?)"
-# A block may carry header lines of its own (RFC 1421 encrypted keys), so anything but another boundary may stand inside.
+# A block may carry header lines of its own (RFC 1421 encrypted keys), so all but another boundary may stand inside.
 _BLOCK = re.compile(r"-----BEGIN " + _LABEL + r"-----(?P<body>(?:(?!-----).)*)-----END (?P=label)-----", re.DOTALL)
+_BOUNDARY = re.compile(r"-----(?:BEGIN|END)")
+# The end of a text that was cut off within the first word of a boundary.
+_CUT_BOUNDARY = re.compile(r"^[ \t]*-{1,5}(?:B|BE|BEG|BEGI)?\s*\Z", re.MULTILINE)
 
 
 def armour(der: bytes, label: str = CERTIFICATE) -> str:
     """One PEM block of 64 columns, ending in a line feed."""
-    lines = textwrap.wrap(base64.b64encode(der).decode("ascii"), 64)
+    packed = base64.b64encode(der).decode("ascii")
+    lines = [packed[start : start + _COLUMNS] for start in range(0, len(packed), _COLUMNS)]
     return "-----BEGIN {0}-----\n{1}\n-----END {0}-----\n".format(label, "\n".join(lines))
 
 
@@ -53,3 +56,32 @@ def blocks(text: str, label_ending: str = CERTIFICATE) -> List[str]:
         if label == label_ending or label.endswith(" " + label_ending):
             found.append(match.group(0).replace("\r\n", "\n") + "\n")
     return found
+
+
+def whole_blocks(text: str) -> Optional[List[Tuple[str, str]]]:
+    """Label and text of every PEM block, in order; None where one is torn: cut off, or without one of its boundaries.
+
+    Unlike ``blocks`` it never passes over a part of the text that was a block once.
+    """
+    found = []
+    at = 0
+    for match in _BLOCK.finditer(text):
+        if _BOUNDARY.search(text[at : match.start()]):
+            return None
+        found.append((match.group("label"), match.group(0)))
+        at = match.end()
+    return None if is_torn(text[at:]) else found
+
+
+def is_torn(text: str) -> bool:
+    """Whether text without a whole PEM block holds, or ends in, a part of one."""
+    return bool(_BOUNDARY.search(text) or _CUT_BOUNDARY.search(text))
+
+
+def certificates(text: str) -> Optional[List[bytes]]:
+    """The DER of every certificate in PEM text, in order; None where any block is torn, or a certificate broken."""
+    found = whole_blocks(text)
+    if found is None:
+        return None
+    ders = [dearmour(block) for label, block in found if label == CERTIFICATE or label.endswith(" " + CERTIFICATE)]
+    return None if None in ders else [der for der in ders if der]

@@ -7,7 +7,6 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import re
-
 from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIERS
@@ -42,6 +41,8 @@ _MAX_ORDER_NUMBER = 128
 _MAX_CERTIFICATE_ID = 16
 _MAX_LOGIN_NAME = 64
 _MAX_LOGIN_PASSWORD = 128
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MIME_TYPE = re.compile(r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:; ?[A-Za-z0-9=._-]+)*\Z")
 _SECTION = "section 1 of the CollectSSL specification"
 
 
@@ -79,10 +80,14 @@ class Credentials(
         for option, value, limit in (
             ("login_name", login_name, _MAX_LOGIN_NAME),
             ("login_password", login_password, _MAX_LOGIN_PASSWORD),
+            ("collection_code", collection_code, None),
         ):
-            if value and len(value) > limit:
-                raise OptionError("{0} is longer than the {1} characters of {2}.".format(option, limit, _SECTION))
-        return super(Credentials, cls).__new__(cls, login_name, login_password, collection_code)
+            if value and limit and len(value) > limit:
+                raise OptionError(f"{option} is longer than the {limit} characters of {_SECTION}.")
+            # An environment variable that is not UTF-8 comes with such characters; no request can carry them.
+            if value and _SURROGATE.search(value):
+                raise OptionError(f"{option} is not valid text in UTF-8.")
+        return super().__new__(cls, login_name, login_password, collection_code)
 
     def __repr__(self) -> str:
         return "Credentials(***)"
@@ -102,9 +107,9 @@ class CollectRequest(
     NamedTuple(
         "_CollectRequest",
         [
-            ("product", str),
             ("identifier_kind", str),
             ("identifier", str),
+            ("product", str),
             ("query_type", int),
             ("response_type", str),
             ("response_encoding", str),
@@ -117,8 +122,10 @@ class CollectRequest(
     """One question about one order. Frozen, hashable, without credentials, and right by construction.
 
     ``identifier_kind`` is one of ``order_number``, ``certificate_id``, ``base_order_number``; ``query_type`` one of the
-    ``QUERY_`` constants; ``response_type``, ``response_encoding`` and ``response_format`` are spelled as the options are;
-    ``show`` holds keys of ``SHOW``. Raises ``OptionError`` with the rule for what section 1 of the specification forbids.
+    ``QUERY_`` constants; ``response_type``, ``response_encoding`` and ``response_format`` are spelled as the options
+    are; ``show`` holds keys of ``SHOW``; ``response_mime_type`` is what an answer that holds certificates in lines, or
+    is one structure, should call itself. Raises ``OptionError`` with the rule for what section 1 of the specification
+    forbids.
     """
 
     __slots__ = ()
@@ -135,11 +142,11 @@ class CollectRequest(
         show: Iterable[str] = (),
         response_mime_type: Optional[str] = None,
     ) -> "CollectRequest":
-        request = super(CollectRequest, cls).__new__(
+        request = super().__new__(
             cls,
-            product,
             identifier_kind,
             identifier.strip(),
+            product,
             query_type,
             response_type,
             response_encoding,
@@ -161,40 +168,38 @@ class CollectRequest(
             ("response_format", self.response_format, _RESPONSE_FORMATS),
         ):
             if value not in allowed:
-                raise OptionError("{0} must be one of {1}, not {2!r}.".format(option, ", ".join(allowed), value))
+                raise OptionError("{} must be one of {}, not {!r}.".format(option, ", ".join(allowed), value))
         if self.query_type not in (QUERY_STATUS, QUERY_ALL, QUERY_CERTIFICATE, QUERY_CHAIN):
-            raise OptionError("The query type must be 0, 1, 2 or 3 ({0}), not {1!r}.".format(_SECTION, self.query_type))
+            raise OptionError(f"The query type must be 0, 1, 2 or 3 ({_SECTION}), not {self.query_type!r}.")
+        if self.response_mime_type is not None and not _MIME_TYPE.match(self.response_mime_type):
+            raise OptionError("The response MIME type must look like text/plain.")
         unknown = self.show.difference(SHOW)
         if unknown:
-            raise OptionError("Nothing to show is called {0}.".format(", ".join(sorted(unknown))))
+            raise OptionError("Nothing to show is called {}.".format(", ".join(sorted(unknown))))
 
     def _check_identifier(self) -> None:
         kind, value = self.identifier_kind, self.identifier
         if not value:
-            raise OptionError("{0} is empty.".format(kind))
+            raise OptionError(f"{kind} is empty.")
         if kind == "order_number":
             if len(value) > _MAX_ORDER_NUMBER or not value.isprintable():
                 raise OptionError(
-                    "order_number must be at most {0} printable characters ({1}).".format(_MAX_ORDER_NUMBER, _SECTION)
+                    f"order_number must be at most {_MAX_ORDER_NUMBER} printable characters ({_SECTION})."
                 )
         elif not re.match(r"^[0-9]+\Z", value):
-            raise OptionError("{0} must be a whole number ({1}), not {2!r}.".format(kind, _SECTION, value[:40]))
+            raise OptionError(f"{kind} must be a whole number ({_SECTION}), not {value[:40]!r}.")
         elif kind == "certificate_id" and len(value) > _MAX_CERTIFICATE_ID:
-            raise OptionError("certificate_id has at most {0} digits ({1}).".format(_MAX_CERTIFICATE_ID, _SECTION))
+            raise OptionError(f"certificate_id has at most {_MAX_CERTIFICATE_ID} digits ({_SECTION}).")
 
     def _check_combinations(self) -> None:
         if self.response_type != "individual" and self.query_type != QUERY_ALL:
             raise OptionError(
-                "response_type {0} is for the certificate together with its chain (query type 1) alone; this asks with "
-                "query type {1}, which takes response_type individual ({2}).".format(
-                    self.response_type, self.query_type, _SECTION
-                )
+                f"response_type {self.response_type} is for the certificate together with its chain (query type 1) "
+                f"alone; this asks with query type {self.query_type}, which takes individual ({_SECTION})."
             )
         if self.response_encoding == "binary" and self.response_type not in ("zip", "pkcs7"):
             raise OptionError(
-                "response_encoding binary needs response_type zip or pkcs7, not {0} ({1}).".format(
-                    self.response_type, _SECTION
-                )
+                f"response_encoding binary needs response_type zip or pkcs7, not {self.response_type} ({_SECTION})."
             )
         if self.product == "ccc" and self.response_type == "zip":
             raise OptionError("response_type zip is for product ssl alone: CollectCCC sends no ZIP archive.")
@@ -208,7 +213,8 @@ class CollectRequest(
 
     def label(self) -> str:
         """The order as sentences name it, such as ``order number 12345``."""
-        return "{0} {1}".format(self.identifier_kind.replace("_id", " ID").replace("_", " "), self.identifier)
+        kind = self.identifier_kind.replace("_id", " ID").replace("_", " ")
+        return f"{kind} {self.identifier}"
 
     def variables(self) -> List[Tuple[str, str]]:
         """The variables of the request and their values, in the order of section 1, without credentials."""
@@ -235,8 +241,8 @@ class CollectRequest(
             return False
         if self.query_type not in (QUERY_ALL, other.query_type):
             return False
-        told = frozenset() if self.binary else self.show  # type: FrozenSet[str]
-        wanted = frozenset() if other.binary else other.show  # type: FrozenSet[str]
+        told: FrozenSet[str] = frozenset() if self.binary else self.show
+        wanted: FrozenSet[str] = frozenset() if other.binary else other.show
         return told >= wanted
 
     def as_record(self) -> Dict[str, Any]:

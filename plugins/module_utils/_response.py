@@ -7,11 +7,11 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _response_lines, _response_urlencoded
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._request import CollectRequest
-from ansible_collections.certfleet.collectssl.plugins.module_utils import _response_lines, _response_urlencoded
 from ansible_collections.certfleet.collectssl.plugins.module_utils._response_fields import (
     DETAILS,
     Fields,
@@ -66,7 +66,7 @@ class CollectResponse(
             ("caa_status", Optional[str]),
             ("mdc_domains", Tuple[Tuple[str, str], ...]),
             ("details", Tuple[Tuple[str, Optional[str]], ...]),
-            ("extra", Tuple[Tuple[str, Any], ...]),
+            ("extra", Tuple[Tuple[str, Union[str, Tuple[str, ...]]], ...]),
             ("certificates", Tuple[bytes, ...]),
             ("container", Optional[Tuple[str, bytes]]),
         ],
@@ -75,7 +75,8 @@ class CollectResponse(
     """What the provider said.
 
     ``not_before`` and ``not_after`` are ISO 8601 in UTC. ``mdc_domains`` holds pairs of a name and ``validated``,
-    ``not_validated`` or ``awaiting_brand``. ``certificates`` holds the DER of certificates that came one by one, in the
+    ``not_validated`` or ``awaiting_brand``. ``extra`` holds pairs of a name and its value, or its values where it came
+    more than once. ``certificates`` holds the DER of certificates that came one by one, in the
     order they came; ``container`` is ``("zip" | "pkcs7" | "netscape", bytes)`` where they came as one structure.
     """
 
@@ -97,16 +98,16 @@ class CollectResponse(
 
     def order(self, request: CollectRequest) -> Dict[str, Any]:
         """The order dictionary that users see."""
-        order = {
+        order: Dict[str, Any] = {
             request.identifier_kind: request.identifier,
             "state": self.state,
             "status": {"code": self.status_code, "name": self.status_name, "message": self.message},
-        }  # type: Dict[str, Any]
+        }
         for name in ("fqdn", "not_before", "not_after", "certificate_status", "validation_status", "caa_status"):
             order[name] = getattr(self, name)
         order["mdc_domains"] = [{"name": name, "status": status} for name, status in self.mdc_domains]
         order["details"] = dict(self.details)
-        order["extra"] = dict(self.extra)
+        order["extra"] = {name: value if isinstance(value, str) else list(value) for name, value in self.extra}
         if self.error_item:
             order["extra"]["errorItem"] = self.error_item
         return order
@@ -159,10 +160,8 @@ def _response_of(fields: Fields) -> CollectResponse:
 
 
 def _not_an_answer(text: str, content_type: Optional[str]) -> str:
-    kind = " (content type {0})".format(excerpt(content_type, 60)) if content_type else ""
+    kind = f" (content type {excerpt(content_type, 60)})" if content_type else ""
     if not text.strip():
-        return "The answer is empty{0}; it is not one of the CollectSSL interface.".format(kind)
+        return f"The answer is empty{kind}; it is not one of the CollectSSL interface."
     what = "is an HTML page" if "<html" in text[:2000].lower() else "has neither a status line nor an errorCode"
-    return "The answer {0}{1}; it is not one of the CollectSSL interface. It begins: {2}".format(
-        what, kind, excerpt(text)
-    )
+    return f"The answer {what}{kind}; it is not one of the CollectSSL interface. It begins: {excerpt(text)}"

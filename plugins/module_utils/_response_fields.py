@@ -10,33 +10,39 @@ This module util is private to the collection. It can have breaking changes at a
 import datetime
 import re
 import struct
-
 from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import blocks, decode_base64, dearmour
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import dearmour, decode_base64, whole_blocks
 
-#: Names of the status details, in the order of section 2.2.7, with the variable of section 3.2 in lower case.
+#: Names of the status details, in the order of section 2.2.7, with the variable of section 3.2.
 DETAILS = {
-    "csr": "csrstatus",
-    "dcv": "dcvstatus",
-    "ov_callback": "ovcallbackstatus",
-    "organization_validation": "organizationvalidationstatus",
-    "free_dv_upgrade": "freedvupstatus",
-    "ev_click_through": "evclickthroughstatus",
-    "brand_validation": "brandvalstatus",
+    "csr": "csrStatus",
+    "dcv": "dcvStatus",
+    "ov_callback": "ovCallBackStatus",
+    "organization_validation": "organizationValidationStatus",
+    "free_dv_upgrade": "freeDVUPStatus",
+    "ev_click_through": "evClickThroughStatus",
+    "brand_validation": "brandValStatus",
 }
 
 _DETAIL_MEANINGS = {-1: "not_required", 0: "not_completed", 1: "completed", 2: "in_progress"}
-_DETAIL = re.compile(r"^\s*(-?[0-9]{1,4})\s*(?:[-\u2010-\u2015]\s*\S.*)?\Z")
-_MDC_STATUSES = {"VALIDATED": "validated", "NOTVALIDATED": "not_validated", "AWAITINGBRAND": "awaiting_brand"}
+_DETAIL = re.compile(r"^\s*(-?[0-9]{1,4})\s*(?:[-\u2010-\u2015].*)?\Z")
+_MDC_STATUSES = {
+    "VALIDATED": "validated",
+    "NOTVALIDATED": "not_validated",
+    "NOT VALIDATED": "not_validated",
+    "AWAITINGBRAND": "awaiting_brand",
+    "AWAITING BRAND": "awaiting_brand",
+}
+_UPPER_CASE = re.compile(r"^[A-Z][A-Z _-]*\Z")
 _INTEGER = re.compile(r"^\s*([+-]?[0-9]{1,18})\s*\Z")
 _ZIP_START = b"PK\x03\x04"
 _ZIP_END = b"PK\x05\x06"
 _ZIP_END_SIZE = 22
-_SEQUENCE = 0x30
-_OID = 0x06
-_ISO = "%Y-%m-%dT%H:%M:%SZ"
+_INDEFINITE_SEQUENCE = b"\x30\x80"
+_CONSTRUCTED = 0x20
+_CUT_OFF = "was the answer cut off?"
 
 
 class Fields:
@@ -44,18 +50,18 @@ class Fields:
 
     def __init__(self, status_code: int, container: Optional[Tuple[str, bytes]] = None) -> None:
         self.status_code = status_code
-        self.message = None  # type: Optional[str]
-        self.error_item = None  # type: Optional[str]
-        self.not_before = None  # type: Optional[str]
-        self.not_after = None  # type: Optional[str]
-        self.fqdn = None  # type: Optional[str]
-        self.certificate_status = None  # type: Optional[str]
-        self.validation_status = None  # type: Optional[str]
-        self.caa_status = None  # type: Optional[str]
-        self.mdc_domains = {}  # type: Dict[str, str]
-        self.details = {}  # type: Dict[str, Optional[str]]
-        self.extra = {}  # type: Dict[str, Any]
-        self.certificates = []  # type: List[bytes]
+        self.message: Optional[str] = None
+        self.error_item: Optional[str] = None
+        self.not_before: Optional[str] = None
+        self.not_after: Optional[str] = None
+        self.fqdn: Optional[str] = None
+        self.certificate_status: Optional[str] = None
+        self.validation_status: Optional[str] = None
+        self.caa_status: Optional[str] = None
+        self.mdc_domains: Dict[str, str] = {}
+        self.details: Dict[str, Optional[str]] = {}
+        self.extra: Dict[str, Any] = {}
+        self.certificates: List[bytes] = []
         self.container = container
 
     def add_detail(self, name: str, value: str) -> None:
@@ -63,7 +69,7 @@ class Fields:
         match = _DETAIL.match(value)
         meaning = _DETAIL_MEANINGS.get(int(match.group(1))) if match else None
         self.details[name] = meaning
-        if meaning is None:
+        if meaning is None and value:
             self.extra[DETAILS[name]] = value
 
 
@@ -85,18 +91,18 @@ def is_detail(line: str) -> bool:
 
 
 def mdc_domains(text: str) -> Optional[Dict[str, str]]:
-    """Domain names with their validation status, from ``a.com VALIDATED, b.com NOTVALIDATED``; None for another text."""
+    """Domain names with their status, from ``a.com VALIDATED, b.com NOTVALIDATED``; None for any other text."""
     domains = {}
     for part in text.split(","):
         words = part.split()
         if not words:
             continue
-        status = "".join(words[1:]).upper()
-        if not status or not re.match(r"^[^\s.]\S*\.[^\s.]\S*\Z", words[0]):
+        name, status = words[0], " ".join(words[1:])
+        known = _MDC_STATUSES.get(status.upper())
+        # A word that is new to us still looks like the known ones, and then the name must look like one as well.
+        if known is None and not (_UPPER_CASE.match(status) and "." in name.strip(".")):
             return None
-        if status not in _MDC_STATUSES and not re.match(r"^[A-Z_-]+\Z", " ".join(words[1:])):
-            return None
-        domains[words[0]] = _MDC_STATUSES.get(status, status.lower())
+        domains[name] = known or status.lower()
     return domains or None
 
 
@@ -106,19 +112,17 @@ def iso_from_timestamp(name: str, text: str) -> str:
     try:
         if seconds is None:
             raise ValueError("not a number")
-        return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)).strftime(_ISO)
+        return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)).isoformat() + "Z"  # noqa: DTZ001
     except (ValueError, OverflowError):
-        raise ProtocolError(
-            "The answer's {0} is not a timestamp in seconds: {1}".format(name, excerpt(text, 40))
-        ) from None
+        raise ProtocolError(f"The answer's {name} is not a timestamp in seconds: {excerpt(text, 40)}") from None
 
 
 def iso_from_day(name: str, text: str, time: str) -> str:
     """ISO 8601 in UTC from ``DD/MM/YYYY`` and the time of day that section 2.2.2 fixes for it."""
     try:
-        return datetime.datetime.strptime(text + " " + time, "%d/%m/%Y %H:%M:%S").strftime(_ISO)
+        return datetime.datetime.strptime(text + " " + time, "%d/%m/%Y %H:%M:%S").isoformat() + "Z"  # noqa: DTZ007
     except ValueError:
-        raise ProtocolError("The answer's {0} is not a day: {1}".format(name, excerpt(text, 40))) from None
+        raise ProtocolError(f"The answer's {name} is not a day: {excerpt(text, 40)}") from None
 
 
 def add_certificates(fields: Fields, name: str, text: str, container_type: Optional[str]) -> None:
@@ -126,22 +130,27 @@ def add_certificates(fields: Fields, name: str, text: str, container_type: Optio
 
     :arg container_type: what the structure is where it is not a certificate.
     """
-    armoured = blocks(text, "CERTIFICATE") + blocks(text, "PKCS7") + blocks(text, "CMS")
-    for packed in armoured or [text]:
-        data = dearmour(packed) if armoured else decode_base64(packed)
-        if data is None:
-            raise ProtocolError("The base64 of the answer's {0} is broken: was the answer cut off?".format(name))
-        if "-----BEGIN" in text and text.count("-----BEGIN") != len(armoured):
-            raise ProtocolError("The answer ends in the middle of the {0}: it was cut off.".format(name))
+    for data in _decoded(name, text):
         if is_certificate(data):
             fields.certificates.append(data)
         elif container_type is None:
-            raise ProtocolError("The answer's {0} is not a whole certificate: was the answer cut off?".format(name))
+            raise ProtocolError(f"The answer's {name} is not a whole certificate: {_CUT_OFF}")
+        elif structure_length(data) != len(data):
+            raise ProtocolError(f"The answer's {name} is not one whole {container_type} structure: {_CUT_OFF}")
+        elif fields.container not in (None, (container_type, data)):
+            raise ProtocolError("The answer carries more than one structure of certificates.")
         else:
-            length = structure_length(data)
-            if length is not None and length != len(data):
-                raise ProtocolError("The answer's {0} is cut off.".format(name))
             fields.container = (container_type, data)
+
+
+def _decoded(name: str, text: str) -> List[bytes]:
+    armoured = whole_blocks(text)
+    if armoured is None:
+        raise ProtocolError(f"The answer's {name} end in the middle: {_CUT_OFF}")
+    decoded = [dearmour(block) for dummy, block in armoured] or [decode_base64(text)]
+    if None in decoded:
+        raise ProtocolError(f"The base64 of the answer's {name} is broken: {_CUT_OFF}")
+    return [data for data in decoded if data]
 
 
 def is_certificate(data: bytes) -> bool:
@@ -158,22 +167,24 @@ def binary_container(body: bytes) -> Optional[Tuple[str, bytes]]:
     if body.startswith(_ZIP_START):
         return ("zip", body)
     header = _der_header(body)
-    if header is not None and body[header[0] : header[0] + 1] == b"\x06":
-        if sum(header) > len(body):
-            raise ProtocolError("The answer's PKCS#7 structure is cut off.")
-        return ("pkcs7", body[: sum(header)])
-    if body[:2] == b"\x30\x80" and body[2:3] == b"\x06":
-        return ("pkcs7", body)
-    return None
+    at = header[0] if header else 2
+    if body[at : at + 1] != b"\x06" or not (header or body[:2] == _INDEFINITE_SEQUENCE):
+        return None
+    length = structure_length(body)
+    if length is None or length > len(body):
+        raise ProtocolError("The answer's PKCS#7 structure is cut off.")
+    return ("pkcs7", body[:length])
 
 
 def structure_length(data: bytes) -> Optional[int]:
-    """How many bytes of ``data`` the ZIP archive or DER structure at its start takes.
+    """How many bytes of ``data`` the ZIP archive or the DER or BER SEQUENCE at its start takes.
 
-    More than there are where it is cut off; None where that cannot be told (a BER structure of indefinite length).
+    More than there are where it is cut off or damaged; None where it is neither.
     """
     if data.startswith(_ZIP_START):
         return _zip_length(data)
+    if data.startswith(_INDEFINITE_SEQUENCE):
+        return _indefinite_length(data)
     header = _der_header(data)
     return None if header is None else sum(header)
 
@@ -189,14 +200,40 @@ def _zip_length(data: bytes) -> int:
     return len(data) + 1
 
 
+def _indefinite_length(data: bytes) -> int:
+    """The length of a BER structure that ends where its contents do, with the contents' own ends counted."""
+    at = 0
+    open_structures = 0
+    while at + 2 <= len(data):
+        if data[at : at + 2] == b"\x00\x00":
+            open_structures -= 1
+            at += 2
+        elif data[at + 1] == 0x80 and data[at] & _CONSTRUCTED:
+            open_structures += 1
+            at += 2
+        else:
+            sizes = _sizes(data, at)
+            if sizes is None:
+                break
+            at += sum(sizes)
+        if open_structures == 0:
+            return at
+    return len(data) + 1
+
+
 def _der_header(data: bytes) -> Optional[Tuple[int, int]]:
     """The sizes of header and content of the SEQUENCE at the start of ``data``; None for anything else."""
-    if len(data) < 2 or data[0] != _SEQUENCE:
+    return _sizes(data, 0) if data[:1] == b"\x30" else None
+
+
+def _sizes(data: bytes, at: int) -> Optional[Tuple[int, int]]:
+    """The sizes of header and content of the element at a place, where its length is a definite one."""
+    if at + 2 > len(data):
         return None
-    first = data[1]
+    first = data[at + 1]
     if first < 0x80:
         return (2, first)
     count = first & 0x7F
-    if not 1 <= count <= 4 or len(data) < 2 + count:
+    if not 1 <= count <= 4 or at + 2 + count > len(data):
         return None
-    return (2 + count, int.from_bytes(data[2 : 2 + count], "big"))
+    return (2 + count, int.from_bytes(data[at + 2 : at + 2 + count], "big"))

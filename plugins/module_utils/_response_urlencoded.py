@@ -7,7 +7,6 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import re
-
 from typing import Dict, List, Optional
 from urllib.parse import unquote_plus
 
@@ -35,8 +34,11 @@ _TIMES = {"notbefore": "not_before", "notafter": "not_after"}
 _CERTIFICATES = ("cacertificate", "certificate")
 _CONTAINERS = {"zipfile": "zip", "netscapecertificatesequence": "netscape", "pkcs7": "pkcs7"}
 _DOMAINS = ("mdcdomaindetails", "mdcdomaindetails2")
-_DETAIL_NAMES = {variable: name for name, variable in DETAILS.items()}
+_DETAIL_NAMES = {variable.lower(): name for name, variable in DETAILS.items()}
 _ERROR_CODE = "errorcode"
+_MAX_CODE = 999999
+# What URL-encoding leaves of a name. A page of HTML with a link in it holds more.
+_NAME = re.compile(r"^[A-Za-z0-9_.~*+%\[\]-]+\Z")
 
 
 def read(text: str, dummy_request: CollectRequest) -> Optional[Fields]:
@@ -44,9 +46,13 @@ def read(text: str, dummy_request: CollectRequest) -> Optional[Fields]:
 
     Names are read in any case, since the specification itself spells one in two ways.
     """
-    spelled = {}  # type: Dict[str, str]
-    values = {}  # type: Dict[str, List[str]]
-    for pair in text.strip().split("&"):
+    pairs = [pair.strip() for pair in text.split("&") if pair.strip()]
+    names = [pair.partition("=")[0].strip() for at, pair in enumerate(pairs) if at == 0 or "=" in pair]
+    if not all(_NAME.match(name) for name in names):
+        return None
+    spelled: Dict[str, str] = {}
+    values: Dict[str, List[str]] = {}
+    for pair in pairs:
         name, equals, value = pair.partition("=")
         if equals:
             key = unquote_plus(name).strip().lower()
@@ -54,14 +60,28 @@ def read(text: str, dummy_request: CollectRequest) -> Optional[Fields]:
             values.setdefault(key, []).append(unquote_plus(value).strip())
     if _ERROR_CODE not in values:
         return None
-    code = integer(values[_ERROR_CODE][0])
-    if code is None or abs(code) > 999999:
-        raise ProtocolError("The answer's errorCode is not a status: {0}".format(excerpt(values[_ERROR_CODE][0], 40)))
-    fields = Fields(code)
-    del values[_ERROR_CODE]
-    for key, given in values.items():
-        _read_field(fields, key, spelled[key], [value for value in given if value])
+    fields = Fields(_status_code(values.pop(_ERROR_CODE)))
+    if fields.status_code > 0:
+        _check_end(pairs[-1])
+    # The second list of domains knows a status more than the first, so it has the last word.
+    for key in sorted(values, key=lambda key: key == _DOMAINS[-1]):
+        _read_field(fields, key, spelled[key], [value for value in values[key] if value])
     return fields
+
+
+def _status_code(given: List[str]) -> int:
+    codes = {integer(value) for value in given}
+    code = codes.pop()
+    if codes or code is None or abs(code) > _MAX_CODE:
+        raise ProtocolError("The answer's errorCode is not a status: {}".format(excerpt(", ".join(given), 40)))
+    return code
+
+
+def _check_end(pair: str) -> None:
+    # Such an end costs the chain a certificate without leaving another trace.
+    name, equals, value = pair.partition("=")
+    if not equals or (not value and unquote_plus(name).strip().lower() in _CERTIFICATES):
+        raise ProtocolError(f"The answer ends in the middle of {excerpt(name, 40)}: it was cut off.")
 
 
 def _read_field(fields: Fields, key: str, spelled: str, values: List[str]) -> None:
@@ -69,7 +89,7 @@ def _read_field(fields: Fields, key: str, spelled: str, values: List[str]) -> No
         for value in values:
             add_certificates(fields, spelled, value, None)
     elif key in _CONTAINERS:
-        for value in values[:1]:
+        for value in values:
             add_certificates(fields, spelled, value, _CONTAINERS[key])
     elif key in _TEXTS:
         setattr(fields, _TEXTS[key], values[0] if values else None)
@@ -85,11 +105,9 @@ def _read_field(fields: Fields, key: str, spelled: str, values: List[str]) -> No
                 fields.extra[spelled] = value
             fields.mdc_domains.update(domains or {})
     else:
-        fields.extra[spelled] = values[0] if len(values) == 1 else values or ""
+        fields.extra[spelled] = values[0] if len(values) == 1 else tuple(values) or ""
 
 
 def _decode_again(value: str) -> str:
-    # This one field may be encoded once more than the rest; a blank shows that it was not.
-    if " " not in value and re.search(r"%[0-9A-Fa-f]{2}", value):
-        return unquote_plus(value)
-    return value
+    # This one field may be encoded once more than the rest; the blank between name and status shows that it was not.
+    return value if " " in value else unquote_plus(value)

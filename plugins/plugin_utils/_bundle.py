@@ -12,14 +12,17 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import typing as t
+import unicodedata
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
+
+_KEPT_SINCE_2008 = "\u00df\u03c2\u200c\u200d"
 
 ISO_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Bundle(t.NamedTuple):
-    """PEM of the certificates of an order, each block ending in a line feed, and the facts of the end-entity certificate.
+    """PEM of an order's certificates, each block ending in a line feed, and the facts of the end-entity certificate.
 
     ``intermediates`` stand in server order, issuer behind issued. ``certificate``, and with it ``facts``, is missing
     where only the chain was asked for; ``root`` where the provider sent none.
@@ -41,8 +44,8 @@ class Bundle(t.NamedTuple):
         """The root; raises ``ChainError`` where the provider sent none."""
         if self.root is None:
             raise ChainError(
-                "The root certificate is asked for, and the chain came without one. Leave root_path and include_root out: "
-                "clients have the root in their trust store."
+                "The root certificate is asked for, and the chain came without one. Leave root_path and include_root "
+                "out: clients have the root in their trust store."
             )
         return self.root
 
@@ -68,14 +71,16 @@ class Bundle(t.NamedTuple):
             )
 
     def check_names(self, expected_names: t.Iterable[str]) -> None:
-        """Raises ``ChainError`` unless the certificate covers each name (DNS, wildcard, IP address or e-mail address)."""
+        """Raises ``ChainError`` unless the certificate covers each name: DNS, wildcard, IP or e-mail address."""
         facts = t.cast("dict[str, t.Any]", self.facts)
-        names = facts["subject_alt_names"] or [f"DNS:{facts['common_name']}"]
+        names = facts["subject_alt_names"]
+        if not names and facts["common_name"] is not None:
+            names = [f"DNS:{facts['common_name']}"]
         missing = [name for name in expected_names if not any(_covers(given, name.strip()) for given in names)]
         if missing:
             raise ChainError(
                 f"The certificate {facts['subject']} does not cover {', '.join(missing)} of expected_names; "
-                f"it covers {', '.join(names)}."
+                f"it covers {', '.join(names) or 'no name at all'}."
             )
 
     def as_record(self) -> dict[str, t.Any]:
@@ -102,7 +107,7 @@ def _covers(given: str, wanted: str) -> bool:
         return False
     given_labels, wanted_labels = _labels(value), _labels(wanted)
     # A wildcard stands for one whole label, the left-most (RFC 9525); a wanted wildcard is covered by itself alone.
-    if given_labels[0] == "*" and wanted_labels[0] != "*" and len(wanted_labels) > 2:
+    if given_labels[0] == "*" and wanted_labels[0] not in ("*", "") and len(wanted_labels) > 2:
         given_labels, wanted_labels = given_labels[1:], wanted_labels[1:]
     return given_labels == wanted_labels
 
@@ -115,10 +120,16 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _labels(name: str) -> list[str]:
-    name = name.rstrip(".").lower()
-    if not name.isascii():
-        try:
-            name = ".".join(label.encode("idna").decode("ascii") for label in name.split("."))
-        except UnicodeError:
-            return [name]
-    return name.split(".")
+    return [_ascii_label(label) for label in name.lower().removesuffix(".").split(".")]
+
+
+def _ascii_label(label: str) -> str:
+    if label.isascii():
+        return label
+    try:
+        # The codec knows IDNA of 2003 alone, which spells these characters away; names of today keep them.
+        if any(char in _KEPT_SINCE_2008 for char in label):
+            return "xn--" + unicodedata.normalize("NFC", label).encode("punycode").decode("ascii")
+        return label.encode("idna").decode("ascii")
+    except UnicodeError:
+        return label

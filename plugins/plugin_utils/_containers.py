@@ -9,17 +9,31 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import io
+import struct
 import typing as t
+import warnings
 import zipfile
 import zlib
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import blocks, dearmour
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import certificates
+from ansible_collections.certfleet.collectssl.plugins.module_utils._response_fields import excerpt, is_certificate
 
 _ZIP_MAX_ENTRIES = 32
 _ZIP_MAX_SIZE = 1024 * 1024
 _ZIP_MAX_RATIO = 100
-_ZIP_ERRORS = (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError, OSError, ValueError)
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    RuntimeError,
+    NotImplementedError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+)
+_CERTIFICATE_SUFFIXES = (".crt", ".cer", ".pem", ".der")
 
 
 def unpack(container_type: str, data: bytes) -> list[bytes]:
@@ -40,25 +54,32 @@ def _from_zip(data: bytes) -> list[bytes]:
             if len(entries) > _ZIP_MAX_ENTRIES:
                 raise ChainError(f"The ZIP archive has {len(entries)} entries; {_ZIP_MAX_ENTRIES} at most are read.")
             for entry in entries:
-                # Read through a bound, since the sizes that an archive states need not be true.
-                with archive.open(entry) as stream:
-                    content = stream.read(room + 1)
+                content = _content(archive, entry, room)
                 room -= len(content)
-                if room < 0 or len(content) > _ZIP_MAX_RATIO * max(entry.compress_size, 1):
-                    raise ChainError("The ZIP archive unpacks to more than any chain takes; it was not unpacked further.")
                 found.extend(_certificates_in_file(entry.filename, content))
     except _ZIP_ERRORS as exc:
         raise ChainError(f"The ZIP archive cannot be read: {exc}") from exc
     return found
 
 
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: int) -> bytes:
+    if entry.compress_type not in _ZIP_METHODS:
+        raise ChainError(f"The ZIP archive uses compression method {entry.compress_type}; deflate alone is read.")
+    # Read through a bound, since the sizes that an archive states need not be true.
+    with archive.open(entry) as stream:
+        content = stream.read(room + 1)
+    if len(content) > min(room, _ZIP_MAX_RATIO * max(entry.compress_size, 1)):
+        raise ChainError("The ZIP archive unpacks to more than any chain takes; it was not unpacked further.")
+    return content
+
+
 def _certificates_in_file(name: str, content: bytes) -> list[bytes]:
-    if content[:1] == b"\x30":
+    if is_certificate(content):
         return [content]
-    ders = [dearmour(block) for block in blocks(content.decode("utf-8", "replace"))]
-    if None in ders or (not ders and b"-----BEGIN CERTIFICATE" in content):
-        raise ChainError(f"The file {name!r} of the ZIP archive holds a broken certificate.")
-    return t.cast("list[bytes]", ders)
+    ders = certificates(content.decode("utf-8", "replace"))
+    if ders is None or (not ders and name.lower().endswith(_CERTIFICATE_SUFFIXES)):
+        raise ChainError(f"The file {excerpt(name, 80)} of the ZIP archive holds no whole certificate.")
+    return ders
 
 
 def _from_pkcs7(data: bytes) -> list[bytes]:
@@ -66,7 +87,10 @@ def _from_pkcs7(data: bytes) -> list[bytes]:
     from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
     try:
-        return [cert.public_bytes(Encoding.DER) for cert in pkcs7.load_der_pkcs7_certificates(data)]
+        with warnings.catch_warnings():
+            # DER wants a SET sorted, services put the certificates in chain order, and the library complains.
+            warnings.simplefilter("ignore")
+            return [cert.public_bytes(Encoding.DER) for cert in pkcs7.load_der_pkcs7_certificates(data)]
     except (ValueError, UnsupportedAlgorithm) as exc:
         raise ChainError(f"The PKCS#7 structure cannot be read: {exc}") from exc
 
