@@ -1,0 +1,53 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether this machine can run a fleet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+from ._errors import CannotRun
+
+PROGRAMS = {
+    "debootstrap": "debootstrap",
+    "wget": "wget",
+    "gpgv": "gpgv",
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "mount": "mount",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "tar": "tar",
+}
+"""The programs that a fleet needs, with the Debian packages that have them."""
+
+_TRIAL = """
+set -e
+mount -t tmpfs none /mnt
+mkdir /mnt/lower /mnt/upper /mnt/work /mnt/root
+mount -t overlay overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
+ip link add bridge0 type bridge
+ip link add here type veth peer name there netns /proc/1/ns/net
+"""
+
+
+def check() -> None:
+    """Return if a fleet can run here; raises CannotRun."""
+    if not sys.platform.startswith("linux"):
+        raise CannotRun("A fleet needs Linux.")
+    if os.geteuid() != 0:
+        raise CannotRun("A fleet needs root, for namespaces and mounts.")
+    missing = {package: program for program, package in PROGRAMS.items() if not shutil.which(program)}
+    if missing:
+        wanted = ", ".join(f"{program} (package {package})" for package, program in missing.items())
+        raise CannotRun(f"A fleet needs programs that are not installed: {wanted}.")
+    command = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    trial = subprocess.run([*command, "sh", "-c", _TRIAL], capture_output=True, text=True, timeout=60)
+    if trial.returncode != 0:
+        reason = (trial.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise CannotRun(f"This machine does not grant a fleet namespaces, overlay file systems and bridges: {reason}.")
