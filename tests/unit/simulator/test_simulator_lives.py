@@ -67,7 +67,10 @@ def test_progress_over_the_phases_of_a_pending_order(start: Start) -> None:
     for _unused in (1, 2):
         fields = caller.call(responseFormat="1", showMDCDomainDetails="Y", showStatusDetails="Y").fields
         seen.append((fields["mdcDomainDetails"][0], fields["dcvStatus"][0]))
-    assert seen == [("a.example VALIDATED, b.example NOTVALIDATED", "2"), ("a.example VALIDATED, b.example VALIDATED", "1")]
+    assert seen == [
+        ("a.example VALIDATED, b.example NOTVALIDATED", "2"),
+        ("a.example VALIDATED, b.example VALIDATED", "1"),
+    ]
 
 
 def test_a_reissue_is_another_certificate_for_the_same_order(start: Start) -> None:
@@ -141,13 +144,13 @@ def test_refusals(start: Start, changes: dict[str, t.Any], expected: list[str]) 
     assert caller.call(**changes).lines == expected
     fields = caller.call(responseFormat="1", **changes).fields
     assert (fields["errorCode"] + fields["errorMessage"]) == expected
-    assert fields.get("errorItem", []) == [part for part in expected[1].split("'")[1:2]]
+    assert fields.get("errorItem", []) == expected[1].split("'")[1:2]
     assert state(caller)["calls"] == 0
 
 
 def test_a_collection_code_instead_of_the_account(start: Start) -> None:
     caller = start([{"order_number": "1", "product": "ccc"}])
-    code = {"loginName": None, "loginPassword": None, "collectionCode": "code & code"}
+    code: dict[str, t.Any] = {"loginName": None, "loginPassword": None, "collectionCode": "code & code"}
     assert caller.call("ccc", responseMimeType="application/x-own", **code).headers["Content-Type"] == (
         "application/x-own"
     )
