@@ -172,6 +172,7 @@ class Lab:
             "ANSIBLE_COLLECTIONS_PATH": str(places.collections_path(self.folder)),
             "ANSIBLE_CONFIG": str(self._configuration()),
             "ANSIBLE_HOME": str(self.folder / "controller"),
+            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
             "COLLECTSSL_API_URL": self.simulator.url(),
             "COLLECTSSL_CA_PATH": self.simulator.ca_path,
             "COLLECTSSL_LOGIN_NAME": simulator.LOGIN,
