@@ -117,7 +117,7 @@ class Simulator:
             raise SetupError(f"Can't listen on {self._host} port {port}: {exc}.") from None
         server.log = self._log
         self._servers.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         return server
 
     def _addresses(self, server: Server, scheme: str) -> dict[str, t.Any]:

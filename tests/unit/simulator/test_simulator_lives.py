@@ -136,6 +136,7 @@ def test_three_names_for_one_order(start: Start) -> None:
             ["-4", "The value of the 'baseOrderNumber' argument is invalid!"],
         ),
         ({"collectionCode": "wrong"}, ["-16", "Permission denied!"]),
+        ({"collectionCode": "code of other"}, ["-16", "Permission denied!"]),
         ({"queryType": None}, ["-3", "The 'queryType' argument is missing!"]),
     ],
 )
@@ -146,6 +147,11 @@ def test_refusals(start: Start, changes: dict[str, t.Any], expected: list[str]) 
     assert (fields["errorCode"] + fields["errorMessage"]) == expected
     assert fields.get("errorItem", []) == expected[1].split("'")[1:2]
     assert state(caller)["calls"] == 0
+
+
+def test_an_account_and_a_code_of_its_own_may_both_be_given(start: Start) -> None:
+    caller = start([{"order_number": "1"}])
+    assert caller.call(collectionCode="code & code").lines[0] == "2"
 
 
 def test_a_collection_code_instead_of_the_account(start: Start) -> None:

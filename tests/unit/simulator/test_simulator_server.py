@@ -120,6 +120,7 @@ def test_calls_one_after_the_other_never_overlap(start: Start) -> None:
         caller.call(queryType="0")
     status = caller.control("GET", "status")
     assert (status["calls"], status["peak_in_flight"]) == (100, 1)
+    assert {record["in_flight"] for record in caller.control("GET", "calls")["calls"]} == {1}
 
 
 def test_peak_is_of_calls_that_overlap() -> None:
