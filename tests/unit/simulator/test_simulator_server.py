@@ -63,12 +63,14 @@ def test_keep_alive_and_quick(start: Start) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     connection.connect()
     first = connection.sock
-    began = time.monotonic()
+    taken = []
     for _unused in range(50):
+        began = time.monotonic()
         connection.request("POST", "/products/download/CollectSSL", urllib.parse.urlencode(GOOD), headers)
         assert connection.getresponse().read().startswith(b"2\n")
-    # A delayed acknowledgement costs 40 ms a call: fifty of them would take two seconds.
-    assert time.monotonic() - began < 1.5
+        taken.append(time.monotonic() - began)
+    # A delayed acknowledgement costs each call 40 ms, a busy machine only some of them.
+    assert min(taken) < 0.03
     assert connection.sock is first
     connection.close()
 
@@ -94,12 +96,14 @@ def test_a_client_that_says_nothing_holds_up_nobody(start: Start) -> None:
 
 def test_peak_of_overlapping_calls(start: Start) -> None:
     caller = start([{"order_number": "1"}, {"order_number": "2", "account": "other"}])
-    caller.control("POST", "delay", {"seconds": 0.5})
+    caller.control("POST", "delay", {"seconds": 3})
     others: dict[str, t.Any] = {"loginName": "other", "loginPassword": "other password", "orderNumber": "2"}
     with concurrent.futures.ThreadPoolExecutor(5) as pool:
         calls = [pool.submit(caller.call) for _unused in range(3)]
         calls += [pool.submit(caller.call, **others) for _unused in range(2)]
-        time.sleep(0.3)
+        end = time.monotonic() + 3
+        while caller.control("GET", "status")["in_flight"] < 5 and time.monotonic() < end:
+            time.sleep(0.05)
         assert caller.control("GET", "status")["in_flight"] == 5
         assert {call.result().lines[0] for call in calls} == {"2"}
     status = caller.control("GET", "status")
