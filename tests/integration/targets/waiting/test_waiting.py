@@ -57,8 +57,7 @@ def test_progress_is_seen_while_waiting(lab: Lab) -> None:
         assert "ov callback in progress" in progress["outstanding"]
         assert progress["next"] == "1"
         assert int(progress["waited"]) + int(progress["left"]) == 100
-    assert int(seen[0]["waited"]) == 0
-    assert int(seen[1]["waited"]) >= 1
+    assert int(seen[0]["waited"]) < int(seen[1]["waited"])
     assert all(result.data["issued"] and result.changed for result in run.of("wait"))
     codes = [call["code"] for call in lab.simulator.calls(number)]
     # One line a poll, whatever the number of hosts.

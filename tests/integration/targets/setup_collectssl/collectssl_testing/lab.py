@@ -127,15 +127,19 @@ class Lab:
         *arguments: str,
         environment: t.Mapping[str, str] | None = None,
         forks: int = 20,
+        wrapper: t.Sequence[str] = (),
     ) -> contextlib.AbstractContextManager[Process]:
-        """Start these plays; what is left of them at the end of the context is killed."""
+        """Start these plays, as arguments of a wrapper if there is one.
+
+        What is left of the run at the end of the context is killed.
+        """
         folder = self._run_folder()
         text = yaml.safe_dump(
             [{"hosts": "all", "gather_facts": False, **play} for play in plays], allow_unicode=True, sort_keys=False
         )
         playbook = files.write(folder / "playbook.yml", text)
         inventory = self._inventory(folder, hosts)
-        command = [places.program("ansible-playbook"), "-i", inventory, "-f", str(forks), *arguments, str(playbook)]
+        command = [*wrapper, places.program("ansible-playbook"), "-i", inventory, "-f", str(forks), *arguments, str(playbook)]
         return self._start(folder, command, environment)
 
     def _run_folder(self) -> pathlib.Path:
