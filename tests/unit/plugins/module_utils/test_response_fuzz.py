@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import time
-import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError, ProtocolError
@@ -16,119 +15,22 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._request impo
 from ansible_collections.certfleet.collectssl.plugins.module_utils._response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import bundle_of_answer
-from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._answer import Style
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_support import (
-    ISSUED,
-    SHAPES,
-    answer_for,
-    rendered,
-)
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_damage import damaged, samples
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import NOW
 
 #: Set it to the seed that a failed run printed, to run the same again.
 _SEED = int(os.environ.get("COLLECTSSL_FUZZ_SEED") or time.time_ns() % 1_000_000_007)
 _SECONDS = float(os.environ.get("COLLECTSSL_FUZZ_SECONDS") or 3)
-_WORDS = (
-    *(b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----", b"-----", b"\n\n", b"\r", b"&", b"=", b"%", b"%0A"),
-    *(b"errorCode=2&", b"certificate=", b"caCertificate=MII", b"zipFile=UEsDB", b"PK\x03\x04", b"PK\x05\x06", b"MII"),
-    *(b"0\x80", b"0\x84\xff\xff\xff\xff", b"\x00\x00", b"\x06\x09", b"\xef\xbb\xbf", b"\xff", b"99999999999999999999"),
-    *(
-        b"-1 - ",
-        b"Issued",
-        b"a.example VALIDATED",
-        b"31/02/2003 13/05/2004",
-        b"notAfter=1e9",
-        b"<html>",
-        b"\xe2\x80\x93",
-    ),
-)
-
-_Sample = tuple[CollectRequest, bytes]
-_Damage = t.Callable[[random.Random, bytes, bytes], bytes]
-
-
-def _samples() -> list[_Sample]:
-    samples = []
-    for response_type, encoding, query_type in SHAPES:
-        for response_format in ("lines", "urlencoded"):
-            request = CollectRequest(
-                "order_number",
-                "1",
-                query_type=query_type,
-                response_type=response_type,
-                response_encoding=encoding,
-                response_format=response_format,
-                show=SHOW,
-            )
-            for code in (ISSUED, 0, -4):
-                for style in (Style(), Style(netscape_armour=False, pkcs7_armour=True, newline="\r\n", blank_lines=1)):
-                    samples.append((request, rendered(answer_for(code), request, style)[1]))
-    return samples
-
-
-def _flip(rng: random.Random, body: bytes, _other: bytes) -> bytes:
-    damaged = bytearray(body)
-    for _count in range(rng.randint(1, 4)):
-        damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
-    return bytes(damaged)
-
-
-def _cut(rng: random.Random, body: bytes, _other: bytes) -> bytes:
-    begin, end = sorted((rng.randrange(len(body) + 1), rng.randrange(len(body) + 1)))
-    return rng.choice((body[begin:], body[:end], body[:begin] + body[end:]))
-
-
-def _splice(rng: random.Random, body: bytes, other: bytes) -> bytes:
-    return body[: rng.randrange(len(body) + 1)] + other[rng.randrange(len(other) + 1) :]
-
-
-def _repeat(rng: random.Random, body: bytes, _other: bytes) -> bytes:
-    separator = rng.choice((b"\n", b"&"))
-    lines = body.split(separator)
-    at = rng.randrange(len(lines))
-    return separator.join(lines[:at] + lines[at : at + 1] * rng.randint(2, 4) + lines[at + 1 :])
-
-
-def _shuffle(rng: random.Random, body: bytes, _other: bytes) -> bytes:
-    separator = rng.choice((b"\n", b"&"))
-    lines = body.split(separator)
-    rng.shuffle(lines)
-    return separator.join(lines)
-
-
-def _insert(rng: random.Random, body: bytes, _other: bytes) -> bytes:
-    at = rng.randrange(len(body) + 1)
-    return body[:at] + rng.choice(_WORDS) + body[at:]
-
-
-def _noise(rng: random.Random, body: bytes, _other: bytes) -> bytes:
-    return rng.randbytes(rng.randrange(200))
-
-
-def _words(rng: random.Random, body: bytes, _other: bytes) -> bytes:
-    return rng.choice((b"", b"2\n", b"0\n", b"-4\n", b"errorCode=2&")) + b"".join(
-        rng.choice(_WORDS) for _count in range(rng.randrange(12))
-    )
-
-
-_DAMAGES: tuple[_Damage, ...] = (_flip, _cut, _splice, _repeat, _shuffle, _insert, _noise, _words)
-
-
-def _damaged(rng: random.Random, samples: list[_Sample]) -> _Sample:
-    request, body = rng.choice(samples)
-    for _count in range(rng.choice((1, 1, 1, 2, 3))):
-        body = rng.choice(_DAMAGES)(rng, body or b"\n", rng.choice(samples)[1])
-    return (request if rng.random() < 0.8 else rng.choice(samples)[0]), body
 
 
 def test_damaged_answers_give_a_value_or_the_one_error() -> None:
     print(f"COLLECTSSL_FUZZ_SEED={_SEED}")
     rng = random.Random(_SEED)  # noqa: S311
-    samples = _samples()
+    whole = samples()
     outcomes = {"answer": 0, "chain": 0, "refused": 0}
     until = time.monotonic() + _SECONDS
     while time.monotonic() < until:
-        request, body = _damaged(rng, samples)
+        request, body = damaged(rng, whole)
         try:
             outcomes[_outcome(body, request)] += 1  # a refusal without a word is a KeyError
         except Exception as exc:
