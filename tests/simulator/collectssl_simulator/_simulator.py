@@ -20,12 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from . import _orders, _pki
 from ._book import Book
 from ._certificates import Issuer
-from ._files import write_atomically
+from ._files import READY_FILE, write_atomically
 from ._records import Records
 from ._server import API_PATHS, CONTROL_PATH, Server
 from ._service import Service
-
-READY_FILE = "simulator.json"
 
 
 class SetupError(Exception):
