@@ -44,7 +44,7 @@ class Lab:
     def order(self, number: str | None = None, **fields: t.Any) -> str:
         """Place an order, and return its number: issued at once, for the shared key, unless fields say otherwise.
 
-        Private keys are given as PEM text, in key here and in the phases of life.
+        Keys are given as PEM text, in key here and in the phases of life.
         """
         number = number or str(next(self._numbers))
         order = {
@@ -55,16 +55,16 @@ class Lab:
             **fields,
         }
         for place in [order, *order.get("life", [])]:
-            if "PRIVATE KEY" in str(place.get("key", "")):
+            if "KEY-----" in str(place.get("key", "")):
                 place["key"] = str(self._key_file(place["key"]))
         self.simulator.place(order)
         return number
 
-    def _key_file(self, private_key: str) -> pathlib.Path:
+    def _key_file(self, key: str) -> pathlib.Path:
         folder = self.folder / "ordered"
         folder.mkdir(exist_ok=True)
         path = folder / f"{len(list(folder.iterdir()))}.pem"
-        path.write_text(certificates.public_key(private_key), encoding="ascii")
+        path.write_text(certificates.public_key(key) if "PRIVATE" in key else key, encoding="ascii")
         return path
 
     def host_folder(self, host: str) -> pathlib.Path:
