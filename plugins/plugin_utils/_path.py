@@ -88,8 +88,17 @@ def _lowest_authorities(pool: list[x509.Certificate]) -> list[x509.Certificate]:
 
 def _issued_none(pool: list[x509.Certificate]) -> list[x509.Certificate]:
     """The certificates that no other one names as its issuer."""
-    issuers = {cert.issuer.public_bytes() for cert in pool if not _certificate.is_self_signed(cert)}
-    return [cert for cert in pool if cert.subject.public_bytes() not in issuers]
+    return [cert for cert in pool if not any(_names_as_issuer(other, cert) for other in pool if other is not cert)]
+
+
+def _names_as_issuer(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
+    if cert.issuer.public_bytes() != issuer.subject.public_bytes():
+        return False
+    if not _certificate.is_self_issued(cert):
+        return True
+    # A root needs no other. Of certificates that share one name, a root and its successor, the signature tells which
+    # issued which.
+    return not _certificate.is_self_signed(cert) and _certificate.is_issued_by(cert, issuer)
 
 
 class _Search:
