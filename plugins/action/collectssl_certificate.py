@@ -8,7 +8,6 @@ import shlex
 import typing as t
 
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
-
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
     FILE_ROLES,
     TARGET_OPTIONS,
@@ -32,7 +31,7 @@ class ActionModule(CollectActionBase):
 
     def argument_spec(self) -> ArgumentSpec:
         """The options of the module, with those that every module for files has."""
-        return certificate_spec() + ArgumentSpec(FILE_COMMON_ARGUMENTS)
+        return certificate_spec() + ArgumentSpec(t.cast("dict[str, dict[str, t.Any]]", FILE_COMMON_ARGUMENTS))
 
     def work(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Collect, check, install."""
@@ -63,7 +62,7 @@ class ActionModule(CollectActionBase):
         seen: dict[str, str] = {}
         for option in _PATHS:
             # As the task spells it: the home folder and the variables in it are the target's, not this controller's.
-            path = self._task.args.get(option)
+            path = self.given.get(option)
             if path is None:
                 continue
             if not str(path).startswith(("/", "~", "$")):
@@ -88,7 +87,7 @@ class ActionModule(CollectActionBase):
 
     def _install(self, bundle: Bundle, options: Options, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         with_root = options["include_root"] or options["root_path"] is not None
-        module_args = {name: self._task.args[name] for name in TARGET_OPTIONS if self._task.args.get(name) is not None}
+        module_args = {name: self.given[name] for name in TARGET_OPTIONS if name in self.given}
         module_args["content"] = bundle.full_chain(include_root=with_root)
         result: dict[str, t.Any] = self._execute_module(
             module_name="certfleet.collectssl.collectssl_certificate", module_args=module_args, task_vars=task_vars

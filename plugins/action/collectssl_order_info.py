@@ -10,9 +10,9 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._response imp
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import status_requests_of, waiting_of
 
-# One failure may be about that order alone; a second, before any order was answered, is about the account or the network:
-# asking on would lock the one, or wait for the other.
-_REFUSALS_IN_A_ROW = 2
+# One failure may be about that order alone; a second, before any order was answered, is about the account or the
+# network: asking on would lock the one, or wait for the other.
+_FAILURES_IN_A_ROW = 2
 
 
 class ActionModule(CollectActionBase):
@@ -29,6 +29,7 @@ class ActionModule(CollectActionBase):
         broker, waiting = self.broker(options), waiting_of(options)
         orders: list[dict[str, t.Any]] = []
         reasons: list[str] = []
+        failures = 0
         stopped = ""
         for request in status_requests_of(options):
             if stopped:
@@ -36,9 +37,12 @@ class ActionModule(CollectActionBase):
                 continue
             outcome = broker.collect(request, waiting)
             orders.append(outcome.order)
-            if outcome.order["state"] == "error":
-                reasons.append(outcome.reason())
-            if len(reasons) == len(orders) and (outcome.refused_credentials or len(reasons) == _REFUSALS_IN_A_ROW):
+            if outcome.order["state"] != "error":
+                continue
+            reasons.append(outcome.reason())
+            # An order that the provider does not know is an answer, too: the next one may be in order.
+            failures += not outcome.refused_order
+            if len(reasons) == len(orders) and (outcome.refused_credentials or failures == _FAILURES_IN_A_ROW):
                 stopped = f"Not asked, since no order could be asked before. {reasons[-1]}"
         result: dict[str, t.Any] = {"changed": False, "orders": orders}
         if orders and all(order["state"] == "error" for order in orders):

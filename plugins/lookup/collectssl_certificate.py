@@ -80,8 +80,11 @@ import typing as t
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
-
-from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIERS, lookup_spec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
+    ENVIRONMENT,
+    IDENTIFIERS,
+    lookup_spec,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OptionError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._request import (
     QUERY_ALL,
@@ -95,6 +98,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options impo
     request_of,
     validated,
     waiting_of,
+    without_rivals,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 
@@ -118,16 +122,28 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(str(error)) from error
 
     def _look_up(self, terms: list[t.Any], variables: dict[str, t.Any] | None, given: dict[str, t.Any]) -> list[t.Any]:
-        self.set_options(var_options=variables, direct=given)
         spec = lookup_spec()
-        # What is no option stays in, for the validation to name it.
-        options = validated({**given, **{name: self.get_option(name) for name in spec.argument_spec}}, spec)
+        # Before Ansible reads them, which names neither an unknown option nor the rule that a wrong value breaks.
+        validated(given, spec)
+        self.set_options(var_options=variables, direct=given)
+        found = {name: self.get_option(name) for name in spec.argument_spec}
+        near = _near(given, variables or {})
+        options = validated(without_rivals(found, *near), spec)
         if terms and any(options[name] is not None for name in IDENTIFIERS):
             raise OptionError(f"Give either order numbers as terms, or one of {', '.join(IDENTIFIERS)}, not both.")
-        orders = [{**options, "order_number": term} for term in terms] or [options]
-        broker = Broker(provider_of(options, given, os.environ), Display().display)
+        orders = [{**options, "order_number": term} for term in self._flatten(terms)] if terms else [options]
+        broker = Broker(provider_of(options, set().union(*near), os.environ), Display().display)
         requests = [request_of(order, _QUERY_TYPES[options["part"]]) for order in orders]
         return [_part(options["part"], broker.collect(request, waiting_of(options))) for request in requests]
+
+
+def _near(given: dict[str, t.Any], variables: dict[str, t.Any]) -> tuple[set[str], ...]:
+    """The names of the credentials that each source gives, the nearest first; what is left comes from a file."""
+    return (
+        {name for name, value in given.items() if value is not None},
+        {name for name in ENVIRONMENT if variables.get(f"collectssl_{name}") is not None},
+        {name for name, variable in ENVIRONMENT.items() if os.environ.get(variable)},
+    )
 
 
 def _part(part: str, outcome: Outcome) -> t.Any:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import stat
+import tempfile
 from typing import Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
@@ -107,6 +108,18 @@ def create(path: str, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def scratch(directory: str, data: bytes) -> Iterator[str]:
+    """A file for the time of this context, for those who take files only; its path."""
+    descriptor, path = tempfile.mkstemp(dir=directory)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        yield path
+    finally:
+        remove(path)
 
 
 def duplicate(source: str, target: str, link: bool = True) -> None:

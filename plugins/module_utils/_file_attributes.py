@@ -50,15 +50,11 @@ class FileAttributes:
         if self._options_judged or not any(value is not None for value in wanted):
             return
         self._options_judged = True
-        probe = os.path.join(self._module.tmpdir, "attributes")
-        _disk.create(probe, b"")
-        try:
+        with _disk.scratch(self._module.tmpdir, b"") as probe:
             arguments = self._arguments(probe, probe, False)
             arguments.update({"attributes": None, "secontext": [None, None, None]})
             with self._raising(), self._pretending():
                 self._module.set_fs_attributes_if_different(arguments, False, {}, expand=False)
-        finally:
-            _disk.remove(probe)
 
     def settle(self, staged: str, path: str, existing: bool, secret: bool) -> None:
         """Give a staged file the attributes it is to have at ``path``, except flags that would keep it from there.

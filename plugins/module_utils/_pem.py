@@ -17,6 +17,7 @@ _LABEL = r"(?P<label>[A-Z0-9 #]+?)"
 # A block may carry header lines of its own (RFC 1421 encrypted keys), so all but another boundary may stand inside.
 _BLOCK = re.compile(r"-----BEGIN " + _LABEL + r"-----(?P<body>(?:(?!-----).)*)-----END (?P=label)-----", re.DOTALL)
 _BOUNDARY = re.compile(r"-----(?:BEGIN|END)")
+_BASE64 = re.compile(r"^[A-Za-z0-9+/]+={0,2}\Z")
 # The end of a text that was cut off within the first word of a boundary.
 _CUT_BOUNDARY = re.compile(r"^[ \t]*-{1,5}(?:B|BE|BEG|BEGI)?\s*\Z", re.MULTILINE)
 
@@ -39,6 +40,9 @@ def dearmour(block: str) -> Optional[bytes]:
 def decode_base64(text: str) -> Optional[bytes]:
     """Strict base64 of ``text``, white space aside; None where it is broken or empty."""
     packed = "".join(text.split())
+    # How strict the library is depends on the version of Python.
+    if len(packed) % 4 or not _BASE64.match(packed):
+        return None
     try:
         return base64.b64decode(packed.encode("ascii"), validate=True) or None
     except (binascii.Error, ValueError):

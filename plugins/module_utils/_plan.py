@@ -169,13 +169,9 @@ class _Planner:
                 source = self._view.source(destination.real)
                 if source is not None and before[destination.real] == self._content(destination, ""):
                     return self._choose_key(self._wanted.privatekey, source)
-        probe = os.path.join(self._module.tmpdir, "certificate.pem")
-        with _disk.doing(f"{probe} could not be written"):
-            _disk.create(probe, self._parts.leaf.encode("latin-1"))
-        try:
-            return self._choose_key(self._wanted.privatekey, probe)
-        finally:
-            _disk.remove(probe)
+        with _disk.doing("The certificate could not be written to a temporary file"):
+            with _disk.scratch(self._module.tmpdir, self._parts.leaf.encode("latin-1")) as certificate_file:
+                return self._choose_key(self._wanted.privatekey, certificate_file)
 
     def _choose_key(self, key: Destination, certificate_file: str) -> Tuple[str, Optional[Move]]:
         pending = self._wanted.pending

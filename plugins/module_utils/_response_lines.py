@@ -74,16 +74,16 @@ def _without_leading_blanks(lines: List[str]) -> List[str]:
 
 def _read_message(fields: Fields, lines: List[str], request: CollectRequest) -> List[str]:
     """The error message (2.2.1), unless what stands in its place is a line that was asked for; what is left over."""
+    filled = _without_leading_blanks(lines)
     asked_for_more = "ext_status" in request.show or "status_details" in request.show
-    if not lines or (not lines[0] and asked_for_more):
+    if not filled or (not lines[0] and (asked_for_more or _CAA.match(filled[0]))):
         return lines[1:]
-    lines = _without_leading_blanks(lines)
-    if not lines or ("status_details" in request.show and is_detail(lines[0])):
-        return lines
-    if "ext_status" in request.show and lines[0].lower() in _CERTIFICATE_STATUSES:
-        return lines
-    fields.message = lines[0]
-    return lines[1:]
+    if "status_details" in request.show and is_detail(filled[0]):
+        return filled
+    if "ext_status" in request.show and filled[0].lower() in _CERTIFICATE_STATUSES:
+        return filled
+    fields.message = filled[0]
+    return filled[1:]
 
 
 def _read_certificate_lines(fields: Fields, lines: List[str], request: CollectRequest) -> List[str]:
@@ -189,7 +189,7 @@ def _read_details(fields: Fields, lines: List[str]) -> List[str]:
     before = 0
     while before < start and not lines[start - 1 - before]:
         before += 1
-    if before + len(run) == len(DETAILS):
+    if before + len(run) <= len(DETAILS):
         run = [""] * before + run
     for name, line in zip(DETAILS, run):
         fields.add_detail(name, line)

@@ -14,11 +14,16 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OrderError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker import Broker
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Options, provider_of, validated
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import (
+    Options,
+    by_name,
+    provider_of,
+    validated,
+)
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._proxy import surroundings
 
 
 class CollectActionBase(ActionBase):
@@ -26,6 +31,9 @@ class CollectActionBase(ActionBase):
 
     #: What a failure leaves behind, for the end of its message.
     LEFT_UNTOUCHED = ""
+
+    #: What the task gives, as it spells it.
+    given: dict[str, t.Any]
 
     @abc.abstractmethod
     def argument_spec(self) -> ArgumentSpec:
@@ -38,8 +46,10 @@ class CollectActionBase(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Called by Ansible, in a worker of the controller."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
+        spec = self.argument_spec()
+        self.given = by_name(self._task.args, spec)
         try:
-            result.update(self.work(validated(self._task.args, self.argument_spec()), task_vars or {}))
+            result.update(self.work(validated(self.given, spec), task_vars or {}))
         except CollectError as error:
             result.update(failed=True, changed=False, msg=f"{error} {self.LEFT_UNTOUCHED}".rstrip())
             if isinstance(error, OrderError):
@@ -51,5 +61,5 @@ class CollectActionBase(ActionBase):
         environment: dict[str, t.Any] = {}
         # The task's own environment is put in front of remote commands alone; here it counts for the proxies.
         self._compute_environment_string(raw_environment_out=environment)
-        provider = provider_of(options, self._task.args, {**os.environ, **environment})
+        provider = provider_of(options, self.given, surroundings(os.environ, environment))
         return Broker(provider, Display().display)

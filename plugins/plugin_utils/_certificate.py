@@ -80,8 +80,13 @@ def is_issued_by(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 
 def is_self_issued(cert: x509.Certificate) -> bool:
-    """Whether a certificate names itself as its issuer, as roots do."""
+    """Whether a certificate names itself as its issuer, as roots do, and old keys that certify new ones."""
     return cert.subject.public_bytes() == cert.issuer.public_bytes()
+
+
+def is_self_signed(cert: x509.Certificate) -> bool:
+    """Whether a certificate issued itself, as roots did."""
+    return is_self_issued(cert) and is_issued_by(cert, cert)
 
 
 def is_authority(cert: x509.Certificate) -> bool:

@@ -82,9 +82,10 @@ def _bundle(ders: list[bytes], now: datetime.datetime, *, has_leaf: bool, has_is
         raise ChainError(f"{len(unique)} certificates came, more than any chain has ({_MAX_CERTIFICATES} are read).")
     try:
         pool = [_certificate.load(der) for der in unique]
-        steps = _path.find(pool, now, has_leaf=has_leaf, has_issuers=has_issuers)
+        path = _path.find(pool, now, has_leaf=has_leaf, has_issuers=has_issuers)
+        steps = list(path.steps)
         leaf = steps.pop(0) if has_leaf else None
-        root = steps.pop() if steps and _certificate.is_self_issued(steps[-1]) else None
+        root = steps.pop() if steps and path.complete else None
         return Bundle(
             certificate=_certificate.pem(leaf) if leaf else None,
             intermediates=tuple(_certificate.pem(step) for step in steps),

@@ -70,6 +70,8 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: int) -> byt
         content = stream.read(room + 1)
     if len(content) > min(room, _ZIP_MAX_RATIO * max(entry.compress_size, 1)):
         raise ChainError("The ZIP archive unpacks to more than any chain takes; it was not unpacked further.")
+    if len(content) != entry.file_size:
+        raise ChainError(f"The file {excerpt(entry.filename, 80)} of the ZIP archive is cut off.")
     return content
 
 

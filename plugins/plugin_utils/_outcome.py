@@ -12,20 +12,31 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _errors
 from ansible_collections.certfleet.collectssl.plugins.module_utils._request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._response import CALL_LIMIT_REACHED
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._bundle import Bundle
 
-#: Those that say "the provider was not asked, or did not answer", whoever asks.
+# Those that say "there is no answer, or no usable one", whoever asks.
 _UNANSWERED: dict[str, type[_errors.CollectError]] = {
     kind.__name__: kind for kind in (_errors.TransportError, _errors.ProtocolError, _errors.ChainError)
 }
 
 
+# These hang on how an order was asked about, and tell nothing of another way to ask; the network is the same for all.
+_PARTICULAR = (_errors.ProtocolError.__name__, _errors.ChainError.__name__)
+
+# A page of maintenance or a network that is down for a while: reasons to ask again in a wait that goes on anyway.
+_MENDED_BY_WAITING = (_errors.TransportError.__name__, _errors.ProtocolError.__name__)
+
+_CREDENTIAL_VARIABLES = ("loginname", "loginpassword", "collectioncode")
+_IDENTIFIER_VARIABLES = ("ordernumber", "certificateid")
+
+
 class Outcome(t.NamedTuple):
     """The answer to a request, or why there is none.
 
-    ``asked_at`` and ``waiting_since`` are seconds since the epoch, the latter None where nobody waited; ``route`` tells over which proxy and with which
-    trust it was asked, as a digest. ``order`` is the order dictionary, also where ``error`` (class name and message) says
-    that the provider did not answer, or sent no usable chain.
+    ``asked_at`` and ``waiting_since`` are seconds since the epoch, the latter None where nobody waited; ``route`` tells
+    over which proxy and with which trust it was asked, as a digest. ``order`` is the order dictionary, also where
+    ``error`` (class name and message) says that the provider did not answer, or sent no usable chain.
     """
 
     request: CollectRequest
@@ -47,12 +58,25 @@ class Outcome(t.NamedTuple):
         return self.error is None and self.order["state"] == "issued"
 
     @property
+    def waits(self) -> bool:
+        """Whether a wait goes on: the order is pending, or a call failed after it was found pending."""
+        if self.error is None:
+            return self.pending
+        return self.waiting_since is not None and self.error[0] in _MENDED_BY_WAITING
+
+    @property
     def refused_credentials(self) -> bool:
         """Whether the provider named the account, or a part of it, as the fault."""
-        item = str(self.order["extra"].get("errorItem", "")) + self.order["status"]["message"]
-        return self.order["status"]["code"] in (-3, -4) and any(
-            name in item.lower() for name in ("loginname", "loginpassword", "collectioncode")
-        )
+        return self._names_as_fault(_CREDENTIAL_VARIABLES)
+
+    @property
+    def refused_order(self) -> bool:
+        """Whether the provider named the order as the fault, so that it may well answer about another."""
+        return self._names_as_fault(_IDENTIFIER_VARIABLES)
+
+    def _names_as_fault(self, variables: tuple[str, ...]) -> bool:
+        named = f"{self.order['extra'].get('errorItem', '')} {self.order['status']['message']}".lower()
+        return self.order["status"]["code"] in (-3, -4) and any(variable in named for variable in variables)
 
     def serves(self, request: CollectRequest, route: str, now: float, poll_interval: float) -> bool:
         """Whether this outcome answers ``request`` too, so that nobody need ask."""
@@ -61,7 +85,15 @@ class Outcome(t.NamedTuple):
         # The clock may have been set back; an outcome of the future is as good as none.
         if not 0 <= now - self.asked_at < poll_interval:
             return False
-        return self.error is None or self.route == route
+        if self.error is None:
+            return True
+        return self.route == route and (self.error[0] not in _PARTICULAR or self.request == request)
+
+    def supersedes(self, old: Outcome) -> bool:
+        """Whether an older outcome has nothing to say beside this one."""
+        if old.final:
+            return self.error is None and (not self.final or self.request.covers(old.request))
+        return old.error is None or old.error[0] not in _PARTICULAR or self.request == old.request
 
     def reason(self) -> str:
         """Why this is not an issued certificate, as a sentence."""
@@ -97,7 +129,7 @@ class Outcome(t.NamedTuple):
 
 
 def outstanding(order: dict[str, t.Any]) -> str:
-    """What a pending order waits for, such as ``dcv 1/3, ov callback in progress``; empty where the answer says nothing."""
+    """What a pending order waits for, such as ``dcv 1/3, ov callback in progress``; empty where nothing is known."""
     parts = []
     domains = order["mdc_domains"]
     details = {name: value for name, value in order["details"].items() if value in ("not_completed", "in_progress")}
@@ -112,25 +144,37 @@ def outstanding(order: dict[str, t.Any]) -> str:
 
 
 def _sentence_for(request: CollectRequest, order: dict[str, t.Any]) -> str:
-    label = request.label().capitalize() if request.identifier_kind != "certificate_id" else request.label()
-    state, code, message = order["state"], order["status"]["code"], order["status"]["message"].rstrip("!. ")
+    label = request.label()
+    # Not capitalize(), which would write the rest of an order number small.
+    begin = label[:1].upper() + label[1:]
+    state, code, message = order["state"], order["status"]["code"], order["status"]["message"].strip().rstrip("!. ")
     said = f" The provider says: {message}." if message else ""
     if state == "pending":
         waits_for = outstanding(order)
         waits = f" It waits for: {waits_for}." if waits_for else ""
-        return f"{label} is still being processed.{waits}{said} Run again later, or set wait_timeout."
+        return f"{begin} is still being processed.{waits}{said} Run again later, or wait longer with wait_timeout."
     if state == "awaiting_payment":
-        return f"{label} still awaits payment.{said} No waiting mends this: pay it at the provider."
+        return f"{begin} still awaits payment.{said} No waiting mends this: pay it at the provider."
     if state == "rejected":
-        return f"{label} was rejected.{said} No waiting mends this: place a new order."
+        return f"{begin} was rejected.{said} No waiting mends this: place a new order."
     if state == "revoked":
         return f"The certificate of {label} was revoked.{said} Replace it at the provider, or place a new order."
     if state == "issued":
-        return f"{label} is issued, and its certificate did not come with the answer.{said}"
-    hints = {
-        -1: "Check api_url.",
-        -16: "Check login_name and login_password (or collection_code), and that the order is one of this account.",
-        -3: "Check the option that it names; wrong credentials are reported so too.",
-        -4: "Check the option that it names; wrong credentials and foreign orders are reported so too.",
-    }
-    return f"The provider refused {request.label()} with status {code}.{said} {hints.get(code, 'Ask the provider.')}"
+        return f"{begin} is issued, and its certificate was not asked for.{said} Ask for the certificate too."
+    # A refusal without a code of the interface, and an order that was not asked, carry their reason as the message.
+    if code is None:
+        return message + "."
+    return f"The provider refused {label} with status {code}.{said} {_HINTS.get(code, _HINTS[None])}"
+
+
+_HINTS = {
+    -1: "Check api_url.",
+    -2: "Check product and api_url; if they are right, the provider knows less than this collection asks of it.",
+    -3: "Check the option that it names; wrong credentials are reported so too.",
+    -4: "Check the option that it names; wrong credentials and foreign orders are reported so too.",
+    -14: "Run again later; if it stays so, ask the provider.",
+    -16: "Check login_name and login_password (or collection_code), and that the order is one of this account.",
+    -17: "Check api_url and proxy: on the way, POST became GET.",
+    CALL_LIMIT_REACHED: "Run again later, and ask less often.",
+    None: "Ask the provider.",
+}

@@ -24,7 +24,7 @@ _MAX_WAYS = 2000
 
 
 @dataclasses.dataclass(frozen=True)
-class _Path:
+class Path:
     """Certificates from the end of a chain upwards, each issued by the next.
 
     ``complete`` where the last one is a root; ``impostor`` is the certificate that bears the name of the last one's
@@ -36,9 +36,7 @@ class _Path:
     impostor: x509.Certificate | None = None
 
 
-def find(
-    pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf: bool, has_issuers: bool
-) -> list[x509.Certificate]:
+def find(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf: bool, has_issuers: bool) -> Path:
     """The chain from its end upwards, with the root where it is there.
 
     Where several chains are there (an authority may be certified by itself and by others), one whose authorities are
@@ -53,7 +51,7 @@ def find(
     paths = [path for end in ends for path in search.paths((end,))]
     begin = 1 if has_leaf else 0
 
-    def rank(path: _Path) -> tuple[bool, bool, bool, int]:
+    def rank(path: Path) -> tuple[bool, bool, bool, int]:
         return (path.impostor is None, not _invalid(path.steps[begin:], now), path.complete, len(path.steps))
 
     best = max(paths, key=rank)
@@ -61,7 +59,7 @@ def find(
     _check(best, [cert for cert in pool if cert not in linked], alone_is_too_little=has_issuers and len(pool) == 1)
     for authority in _invalid(best.steps[begin:], now):
         raise ChainError(_reason(authority, now))
-    return list(best.steps)
+    return best
 
 
 def _leaf(pool: list[x509.Certificate]) -> x509.Certificate:
@@ -81,7 +79,7 @@ def _lowest_authorities(pool: list[x509.Certificate]) -> list[x509.Certificate]:
     """The certificates of the one authority that would issue the end-entity certificate."""
     unused = _issued_none(pool)
     # A root from which nothing hangs counts only where there is nothing else.
-    ends = [cert for cert in unused if not _certificate.is_self_issued(cert)] or unused
+    ends = [cert for cert in unused if not _certificate.is_self_signed(cert)] or unused
     authorities = {_certificate.identity(cert) for cert in ends}
     if len(authorities) == 1:
         return ends
@@ -90,8 +88,17 @@ def _lowest_authorities(pool: list[x509.Certificate]) -> list[x509.Certificate]:
 
 def _issued_none(pool: list[x509.Certificate]) -> list[x509.Certificate]:
     """The certificates that no other one names as its issuer."""
-    issuers = {cert.issuer.public_bytes() for cert in pool if not _certificate.is_self_issued(cert)}
-    return [cert for cert in pool if cert.subject.public_bytes() not in issuers]
+    return [cert for cert in pool if not any(_names_as_issuer(other, cert) for other in pool if other is not cert)]
+
+
+def _names_as_issuer(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
+    if cert.issuer.public_bytes() != issuer.subject.public_bytes():
+        return False
+    if not _certificate.is_self_issued(cert):
+        return True
+    # A root needs no other. Of certificates that share one name, a root and its successor, the signature tells which
+    # issued which.
+    return not _certificate.is_self_signed(cert) and _certificate.is_issued_by(cert, issuer)
 
 
 class _Search:
@@ -105,7 +112,7 @@ class _Search:
         self._issuers: dict[x509.Certificate, list[x509.Certificate]] = {}
         self._ways = 0
 
-    def paths(self, steps: tuple[x509.Certificate, ...]) -> t.Iterator[_Path]:
+    def paths(self, steps: tuple[x509.Certificate, ...]) -> t.Iterator[Path]:
         """The paths that begin with these steps."""
         self._ways += 1
         if self._ways > _MAX_WAYS:
@@ -115,7 +122,7 @@ class _Search:
         last = steps[-1]
         issuers = self._issuers_of(last)
         if last in issuers:
-            yield _Path(steps, complete=True)
+            yield Path(steps, complete=True)
             return
         walked = {self._identities[step] for step in steps}
         onwards = [cert for cert in issuers if self._identities[cert] not in walked]
@@ -123,7 +130,7 @@ class _Search:
             yield from self.paths((*steps, issuer))
         if not onwards:
             bearers = [] if issuers else self._bearers(last)
-            yield _Path(steps, impostor=bearers[0] if bearers else None)
+            yield Path(steps, impostor=bearers[0] if bearers else None)
 
     def _issuers_of(self, cert: x509.Certificate) -> list[x509.Certificate]:
         if cert not in self._issuers:
@@ -136,7 +143,7 @@ class _Search:
         return [other for other in named if other is cert or _certificate.is_authority(other)]
 
 
-def _check(path: _Path, strangers: list[x509.Certificate], *, alone_is_too_little: bool) -> None:
+def _check(path: Path, strangers: list[x509.Certificate], *, alone_is_too_little: bool) -> None:
     last = path.steps[-1]
     if path.impostor is not None:
         raise ChainError(

@@ -18,6 +18,16 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 _VARIABLES = ("https_proxy", "all_proxy")
 
 
+def surroundings(controller: t.Mapping[str, str], task: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """The controller's environment with a task's own on top.
+
+    A proxy variable of the task hides that of the controller in either case, also where the task sets it to nothing.
+    """
+    hidden = {name.lower() for name in task if name.lower() in (*_VARIABLES, "no_proxy")}
+    seen = {name: value for name, value in controller.items() if name.lower() not in hidden}
+    return {**seen, **{str(name): "" if value is None else str(value) for name, value in task.items()}}
+
+
 def proxy_for(url: str, option: str | None, environment: t.Mapping[str, str]) -> str | None:
     """The proxy for a URL, or None for a direct connection.
 
@@ -45,8 +55,8 @@ def secrets_of(proxy: str | None) -> tuple[str, ...]:
 
 
 def _value(environment: t.Mapping[str, str], name: str) -> str:
-    # Lower case wins, as with curl.
-    return str(environment.get(name) or environment.get(name.upper()) or "").strip()
+    # Lower case wins, as with curl and Python, also where it is set to nothing in order to switch a proxy off.
+    return str(environment.get(name, environment.get(name.upper(), ""))).strip()
 
 
 def _checked(proxy: str, source: str) -> str:
@@ -57,5 +67,8 @@ def _checked(proxy: str, source: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise OptionError(f"{source} must be the address of a proxy, such as http://proxy.example.com:3128.")
+        raise OptionError(
+            f"{source} must be the address of an http or https proxy, such as http://proxy.example.com:3128, or none "
+            "for a direct connection."
+        )
     return address

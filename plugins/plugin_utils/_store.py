@@ -38,11 +38,12 @@ class LocalStore:
 
     def read(self, key: str) -> list[dict[str, t.Any]]:
         """What was recorded under a key, newest last."""
-        try:
-            with open(os.path.join(self._run_folder, f"{key}.json"), encoding="utf-8") as stream:
-                return t.cast("list[dict[str, t.Any]]", json.load(stream))
-        except FileNotFoundError:
-            return []
+        with self._told(self._run_folder):
+            try:
+                with open(os.path.join(self._run_folder, f"{key}.json"), encoding="utf-8") as stream:
+                    return t.cast("list[dict[str, t.Any]]", json.load(stream))
+            except FileNotFoundError:
+                return []
 
     def write(self, key: str, records: list[dict[str, t.Any]]) -> None:
         """Replace what is recorded under a key, in one step, so that a reader needs no lock."""
@@ -70,12 +71,16 @@ class LocalStore:
         finally:
             os.close(descriptor)
 
+    def _setting(self, folder: str) -> str:
+        return "ANSIBLE_LOCAL_TEMP" if folder == self._run_folder else "ANSIBLE_HOME"
+
     @contextlib.contextmanager
     def _told(self, folder: str) -> t.Iterator[None]:
         try:
             yield
         except OSError as exc:
             raise CollectError(
-                f"The folder {folder} on the controller cannot be used for locks and records: {exc.strerror}. "
-                "No call was made. Make room there or make it writable, or point ANSIBLE_HOME or ANSIBLE_LOCAL_TEMP elsewhere."
+                f"The folder {folder} on the controller cannot be used for locks and records: "
+                f"{(exc.strerror or str(exc)).lower()}. Make room there or make it writable, or point "
+                f"{self._setting(folder)} elsewhere."
             ) from exc

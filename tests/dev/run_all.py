@@ -44,16 +44,28 @@ class Runner:
         self.busy: set[str] = set()
         self.changed = threading.Condition()
         self.outcomes: list[summary.Outcome] = []
+        self.processes: set[subprocess.Popen[bytes]] = set()
 
     def run(self) -> list[summary.Outcome]:
         """Run every job and return the outcomes in the order of the plan."""
         order = [job.session for job in self.waiting]
-        threads = [threading.Thread(target=self._work) for _number in range(WORKERS)]
+        # Daemons, so that an interrupt of the main thread ends the program without waiting for them.
+        threads = [threading.Thread(target=self._work, daemon=True) for _number in range(WORKERS)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        finally:
+            self._end()
         return sorted(self.outcomes, key=lambda outcome: order.index(outcome.session))
+
+    def _end(self) -> None:
+        """End what still runs; only an interrupt leaves anything."""
+        with self.changed:
+            self.waiting.clear()
+            for process in self.processes:
+                _kill(process)
 
     def _next(self) -> plan.Job | None:
         """Take the first job that may run now, wait where there is none yet, and return None when all are taken."""
@@ -86,42 +98,37 @@ class Runner:
         log = LOGS / f"{job.session}.log"
         results = LOGS / f"{job.session}.jsonl"
         started = time.monotonic()
-        status = _nox(job.session, log, results)
+        status = self._nox(job.session, log, results)
         return summary.Outcome.of(job, status, time.monotonic() - started, log, results)
 
-
-def _nox(session: str, log: pathlib.Path, results: pathlib.Path) -> int | None:
-    """Run one session; return its exit status, or None when it took too long and was ended."""
-    environment = {**os.environ, "COLLECTSSL_TEST_RESULTS": str(results), "PYTHONUNBUFFERED": "1"}
-    command = [
-        sys.executable,
-        "-m",
-        "nox",
-        "--non-interactive",
-        "--noxfile",
-        str(tree.CHECKOUT / "noxfile.py"),
-        "-s",
-        session,
-    ]
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=tree.CHECKOUT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    def _nox(self, session: str, log: pathlib.Path, results: pathlib.Path) -> int | None:
+        """Run one session; return its exit status, or None when it took too long and was ended."""
+        with open(log, "wb") as output, self.changed:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "nox", "--non-interactive", "--session", session],
+                cwd=tree.CHECKOUT,
+                env={**os.environ, "COLLECTSSL_TEST_RESULTS": str(results), "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self.processes.add(process)
         try:
             return process.wait(timeout=SECONDS_A_JOB)
         except subprocess.TimeoutExpired:
             return None
         finally:
-            # Whatever a test left running goes with its session; the group is gone where nothing was left.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill(process)
             process.wait()
+            with self.changed:
+                self.processes.discard(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a session with whatever its tests left running; there is no such group where nothing was left."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _choose(words: list[str]) -> list[plan.Job]:
@@ -135,6 +142,8 @@ def _choose(words: list[str]) -> list[plan.Job]:
 
 def main() -> int:
     """Run what the command line asks for and print the summary."""
+    # The sessions are process groups of their own, so a signal to this one has to be passed on: see Runner.run.
+    signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(128 + signal.SIGTERM))
     jobs = _choose(sys.argv[1:])
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)

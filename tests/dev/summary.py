@@ -62,10 +62,10 @@ class Outcome(t.NamedTuple):
 
     def line(self) -> str:
         """Return the outcome as one line of the table."""
-        seconds = "" if self.seconds is None else f"{self.seconds:.0f}"
+        seconds = "" if self.seconds is None else f"{self.seconds:.0f} s"
         counts = f"{self.passed} passed, {self.failed} failed, {len(self.skipped)} skipped"
         more = f" ({self.detail})" if self.detail else ""
-        return f"{self.session:<18} {self.word:<8} {seconds:>5} s  {counts}{more}"
+        return f"{self.session:<18} {self.word:<8} {seconds:>7}  {counts}{more}"
 
     def report(self, logs: pathlib.Path) -> str:
         """Return the end of the session's log, for a session that failed."""

@@ -17,7 +17,7 @@ import urllib.parse
 
 import yaml
 
-from ._simulator import READY_FILE
+from ._files import READY_FILE
 
 
 class ClientError(Exception):

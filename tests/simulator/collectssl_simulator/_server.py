@@ -26,6 +26,7 @@ API_PATHS = {"/products/download/CollectSSL": "ssl", "/products/download/Collect
 CONTROL_PATH = "/control"
 _MAX_CALL = 1 << 16
 _MAX_CONTROL = 1 << 24
+_MAX_DISCARDED = 1 << 26
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
@@ -140,6 +141,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             status = 411
         elif int(text) > limit:
             status = 413
+            # A client that is still sending when the connection closes sees a reset instead of this reply.
+            self._discard(min(int(text), _MAX_DISCARDED))
         else:
             body = self.rfile.read(int(text))
             if len(body) == int(text):
@@ -148,6 +151,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         self._send(Reply(status, HTML_TYPE, status_page(status)))
         return None
+
+    def _discard(self, length: int) -> None:
+        while length > 0:
+            piece = self.rfile.read(min(length, _MAX_CALL))
+            if not piece:
+                return
+            length -= len(piece)
 
     def _call(self, product: str) -> None:
         service = self.server.service

@@ -20,12 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from . import _orders, _pki
 from ._book import Book
 from ._certificates import Issuer
-from ._files import write_atomically
+from ._files import READY_FILE, write_atomically
 from ._records import Records
 from ._server import API_PATHS, CONTROL_PATH, Server
 from ._service import Service
-
-READY_FILE = "simulator.json"
 
 
 class SetupError(Exception):
@@ -117,7 +115,7 @@ class Simulator:
             raise SetupError(f"Can't listen on {self._host} port {port}: {exc}.") from None
         server.log = self._log
         self._servers.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         return server
 
     def _addresses(self, server: Server, scheme: str) -> dict[str, t.Any]:

@@ -13,11 +13,11 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "simulator"))
 
-from collectssl_simulator import Simulator  # noqa: E402
-from collectssl_simulator._certificates import Issuer  # noqa: E402
-from collectssl_simulator._pki import Pki  # noqa: E402
+from collectssl_simulator import Simulator
+from collectssl_simulator._certificates import Issuer
+from collectssl_simulator._pki import Pki
 
-from .support import ACCOUNTS, Caller, dump_orders  # noqa: E402
+from .support import ACCOUNTS, Caller, dump_orders
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,13 @@ import yaml
 PASSWORD = "+ & % = space ü"
 ACCOUNTS: list[dict[str, t.Any]] = [
     {"login_name": "owner", "login_password": PASSWORD, "collection_codes": ["code & code"]},
-    {"login_name": "other", "login_password": "other password", "foreign_order": -4, "bad_credentials": -4},
+    {
+        "login_name": "other",
+        "login_password": "other password",
+        "foreign_order": -4,
+        "bad_credentials": -4,
+        "collection_codes": ["code of other"],
+    },
     {"login_name": "third", "login_password": "third password", "bad_credentials": -3},
 ]
 GOOD = {"loginName": "owner", "loginPassword": PASSWORD, "orderNumber": "1", "queryType": "1"}

@@ -9,6 +9,7 @@ import typing as t
 import urllib.parse
 
 import pytest
+
 from collectssl_simulator import _arguments
 from collectssl_simulator._arguments import ArgumentError, Arguments
 
@@ -110,9 +111,7 @@ def test_every_argument_is_read_whatever_the_case_of_its_name() -> None:
         ({"collectionCode": ""}, "ssl", (-4, "collectionCode")),
     ],
 )
-def test_a_broken_rule_names_the_argument(
-    changes: dict[str, t.Any], product: str, expected: tuple[int, str]
-) -> None:
+def test_a_broken_rule_names_the_argument(changes: dict[str, t.Any], product: str, expected: tuple[int, str]) -> None:
     assert refusal(encode(**changes), product) == expected
 
 

@@ -13,11 +13,12 @@ import typing as t
 import zipfile
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from collectssl_simulator import _faults, _pki
 from collectssl_simulator._certificates import Issued, Issuer, Served, validity_of
 from collectssl_simulator._orders import Terms
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 UTC = datetime.timezone.utc
 TERMS = Terms(names=("www.example.com", "192.0.2.1", "2001:db8::1", "*.example.com"))
@@ -39,8 +40,18 @@ def verdict(tmp_path: pathlib.Path, root: bytes, chain: t.Sequence[bytes], leaf:
     (tmp_path / "chain.pem").write_bytes(pem(*chain) or pem(root))
     (tmp_path / "leaf.pem").write_bytes(pem(leaf))
     done = subprocess.run(
-        ["openssl", "verify", "-x509_strict", "-no-CApath", "-CAfile", "root.pem", "-untrusted", "chain.pem"]
-        + [*options, "leaf.pem"],
+        [
+            "openssl",
+            "verify",
+            "-x509_strict",
+            "-no-CApath",
+            "-CAfile",
+            "root.pem",
+            "-untrusted",
+            "chain.pem",
+            *options,
+            "leaf.pem",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -68,7 +79,7 @@ def test_every_kind_of_chain_verifies(issuer: Issuer, tmp_path: pathlib.Path, ki
         # A path builder that meets a self-signed certificate stops there, trusted or not: it gets the others alone.
         intermediates = [
             der
-            for der, certificate in zip(served.certificates[:-1], certificates)
+            for der, certificate in zip(served.certificates[:-1], certificates[:-1], strict=True)
             if certificate.subject != certificate.issuer
         ]
         if (name, kind) == ("root", "cross_root"):

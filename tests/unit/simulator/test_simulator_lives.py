@@ -12,6 +12,9 @@ import typing as t
 import pytest
 from cryptography import x509
 
+from collectssl_simulator._book import _Live
+from collectssl_simulator._orders import Order, Phase
+
 from .support import PASSWORD, Answered, Caller, pem_blocks
 
 Start = t.Callable[..., Caller]
@@ -46,14 +49,27 @@ def test_a_life_counted_in_calls(start: Start) -> None:
 
 
 def test_a_life_counted_in_seconds_begins_with_the_first_call(start: Start) -> None:
-    life = [{"state": "pending", "seconds": 0.6}, {"state": "rejected", "seconds": 0.6}, {"state": "issued"}]
-    caller = start([{"order_number": "1", "life": life}])
-    time.sleep(0.7)
-    assert codes(caller, 2) == ["0", "0"]
-    time.sleep(0.7)
-    assert codes(caller, 1) == ["-20"]
-    time.sleep(0.7)
+    caller = start([{"order_number": "1", "life": [{"state": "pending", "seconds": 0.5}, {"state": "issued"}]}])
+    time.sleep(0.6)
+    assert codes(caller, 1) == ["0"]
+    time.sleep(0.6)
     assert codes(caller, 1) == ["1"]
+
+
+def test_the_clock_of_a_life() -> None:
+    phases = (Phase("pending", seconds=10), Phase("rejected", seconds=10), Phase("pending", calls=1), Phase("issued"))
+    live = _Live(Order("1", "owner", "ssl", phases))
+    met = []
+    for now in (100, 109.9, 110, 119.9, 500, 501, 502):
+        live.let_time_pass(now)
+        live.count(now)
+        met.append(live.position)
+    assert met == [0, 0, 1, 1, 2, 3, 3]
+    assert (live.calls, live.calls_in_phase) == (7, 2)
+    skipping = _Live(Order("1", "owner", "ssl", phases))
+    skipping.count(0)
+    skipping.let_time_pass(25)
+    assert skipping.position == 2
 
 
 def test_progress_over_the_phases_of_a_pending_order(start: Start) -> None:
@@ -67,7 +83,10 @@ def test_progress_over_the_phases_of_a_pending_order(start: Start) -> None:
     for _unused in (1, 2):
         fields = caller.call(responseFormat="1", showMDCDomainDetails="Y", showStatusDetails="Y").fields
         seen.append((fields["mdcDomainDetails"][0], fields["dcvStatus"][0]))
-    assert seen == [("a.example VALIDATED, b.example NOTVALIDATED", "2"), ("a.example VALIDATED, b.example VALIDATED", "1")]
+    assert seen == [
+        ("a.example VALIDATED, b.example NOTVALIDATED", "2"),
+        ("a.example VALIDATED, b.example VALIDATED", "1"),
+    ]
 
 
 def test_a_reissue_is_another_certificate_for_the_same_order(start: Start) -> None:
@@ -133,6 +152,7 @@ def test_three_names_for_one_order(start: Start) -> None:
             ["-4", "The value of the 'baseOrderNumber' argument is invalid!"],
         ),
         ({"collectionCode": "wrong"}, ["-16", "Permission denied!"]),
+        ({"collectionCode": "code of other"}, ["-16", "Permission denied!"]),
         ({"queryType": None}, ["-3", "The 'queryType' argument is missing!"]),
     ],
 )
@@ -141,13 +161,18 @@ def test_refusals(start: Start, changes: dict[str, t.Any], expected: list[str]) 
     assert caller.call(**changes).lines == expected
     fields = caller.call(responseFormat="1", **changes).fields
     assert (fields["errorCode"] + fields["errorMessage"]) == expected
-    assert fields.get("errorItem", []) == [part for part in expected[1].split("'")[1:2]]
+    assert fields.get("errorItem", []) == expected[1].split("'")[1:2]
     assert state(caller)["calls"] == 0
+
+
+def test_an_account_and_a_code_of_its_own_may_both_be_given(start: Start) -> None:
+    caller = start([{"order_number": "1"}])
+    assert caller.call(collectionCode="code & code").lines[0] == "2"
 
 
 def test_a_collection_code_instead_of_the_account(start: Start) -> None:
     caller = start([{"order_number": "1", "product": "ccc"}])
-    code = {"loginName": None, "loginPassword": None, "collectionCode": "code & code"}
+    code: dict[str, t.Any] = {"loginName": None, "loginPassword": None, "collectionCode": "code & code"}
     assert caller.call("ccc", responseMimeType="application/x-own", **code).headers["Content-Type"] == (
         "application/x-own"
     )

@@ -11,13 +11,14 @@ import pathlib
 import typing as t
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from collectssl_simulator import _orders, _pki
 from collectssl_simulator._answer import Domain
 from collectssl_simulator._orders import OrdersError
 from collectssl_simulator._simulator import SetupError, read_orders
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from .support import ACCOUNTS
 
@@ -68,7 +69,9 @@ def test_a_later_issued_phase_keeps_what_it_does_not_change() -> None:
         {"state": "issued", "key": "generate"},
     ]
     first, second, third = (phase.terms for phase in only({"life": life, "valid_days": 10}).life)
-    assert first and second and third
+    assert first is not None
+    assert second is not None
+    assert third is not None
     assert [first.names, second.names, third.names] == [("www.example.com",), ("b.example",), ("b.example",)]
     assert {first.chain, second.chain, third.chain} == {"short"}
     assert {first.valid_days, second.valid_days, third.valid_days} == {10}

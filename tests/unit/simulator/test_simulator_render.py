@@ -15,6 +15,7 @@ import urllib.parse
 import zipfile
 
 import pytest
+
 from collectssl_simulator import Answer, Arguments, Domain, Style, render
 from collectssl_simulator._answer import StyleError, error
 from collectssl_simulator._certificates import Issuer
@@ -102,7 +103,7 @@ def test_lines_of_a_pending_order(pending: Answer) -> None:
 @pytest.mark.parametrize("flags", list(itertools.product((False, True), repeat=6)))
 @pytest.mark.parametrize("query_type", [0, 1, 2, 3])
 def test_each_flag_adds_its_own_part_and_no_other(issued: Answer, query_type: int, flags: tuple[bool, ...]) -> None:
-    shown = dict(zip(EVERYTHING, flags))
+    shown: dict[str, t.Any] = dict(zip(EVERYTHING, flags, strict=True))
     lines = text(issued, query_type=query_type, **shown).splitlines()
     assert lines[0] == ("1" if query_type == 0 else "2")
     assert ("14/05/2003 13/05/2004" in lines) == shown["show_validity_period"]

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import http.client
 import json
 import pathlib
 import signal
@@ -19,12 +18,15 @@ import typing as t
 import urllib.parse
 
 import pytest
+
 from collectssl_simulator._records import Call, peak
 from collectssl_simulator._simulator import SetupError, Simulator, loopback_address
 
 from .support import ACCOUNTS, GOOD, PASSWORD, Caller, dump_orders
 
 Start = t.Callable[..., Caller]
+#: An address that must be refused.
+EVERYWHERE = "0.0.0.0"  # noqa: S104
 PROGRAM = pathlib.Path(__file__).resolve().parents[2] / "simulator"
 
 
@@ -48,7 +50,7 @@ def test_other_bodies_other_paths(start: Start) -> None:
     body = urllib.parse.urlencode(GOOD)
     assert caller.send(body, content_type="application/json").lines[0] == "-3"
     assert caller.send(body, content_type="application/x-www-form-urlencoded; charset=utf-8").lines[0] == "2"
-    assert caller.send("x" * 70000).status == 413
+    assert caller.send("x" * 3000000).status == 413
     connection = caller.connection(caller.ready["api_url_ssl"])
     connection.request("POST", "/products/download/!CollectSSL", body)
     assert connection.getresponse().status == 404
@@ -61,12 +63,14 @@ def test_keep_alive_and_quick(start: Start) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     connection.connect()
     first = connection.sock
-    began = time.monotonic()
+    taken = []
     for _unused in range(50):
+        began = time.monotonic()
         connection.request("POST", "/products/download/CollectSSL", urllib.parse.urlencode(GOOD), headers)
         assert connection.getresponse().read().startswith(b"2\n")
-    # A delayed acknowledgement costs 40 ms a call: fifty of them would take two seconds.
-    assert time.monotonic() - began < 1.5
+        taken.append(time.monotonic() - began)
+    # A delayed acknowledgement costs each call 40 ms, a busy machine only some of them.
+    assert min(taken) < 0.03
     assert connection.sock is first
     connection.close()
 
@@ -75,9 +79,9 @@ def test_tls_is_for_localhost_in_every_spelling_and_for_nobody_else(start: Start
     caller = start([{"order_number": "1"}])
     port = urllib.parse.urlsplit(caller.ready["api_url_ssl"]).port
     for name in ("localhost", "127.0.0.1", "::1"):
-        with socket.create_connection(("127.0.0.1", port), 5) as plain:
-            with caller.context.wrap_socket(plain, server_hostname=name) as tls:
-                assert tls.version() in ("TLSv1.2", "TLSv1.3")
+        plain = socket.create_connection(("127.0.0.1", port), 5)
+        with caller.context.wrap_socket(plain, server_hostname=name) as tls:
+            assert tls.version() in ("TLSv1.2", "TLSv1.3")
     for context, name in ((caller.context, "example.com"), (ssl.create_default_context(), "localhost")):
         with socket.create_connection(("127.0.0.1", port), 5) as plain, pytest.raises(ssl.SSLCertVerificationError):
             context.wrap_socket(plain, server_hostname=name)
@@ -92,12 +96,14 @@ def test_a_client_that_says_nothing_holds_up_nobody(start: Start) -> None:
 
 def test_peak_of_overlapping_calls(start: Start) -> None:
     caller = start([{"order_number": "1"}, {"order_number": "2", "account": "other"}])
-    caller.control("POST", "delay", {"seconds": 0.5})
-    others = {"loginName": "other", "loginPassword": "other password", "orderNumber": "2"}
+    caller.control("POST", "delay", {"seconds": 3})
+    others: dict[str, t.Any] = {"loginName": "other", "loginPassword": "other password", "orderNumber": "2"}
     with concurrent.futures.ThreadPoolExecutor(5) as pool:
         calls = [pool.submit(caller.call) for _unused in range(3)]
         calls += [pool.submit(caller.call, **others) for _unused in range(2)]
-        time.sleep(0.3)
+        end = time.monotonic() + 3
+        while caller.control("GET", "status")["in_flight"] < 5 and time.monotonic() < end:
+            time.sleep(0.05)
         assert caller.control("GET", "status")["in_flight"] == 5
         assert {call.result().lines[0] for call in calls} == {"2"}
     status = caller.control("GET", "status")
@@ -118,6 +124,7 @@ def test_calls_one_after_the_other_never_overlap(start: Start) -> None:
         caller.call(queryType="0")
     status = caller.control("GET", "status")
     assert (status["calls"], status["peak_in_flight"]) == (100, 1)
+    assert {record["in_flight"] for record in caller.control("GET", "calls")["calls"]} == {1}
 
 
 def test_peak_is_of_calls_that_overlap() -> None:
@@ -188,7 +195,7 @@ def test_control_is_not_served_in_clear(start: Start) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com", ""])
+@pytest.mark.parametrize("host", [EVERYWHERE, "::", "192.0.2.1", "example.com", ""])
 def test_loopback_alone(host: str, tmp_path: pathlib.Path) -> None:
     with pytest.raises(SetupError, match="loopback"):
         Simulator(dump_orders(tmp_path / "orders.yml", []), tmp_path / "d", host=host)
@@ -222,7 +229,15 @@ def run(*arguments: str | pathlib.Path, cwd: pathlib.Path | None = None) -> subp
 def process(tmp_path: pathlib.Path) -> t.Iterator[subprocess.Popen[str]]:
     """The program itself, running on tmp_path / "d"."""
     orders = dump_orders(tmp_path / "orders.yml", [{"order_number": "1"}], ACCOUNTS)
-    command = [sys.executable, PROGRAM, "--orders", orders, "--directory", tmp_path / "d", "--log"]
+    command: list[str | pathlib.Path] = [
+        sys.executable,
+        PROGRAM,
+        "--orders",
+        orders,
+        "--directory",
+        tmp_path / "d",
+        "--log",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         yield running
         running.kill()
@@ -312,9 +327,13 @@ def test_stopping_ends_open_connections(tmp_path: pathlib.Path) -> None:
         connection = caller.connection(simulator.ready["control_url"], timeout=5)
         connection.request("GET", "/control/status")
         connection.getresponse().read()
-    with pytest.raises((OSError, http.client.HTTPException)):
-        connection.request("GET", "/control/status")
-        connection.getresponse().read()
+    try:
+        ended = connection.sock.recv(1) == b""
+    except TimeoutError:
+        ended = False
+    except OSError:
+        ended = True
+    assert ended
     connection.close()
 
 
@@ -331,6 +350,6 @@ def test_what_the_command_line_says(tmp_path: pathlib.Path) -> None:
     assert wrong.stderr.strip().endswith("Order '1' has an unknown field 'nmaes'.")
     assert "Traceback" not in wrong.stderr
     assert not (tmp_path / "d").exists()
-    public = run("--orders", orders, "--directory", tmp_path / "d", "--host", "0.0.0.0")
+    public = run("--orders", orders, "--directory", tmp_path / "d", "--host", EVERYWHERE)
     assert "loopback" in public.stderr
     assert run("--orders", orders, "--directory", tmp_path / "d", "--port", "70000").returncode == 2

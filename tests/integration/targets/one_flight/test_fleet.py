@@ -21,8 +21,8 @@ def _task(name: str, **options: t.Any) -> dict[str, t.Any]:
 
 def _outcomes(run: Run, task: str, status: str) -> None:
     results = run.of(task)
-    assert len(results) == HOSTS, run.output
-    assert {result.status for result in results} == {status}, run.output
+    assert len(results) == HOSTS, run.shown
+    assert {result.status for result in results} == {status}, run.shown
 
 
 def test_forty_hosts_are_served_by_one_call(lab: Lab) -> None:

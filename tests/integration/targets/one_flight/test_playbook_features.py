@@ -10,7 +10,7 @@ import typing as t
 from collectssl_testing import simulator
 from collectssl_testing.lab import INFO, LOOKUP, MODULE, Lab
 
-HOSTS = 5
+HOSTS = 3
 
 
 def _install(name: str, number: str, **keywords: t.Any) -> dict[str, t.Any]:
@@ -47,8 +47,8 @@ def test_strategies_loops_and_delegation(lab: Lab) -> None:
     run = lab.plays(hosts, plays).must_succeed()
 
     for task in ("free", "serial", "loop", "delegate", "throttle"):
-        assert sorted(result.host for result in run.of(task)) == sorted(hosts), run.output
-        assert all(result.changed for result in run.of(task)), run.output
+        assert sorted(result.host for result in run.of(task)) == sorted(hosts), run.shown
+        assert all(result.changed for result in run.of(task)), run.shown
     assert [len(result.items) for result in run.of("loop")] == [3] * HOSTS
     assert len([path for path in folder.iterdir() if path.name.startswith("for-")]) == HOSTS
     assert len(list((lab.folder / "hosts").glob(f"*/{once}.pem"))) == 1
@@ -74,8 +74,7 @@ def test_several_tasks_and_lookups_share_an_answer(lab: Lab) -> None:
         {"name": "info", INFO: {"order_number": "{{ number }}"}},
         {
             "name": "look up",
-            "ansible.builtin.debug":
-            {"msg": "{{ {" + ", ".join(f"'{name}': {part % name}" for name in ("fullchain", "chain", "order")) + "} }}"},
+            "ansible.builtin.debug": {"msg": {name: "{{ " + part % name + " }}" for name in ("fullchain", "chain", "order")}},
         },
     ]
     run = lab.play(
@@ -89,7 +88,7 @@ def test_several_tasks_and_lookups_share_an_answer(lab: Lab) -> None:
         },
     ).must_succeed()
 
-    assert [call["code"] for call in lab.simulator.calls(number)] == [2], run.output
+    assert [call["code"] for call in lab.simulator.calls(number)] == [2], run.shown
     for host in hosts:
         looked_up = run.one("look up", host).data["msg"]
         assert looked_up["fullchain"].endswith(looked_up["chain"])
@@ -102,7 +101,7 @@ def test_several_tasks_and_lookups_share_an_answer(lab: Lab) -> None:
 def test_until_asks_again(lab: Lab) -> None:
     """A pending outcome ages out after poll_interval, so that until and retries see the order become issued."""
     number = lab.order(life=[{"state": "pending", "calls": 2}, {"state": "issued"}])
-    hosts = lab.fleet("web", 4)
+    hosts = lab.fleet("web", 3)
     task = {
         "name": "until",
         MODULE: {"order_number": number, "path": "{{ dir }}/cert.pem", "allow_pending": True, "poll_interval": 1},
@@ -113,7 +112,7 @@ def test_until_asks_again(lab: Lab) -> None:
     }
     run = lab.play(hosts, [task]).must_succeed()
 
-    assert all(result.data["issued"] and result.data["attempts"] > 1 for result in run.of("until")), run.output
+    assert all(result.data["issued"] and result.data["attempts"] > 1 for result in run.of("until")), run.shown
     assert [call["code"] for call in lab.simulator.calls(number)] == [0, 0, 2]
     assert lab.simulator.peak() == 1
 
@@ -129,7 +128,7 @@ def test_ad_hoc(lab: Lab) -> None:
 
     lab.simulator.reset()
     status = lab.ad_hoc(hosts, INFO, f"order_number={number}", "--one-line").must_succeed()
-    lines = status.output.splitlines()
+    lines = [line for line in status.output.splitlines() if line.startswith("web")]
     assert len(lines) == 10, status.output
     assert all(" SUCCESS " in line and '"state": "issued"' in line for line in lines)
     assert len(lab.simulator.calls(number)) == 1

@@ -35,7 +35,7 @@ def _new_key(kind: str) -> t.Any:
     return ed25519.Ed25519PrivateKey.generate()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def key_of(name: str) -> t.Any:
     """A private key that is the same for the same name; the name begins with its kind."""
     return _new_key(name)
@@ -52,7 +52,7 @@ def key_pem(name: str, passphrase: str | None = None) -> bytes:
     )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def certificate(subject: str, key: str, issuer: str = "root", issuer_key: str = "ec-root") -> str:
     """A certificate as PEM text."""
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -133,6 +133,7 @@ class Host:
         """The module with these options, as ansible-core would start it."""
         arguments = {
             "_ansible_check_mode": check,
+            "_ansible_no_log": True,  # the log of this machine need not know
             "_ansible_diff": diff,
             "_ansible_tmpdir": str(self.folder / "tmp"),
             **options,

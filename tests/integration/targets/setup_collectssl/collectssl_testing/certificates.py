@@ -34,6 +34,15 @@ def shared_key(kind: str = "ecdsa") -> str:
     return make_key(kind)
 
 
+def shows_key(text: str, private_key: str) -> bool:
+    """Whether a text shows the secret part of a key of make_key, or the armour of any private key."""
+    lines = private_key.splitlines()[1:-1]
+    # The rest of an elliptic key is the public one, which a certificate may hold in the very same letters; so is the
+    # beginning of an RSA key.
+    secret = lines[:2] if len(lines) < 10 else lines[len(lines) // 2 :]
+    return "PRIVATE KEY-----" in text or any(line in text for line in secret)
+
+
 def public_key(private_key: str, passphrase: str | None = None) -> str:
     """The public half of a private key, as PEM."""
     key = serialization.load_pem_private_key(
@@ -51,7 +60,7 @@ def certificates(pem: str | bytes) -> list[x509.Certificate]:
 
 def fingerprint(certificate: x509.Certificate) -> str:
     """SHA-256, in hexadecimal with colons."""
-    return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+    return certificate.fingerprint(hashes.SHA256()).hex(":")
 
 
 def common_names(pem: str | bytes) -> list[str]:

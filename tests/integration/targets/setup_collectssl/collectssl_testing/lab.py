@@ -44,7 +44,7 @@ class Lab:
     def order(self, number: str | None = None, **fields: t.Any) -> str:
         """Place an order, and return its number: issued at once, for the shared key, unless fields say otherwise.
 
-        Private keys are given as PEM text, in key here and in the phases of life.
+        Keys are given as PEM text, in key here and in the phases of life.
         """
         number = number or str(next(self._numbers))
         order = {
@@ -55,16 +55,16 @@ class Lab:
             **fields,
         }
         for place in [order, *order.get("life", [])]:
-            if "PRIVATE KEY" in str(place.get("key", "")):
+            if "KEY-----" in str(place.get("key", "")):
                 place["key"] = str(self._key_file(place["key"]))
         self.simulator.place(order)
         return number
 
-    def _key_file(self, private_key: str) -> pathlib.Path:
+    def _key_file(self, key: str) -> pathlib.Path:
         folder = self.folder / "ordered"
         folder.mkdir(exist_ok=True)
         path = folder / f"{len(list(folder.iterdir()))}.pem"
-        path.write_text(certificates.public_key(private_key), encoding="ascii")
+        path.write_text(certificates.public_key(key) if "PRIVATE" in key else key, encoding="ascii")
         return path
 
     def host_folder(self, host: str) -> pathlib.Path:
@@ -127,15 +127,19 @@ class Lab:
         *arguments: str,
         environment: t.Mapping[str, str] | None = None,
         forks: int = 20,
+        wrapper: t.Sequence[str] = (),
     ) -> contextlib.AbstractContextManager[Process]:
-        """Start these plays; what is left of them at the end of the context is killed."""
+        """Start these plays, as arguments of a wrapper if there is one.
+
+        What is left of the run at the end of the context is killed.
+        """
         folder = self._run_folder()
         text = yaml.safe_dump(
             [{"hosts": "all", "gather_facts": False, **play} for play in plays], allow_unicode=True, sort_keys=False
         )
         playbook = files.write(folder / "playbook.yml", text)
         inventory = self._inventory(folder, hosts)
-        command = [places.program("ansible-playbook"), "-i", inventory, "-f", str(forks), *arguments, str(playbook)]
+        command = [*wrapper, places.program("ansible-playbook"), "-i", inventory, "-f", str(forks), *arguments, str(playbook)]
         return self._start(folder, command, environment)
 
     def _run_folder(self) -> pathlib.Path:
@@ -172,6 +176,7 @@ class Lab:
             "ANSIBLE_COLLECTIONS_PATH": str(places.collections_path(self.folder)),
             "ANSIBLE_CONFIG": str(self._configuration()),
             "ANSIBLE_HOME": str(self.folder / "controller"),
+            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
             "COLLECTSSL_API_URL": self.simulator.url(),
             "COLLECTSSL_CA_PATH": self.simulator.ca_path,
             "COLLECTSSL_LOGIN_NAME": simulator.LOGIN,

@@ -10,6 +10,9 @@ import pathlib
 import typing as t
 
 
+_SHOWN = 6000
+
+
 class Result(t.NamedTuple):
     """What came of a task on a host: status is ok, failed, unreachable or skipped; data is what the task returned."""
 
@@ -45,6 +48,14 @@ class Run(t.NamedTuple):
     output: str
     results: list[Result]
 
+    @property
+    def shown(self) -> str:
+        """The end of the output, for the message of a failed assertion."""
+        return self.output if len(self.output) < _SHOWN else f"[…]{self.output[-_SHOWN:]}"
+
+    def __repr__(self) -> str:
+        return f"Run(returncode={self.returncode}, {len(self.results)} results)"
+
     def of(self, task: str, host: str | None = None) -> list[Result]:
         """What came of a task on every host, or on one."""
         return [result for result in self.results if result.task == task and host in (None, result.host)]
@@ -52,30 +63,36 @@ class Run(t.NamedTuple):
     def one(self, task: str, host: str | None = None) -> Result:
         """The only result of a task, there being exactly one."""
         found = self.of(task, host)
-        assert len(found) == 1, f"{len(found)} results of {task!r} on {host}:\n{self.output}"
+        assert len(found) == 1, f"{len(found)} results of {task!r} on {host}:\n{self.shown}"
         return found[0]
 
     def by_host(self, task: str) -> dict[str, Result]:
         """What came of a task on each host, one result a host."""
         found = self.of(task)
-        assert len({result.host for result in found}) == len(found), self.output
+        assert len({result.host for result in found}) == len(found), self.shown
         return {result.host: result for result in found}
+
+    def by_task(self, host: str) -> dict[str, Result]:
+        """What came of each task on a host, one result a task."""
+        found = [result for result in self.results if result.host == host]
+        assert len({result.task for result in found}) == len(found), self.shown
+        return {result.task: result for result in found}
 
     def must_succeed(self) -> Run:
         """This run, there being no failure and no traceback in it."""
-        assert self.returncode == 0, self.output
+        assert self.returncode == 0, self.shown
         return self.must_be_civil()
 
     def must_fail(self) -> Run:
         """This run, there being a failure and no traceback in it."""
-        assert self.returncode == 2, f"ended with {self.returncode}:\n{self.output}"
+        assert self.returncode == 2, f"ended with {self.returncode}:\n{self.shown}"
         return self.must_be_civil()
 
     def must_be_civil(self) -> Run:
         """This run, there being no traceback in it: neither in its output nor in any result."""
         everything = self.output + json.dumps([result.data for result in self.results], default=str)
         for sign in ("Traceback (most recent", "An exception occurred", "MODULE FAILURE", "Unexpected failure"):
-            assert sign not in everything, everything
+            assert sign not in everything, everything[max(0, everything.index(sign) - 2000) :][:_SHOWN]
         return self
 
 

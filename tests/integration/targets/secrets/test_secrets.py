@@ -1,0 +1,198 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The password is found nowhere: not on a screen, not in a log, not in a file, not among the processes, not on a target."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+import yaml
+
+from collectssl_testing import certificates, files, search, simulator
+from collectssl_testing.lab import INFO, LOOKUP, MODULE, Lab
+from collectssl_testing.runs import Run
+from collectssl_testing.watch import Watch
+
+_PASSPHRASE = "zw&lf + Boxkämpfer %41"
+_VAULT_PASSWORD = "the vault's own"
+_LOUD = {"ANSIBLE_DEBUG": "true", "ANSIBLE_KEEP_REMOTE_FILES": "true", "ANSIBLE_PIPELINING": "false"}
+
+
+def test_the_search_finds_what_there_is(tmp_path: pathlib.Path) -> None:
+    """What the tests below rely on: every form of a secret is found, in plain files and in a packed payload."""
+    import base64
+    import io
+    import zipfile
+
+    for name, form in search.forms(simulator.PASSWORD).items():
+        assert name in search.found_in(b"before" + form + b"after", simulator.PASSWORD)
+    for before in (b"", b"1", b"22"):
+        encoded = base64.b64encode(before + simulator.PASSWORD.encode() + b" and more")
+        assert any("base64" in form for form in search.found_in(encoded, simulator.PASSWORD))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("padding", bytes(range(256)) * 4)
+        archive.writestr("args", simulator.PASSWORD)
+    files.write(tmp_path / "payload.py", b'ZIPDATA = "' + base64.b64encode(packed.getvalue()) + b'"')
+    assert search.found_below(tmp_path, simulator.PASSWORD)
+    assert not search.found_below(tmp_path, "something else")
+
+
+def _vaulted(lab: Lab, variables: dict[str, str]) -> tuple[str, ...]:
+    """Arguments that give a run these variables from a vault."""
+    from ansible.parsing.vault import VaultLib, VaultSecret
+
+    text = yaml.safe_dump(variables, allow_unicode=True)
+    vault = VaultLib([("default", VaultSecret(_VAULT_PASSWORD.encode()))])
+    path = files.write(lab.folder / "vaulted" / "secrets.yml", vault.encrypt(text))
+    password_file = files.write(lab.folder / "vaulted" / "password", _VAULT_PASSWORD, 0o600)
+    return "-e", f"@{path}", "--vault-password-file", str(password_file)
+
+
+def _tasks(orders: dict[str, str]) -> list[dict[str, t.Any]]:
+    """Tasks of every kind and outcome; credentials from the variables of the vault."""
+    account = {"login_name": simulator.LOGIN, "login_password": "{{ vaulted_password }}"}
+    install = {
+        "fullchain_path": "{{ dir }}/fullchain.pem",
+        "combined_path": "{{ dir }}/combined.pem",
+        "privatekey_path": "{{ dir }}/key.pem",
+        "privatekey_passphrase": "{{ vaulted_passphrase }}",
+    }
+    look_up = f"lookup('{LOOKUP}', '{orders['looked up']}', login_name=login, login_password=vaulted_password)"
+    return [
+        {"name": "install", MODULE: {**account, **install, "order_number": orders["installed"]}},
+        {"name": "wrong key", MODULE: {**account, **install, "order_number": orders["of another key"]}},
+        {"name": "echo", MODULE: {**account, **install, "order_number": orders["echoed"], "retries": 0}},
+        {"name": "pending", MODULE: {**account, **install, "order_number": orders["pending"], "wait_timeout": 2, "poll_interval": 1}},
+        {"name": "bad option", MODULE: {**account, **install, "order_number": "1", "no_such_option": True}},
+        {"name": "look up", "ansible.builtin.debug": {"msg": "{{ " + look_up + " }}"}, "vars": {"login": simulator.LOGIN}},
+        {"name": "look up amiss", "ansible.builtin.debug": {"msg": "{{ " + look_up.replace(orders["looked up"], orders["echoed"]) + " }}"}, "vars": {"login": simulator.LOGIN}},
+        {"name": "ask", INFO: {**account, "order_numbers": [orders["looked up"], orders["echoed"], orders["pending"]]}},
+        {"name": "code", INFO: {"collection_code": "{{ vaulted_code }}", "order_number": orders["by code"]}},
+        {"name": "wrong name", INFO: {**account, "login_name": "blunter", "order_number": orders["looked up"]}},
+    ]
+
+
+@pytest.fixture
+def orders(lab: Lab) -> dict[str, str]:
+    """Orders of every kind."""
+    return {
+        "installed": lab.order(),
+        "of another key": lab.order(key=certificates.make_key()),
+        "echoed": lab.order(life=[{"state": "issued", "fault": "html_echo"}]),
+        "pending": lab.order(life=[{"state": "pending"}]),
+        "looked up": lab.order(),
+        "by code": lab.order(),
+    }
+
+
+def _said(run: Run) -> bytes:
+    return (run.output + json.dumps([result.data for result in run.results], ensure_ascii=False)).encode("utf-8")
+
+
+def test_a_run_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
+    """Everything loud and everything kept, credentials from a vault: searched while a slow call is under way, and after."""
+    encrypted = certificates.make_key(passphrase=_PASSPHRASE)
+    lab.order(orders["installed"], key=certificates.public_key(encrypted, _PASSPHRASE))
+    files.write(lab.host_folder("web01") / "key.pem", encrypted, 0o600)
+    secrets = {
+        "vaulted_password": simulator.PASSWORD,
+        "vaulted_passphrase": _PASSPHRASE,
+        "vaulted_code": simulator.COLLECTION_CODE,
+    }
+    log = lab.folder / "log" / "ansible.log"
+    log.parent.mkdir(exist_ok=True)
+    kept = [lab.folder / name for name in ("controller", "tmp", "target tmp", "hosts", "log")]
+    environment = {
+        **_LOUD,
+        "ANSIBLE_LOG_PATH": str(log),
+        # In this run they come from the vault alone.
+        "COLLECTSSL_LOGIN_NAME": "",
+        "COLLECTSSL_LOGIN_PASSWORD": "",
+    }
+    lab.simulator.control("delay", {"seconds": 0.5})
+    tasks = [{**task, "ignore_errors": True} for task in _tasks(orders)]
+    with Watch(simulator.PASSWORD, kept) as watch:
+        run = lab.play({"web01": {}}, tasks, "-vvvv", *_vaulted(lab, secrets), environment=environment)
+    assert run.returncode == 0, run.shown
+
+    # The tasks did what they are there for.
+    outcomes = {name: result.status for name, result in run.by_task("web01").items()}
+    assert outcomes == {
+        "install": "ok",
+        "wrong key": "failed",
+        "echo": "failed",
+        "pending": "failed",
+        "bad option": "failed",
+        "look up": "ok",
+        "look up amiss": "failed",
+        "ask": "ok",
+        "code": "ok",
+        "wrong name": "failed",
+    }, run.shown
+    assert watch.error is None
+    assert watch.rounds > 10
+    assert any(b"ansible-playbook" in line and b"-vvvv" in line for line in watch.command_lines)
+    assert any(b"AnsiballZ" in line for line in watch.command_lines)
+    # The record of the run was there while it went on, and so was the payload.
+    assert any(name.endswith(".json") for name in watch.files)
+    assert any(name.startswith("AnsiballZ_collectssl_certificate") for name in watch.files)
+
+    assert watch.hits == set()
+    text = _said(run)
+    for secret in (*secrets.values(), _VAULT_PASSWORD):
+        assert search.found_in(text, secret) == []
+        assert search.found_in(log.read_bytes(), secret) == []
+    for folder in kept:
+        assert search.found_below(folder, simulator.PASSWORD) == []
+        assert search.found_below(folder, simulator.COLLECTION_CODE) == []
+    assert f"order number {orders['pending']} is pending".encode() in log.read_bytes()
+
+    payloads = [path for path in search.walk(lab.folder / "target tmp") if path.name.startswith("AnsiballZ_collectssl")]
+    assert payloads
+    for payload in payloads:
+        parts = list(search.unpacked(payload.read_bytes()))
+        # It is a payload, and what it needs is in it.
+        assert len(parts) > 1
+        assert any(b"fullchain.pem" in part for part in parts)
+        for word in (b"login_password\": \"", simulator.LOGIN.encode(), lab.simulator.url().encode()):
+            assert all(word not in part for part in parts), word
+
+
+def test_the_environment_and_variables_tell_nobody(lab: Lab, orders: dict[str, str]) -> None:
+    """Credentials from the controller's environment, and from variables of the inventory that the lookup reads."""
+    log = lab.folder / "log" / "environment.log"
+    log.parent.mkdir(exist_ok=True)
+    host = lab.fleet("web", 1)
+    lookup = f"lookup('{LOOKUP}', '{orders['looked up']}', part='order')"
+    tasks = [
+        {"name": "install", MODULE: {"order_number": orders["installed"], "path": "{{ dir }}/cert.pem"}},
+        {"name": "echo", INFO: {"order_number": orders["echoed"], "retries": 0}},
+        {"name": "look up", "ansible.builtin.debug": {"msg": "{{ " + lookup + " }}"}},
+    ]
+    run = lab.play(
+        host,
+        [{**task, "ignore_errors": True} for task in tasks],
+        "-vvvv",
+        environment={**_LOUD, "ANSIBLE_LOG_PATH": str(log)},
+    )
+    assert run.returncode == 0, run.shown
+    assert run.one("install").changed
+    assert run.one("echo").status == "failed"
+    assert search.found_in(_said(run) + log.read_bytes(), simulator.PASSWORD) == []
+    for name in ("controller", "tmp", "target tmp", "hosts"):
+        assert search.found_below(lab.folder / name, simulator.PASSWORD) == []
+
+
+def test_an_ad_hoc_line_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
+    """With credentials from the environment, as is recommended for it, also where it fails."""
+    for number in (orders["looked up"], orders["echoed"]):
+        run = lab.ad_hoc(
+            {"web01": {}}, INFO, f"order_number={number} retries=0", "-vvvv", environment={"ANSIBLE_DEBUG": "true"}
+        )
+        assert run.returncode == (0 if number == orders["looked up"] else 2), run.shown
+        assert search.found_in(_said(run), simulator.PASSWORD) == []

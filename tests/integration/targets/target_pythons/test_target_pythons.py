@@ -1,0 +1,107 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module runs on every Python that the running ansible-core takes on a target, with the standard library alone."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import typing as t
+
+import pytest
+
+from collectssl_testing import certificates, files, places
+from collectssl_testing.lab import MODULE, Lab
+
+_MINORS = range(6, 14)
+#: The oldest Python on a target, by the version of ansible-core.
+_OLDEST = {(2, 16): 6, (2, 17): 7, (2, 18): 8, (2, 19): 8, (2, 20): 9, (2, 21): 9}
+
+
+@functools.cache
+def _interpreters() -> dict[int, str]:
+    """Pythons by minor version: those that COLLECTSSL_TEST_PYTHONS names (3.6=/path,3.8=/path), and those on PATH."""
+    named = dict(pair.split("=", 1) for pair in os.environ.get("COLLECTSSL_TEST_PYTHONS", "").split(",") if "=" in pair)
+    found = {}
+    for minor in _MINORS:
+        candidate = named.get(f"3.{minor}") or shutil.which(f"python3.{minor}")
+        if candidate and _version(candidate) == f"3.{minor}":
+            found[minor] = candidate
+    return found
+
+
+def _version(candidate: str) -> str:
+    """What a candidate really is; a version manager's stand-in may be there and not work."""
+    try:
+        done = subprocess.run(
+            [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
+
+
+def _why_not(minor: int) -> str | None:
+    oldest = _OLDEST.get(places.core_version(), min(_OLDEST.values()))
+    if minor < oldest:
+        core = ".".join(map(str, places.core_version()))
+        return f"ansible-core {core} takes Python 3.{oldest} or newer on targets"
+    if minor not in _interpreters():
+        return "there is none here"
+    return None
+
+
+@pytest.mark.parametrize("minor", _MINORS, ids=lambda minor: f"3.{minor}")
+def test_target_python(lab: Lab, minor: int) -> None:
+    """Installs, repairs, checks a key, validates, rolls back, and finds nothing to do: on this Python."""
+    reason = _why_not(minor)
+    if reason is not None:
+        pytest.skip(f"Python 3.{minor} on a target was not tried: {reason}")
+    number = lab.order()
+    rejected = lab.order(key=certificates.make_key("rsa"))
+    python = _interpreters()[minor]
+    hosts: dict[str, dict[str, t.Any]] = {"web01": {"ansible_python_interpreter": python}}
+    folder = lab.host_folder("web01")
+    files.write(folder / "key.pem", certificates.make_key(), 0o600)
+    files.write(folder / "pending.pem", certificates.shared_key(), 0o600)
+    options = {
+        "order_number": number,
+        "path": "{{ dir }}/cert.pem",
+        "chain_path": "{{ dir }}/chain.pem",
+        "combined_path": "{{ dir }}/combined.pem",
+        "privatekey_path": "{{ dir }}/key.pem",
+        "pending_privatekey_path": "{{ dir }}/pending.pem",
+        "validate": "openssl x509 -noout -in {{ dir }}/cert.pem",
+        "mode": "0640",
+        "backup": True,
+    }
+    tasks = [
+        {"name": "install", MODULE: options},
+        {"name": "again", MODULE: options},
+        {"name": "wrong key", MODULE: {**options, "order_number": rejected}, "ignore_errors": True},
+        {"name": "drift", MODULE: {**options, "mode": "0600"}, "check_mode": True, "diff": True},
+        {"name": "roll back", MODULE: {**options, "mode": "0600", "validate": "false"}, "ignore_errors": True},
+        {"name": "in the end", MODULE: options},
+    ]
+    run = lab.play(hosts, tasks).must_succeed()
+    results = run.by_task("web01")
+    assert results["install"].files() == dict.fromkeys(("certificate", "chain", "combined", "privatekey"), True)
+    assert not results["again"].changed
+    assert "does not belong" in results["wrong key"].message
+    assert results["drift"].files() == dict.fromkeys(("certificate", "chain", "combined"), True)
+    assert results["roll back"].status == "failed"
+    assert results["roll back"].data["rc"] == 1
+    assert not results["in the end"].changed
+    assert (folder / "combined.pem").read_text() == certificates.shared_key() + (folder / "cert.pem").read_text() + (
+        folder / "chain.pem"
+    ).read_text()
+    assert not (folder / "pending.pem").exists()
+    assert len(lab.simulator.calls(number)) == 1
+
+
+def test_some_python_was_there() -> None:
+    """Without any, nothing above would have run."""
+    assert [minor for minor in _MINORS if _why_not(minor) is None]
