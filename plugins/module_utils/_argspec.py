@@ -187,3 +187,18 @@ def lookup_spec() -> ArgumentSpec:
             mutually_exclusive=(IDENTIFIERS,),
         )
     )
+
+
+def endpoint_spec() -> ArgumentSpec:
+    """The options of ``tls_endpoint_info``, which has nothing to do with the provider."""
+    return ArgumentSpec(
+        {
+            "host": {"type": "str", "required": True},
+            "port": {"type": "int", "default": 443},
+            "server_name": {"type": "str"},
+            "starttls": {"type": "str", "choices": ["smtp", "imap", "pop3"]},
+            "timeout": {"type": "int", "default": 10},
+            "connect_from": {"type": "str", "default": "target", "choices": ["target", "controller"]},
+            "ca_path": {"type": "path"},
+        }
+    )

@@ -44,6 +44,10 @@ class InstallError(CollectError):
         self.details = details or {}
 
 
+class EndpointError(CollectError):
+    """A TLS endpoint that could not be reached, or did not serve a certificate."""
+
+
 class OrderError(CollectError):
     """The provider answered, and the answer is not an issued certificate.
 
