@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import pathlib
 import sys
 
 if __name__ == "__main__":
     if sys.version_info < (3, 10):  # noqa: UP036 - whoever calls it with an older one wants a sentence
         sys.exit("The fleet needs Python 3.10 or newer.")
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
     try:
         from collectssl_fleet._cli import main
     except ModuleNotFoundError as exc:

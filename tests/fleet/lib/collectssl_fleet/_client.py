@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A TLS client that runs in the controller namespace. A program of its own, with the standard library alone.
 
-    _client.py ready   <job.json   end with status 0 once every target answers, or with 1 and the reason after job.seconds
-    _client.py probe   <job.json   connect to every target in a loop, one JSON object a line, until standard input ends
+    _client.py ready    end with status 0 once every target answers, or with 1 and the reason after job.seconds
+    _client.py probe    connect to every target in a loop, one JSON object a line, until standard input ends
 
-The job is one line of JSON: targets ([host, port, starttls | "ssh" | null] each), server_name, trust (PEM text; empty
+The job is the first line of standard input, in JSON: targets ([host, port, starttls | "ssh" | null] each), server_name, trust (PEM text; empty
 verifies nothing), interval and seconds.
 """
 

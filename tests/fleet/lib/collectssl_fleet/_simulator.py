@@ -16,11 +16,10 @@ import typing as t
 import yaml
 
 from ._errors import FleetError
+from ._places import SIMULATOR
 
 if t.TYPE_CHECKING:
     from ._fleet import Fleet
-
-_FOLDER = pathlib.Path(__file__).resolve().parents[2] / "simulator"
 
 # The control interface listens in the controller namespace, so it is asked from there.
 _ASK = """
@@ -65,7 +64,7 @@ class Simulator:
         """Ask its control interface: status, calls and faults are read where no value is given; all else is posted."""
         method = "GET" if name in _READING and not value else "POST"
         body = json.dumps(value) if method == "POST" else "null"
-        command = [sys.executable, "-B", "-c", _ASK, str(_FOLDER), str(self.directory), method, name, body]
+        command = [sys.executable, "-B", "-c", _ASK, str(SIMULATOR), str(self.directory), method, name, body]
         done = self._fleet.run_in_controller(command, timeout=60)
         if done.returncode != 0:
             raise FleetError(f"The simulator did not take {name}: {done.stderr.strip()}")
@@ -86,7 +85,7 @@ def running(fleet: Fleet, orders: t.Mapping[str, t.Any]) -> t.Iterator[Simulator
     directory = pathlib.Path(tempfile.mkdtemp(prefix="simulator-", dir=fleet.directory))
     file = directory / "orders.yml"
     file.write_text(yaml.safe_dump(dict(orders), allow_unicode=True), encoding="utf-8")
-    program = [sys.executable, "-B", str(_FOLDER)]
+    program = [sys.executable, "-B", str(SIMULATOR)]
     with (directory / "output.log").open("wb") as log:
         process = fleet.popen_in_controller(
             [*program, "--orders", str(file), "--directory", str(directory)], stdout=log, stderr=subprocess.STDOUT

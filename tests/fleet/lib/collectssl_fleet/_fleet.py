@@ -19,11 +19,10 @@ from . import _ansible, _certificates, _directory, _disk, _namespaces, _processe
 from ._certificates import SERVER_NAME, Initial
 from ._errors import CannotRun, FleetError
 from ._host import Host
+from ._places import CHECKOUT, FILES, PACKAGE
 from ._plan import CONTROLLER, CONTROLLER6, PREFIX, PREFIX6, RELEASES, Endpoint, Plan
 from ._prober import Prober
 
-HERE = pathlib.Path(__file__).resolve().parent
-CHECKOUT = HERE.parents[2]
 _COLLECTION = ("ansible_collections", "certfleet", "collectssl")
 _BRIDGE = "fleet"
 
@@ -109,6 +108,11 @@ class Fleet:
 
     # Up and down
 
+    @staticmethod
+    def check() -> None:
+        """Return if a fleet can run on this machine; raises CannotRun."""
+        _requirements.check()
+
     def up(self, owned: bool = True) -> None:
         """Bring it up, and return when every host answers; raises CannotRun or FleetError, with nothing left behind.
 
@@ -167,7 +171,7 @@ class Fleet:
         marked = [_processes.MARK, str(self.directory), _processes.KEEPER, "owned" if owned else "free"]
         with (self.directory / "log" / "keeper.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [*isolated, sys.executable, str(HERE / "_keeper.py"), *marked],
+                [*isolated, sys.executable, str(PACKAGE / "_keeper.py"), *marked],
                 cwd="/",
                 stdin=subprocess.PIPE if owned else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -217,7 +221,7 @@ class Fleet:
             for plan in plans
             if plan.name not in running
         ]
-        enter = str(HERE.parent / "files" / "enter-host.sh")
+        enter = str(FILES / "enter-host.sh")
         self._in_keeper(_START, enter, _processes.MARK, str(self.directory), _BRIDGE, lines=lines)
 
     def kill_hosts(self, plans: t.Sequence[Plan]) -> None:
@@ -258,7 +262,7 @@ class Fleet:
         targets: list[tuple[str, int, str | None]] = [(host.name, 22, "ssh") for host in hosts]
         targets += [tuple(endpoint) for host in hosts for endpoint in host.endpoints]
         job = {"targets": targets, "server_name": SERVER_NAME, "trust": "", "seconds": timeout}
-        client = [sys.executable, "-B", str(HERE / "_client.py"), "ready"]
+        client = [sys.executable, "-B", str(PACKAGE / "_client.py"), "ready"]
         done = self.run_in_controller(client, input=json.dumps(job) + "\n", timeout=timeout + 120)
         if done.returncode != 0:
             raise FleetError(f"Not everything came up: {done.stdout.strip()}{done.stderr.strip()}")
@@ -386,7 +390,7 @@ class Fleet:
         wanted = list(endpoints or (endpoint for host in self.hosts.values() for endpoint in host.endpoints))
         job = {"targets": wanted, "server_name": server_name, "trust": "".join(trust), "interval": interval}
         handle, name = tempfile.mkstemp(prefix="probe-", suffix=".jsonl", dir=self.directory)
-        client = [sys.executable, "-B", str(HERE / "_client.py"), "probe"]
+        client = [sys.executable, "-B", str(PACKAGE / "_client.py"), "probe"]
         with os.fdopen(handle, "wb") as record:
             process = self.popen_in_controller(client, stdin=subprocess.PIPE, stdout=record)
         prober = Prober(wanted, pathlib.Path(name), process)

@@ -17,9 +17,8 @@ import typing as t
 from . import _directory, _namespaces, _processes
 from ._errors import CannotRun, FleetError
 from ._fleet import Fleet
+from ._places import FLEET
 from ._plan import MOST_HOSTS
-
-_PROGRAM = pathlib.Path(__file__).resolve().parents[1]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,7 +85,7 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _help(fleet: Fleet, directory: pathlib.Path, wait: bool) -> str:
-    tool = f"{sys.executable} {_PROGRAM}"
+    tool = f"{sys.executable} {FLEET}"
     place = "" if directory == _directory.DEFAULT else f" --directory {directory}"
     first = next(iter(fleet.hosts.values()))
     endpoint = first.endpoints[0]

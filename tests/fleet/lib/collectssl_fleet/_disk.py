@@ -10,9 +10,9 @@ import pathlib
 import typing as t
 
 from ._certificates import Initial
+from ._places import FILES
 from ._plan import Plan
 
-FILES = pathlib.Path(__file__).resolve().parents[1] / "files"
 PKI = "/etc/ssl/fleet"
 
 
@@ -33,7 +33,7 @@ class Gone(t.NamedTuple):
     """A file of the package that must not be there."""
 
 
-Entry = t.Union[File, Link, Gone]
+Entry: t.TypeAlias = File | Link | Gone
 
 
 class Keys(t.NamedTuple):
@@ -91,7 +91,8 @@ def _nginx(_plan: Plan) -> dict[str, Entry]:
 
 def _apache(_plan: Plan) -> dict[str, Entry]:
     modules = ("ssl.load", "ssl.conf", "socache_shmcb.load")
-    enabled: dict[str, Entry] = {f"/etc/apache2/mods-enabled/{name}": Link(f"../mods-available/{name}") for name in modules}
+    folder = "/etc/apache2/mods-enabled"
+    enabled: dict[str, Entry] = {f"{folder}/{name}": Link(f"../mods-available/{name}") for name in modules}
     return {
         **enabled,
         "/etc/apache2/ports.conf": File(""),
@@ -108,7 +109,10 @@ def _haproxy(_plan: Plan) -> dict[str, Entry]:
 
 
 def _postfix(plan: Plan) -> dict[str, Entry]:
-    return {"/etc/postfix/main.cf": _packaged("main.cf", fqdn=plan.fqdn), "/etc/postfix/master.cf": _packaged("master.cf")}
+    return {
+        "/etc/postfix/main.cf": _packaged("main.cf", fqdn=plan.fqdn),
+        "/etc/postfix/master.cf": _packaged("master.cf"),
+    }
 
 
 _SERVICES: dict[str, t.Callable[[Plan], dict[str, Entry]]] = {

@@ -9,6 +9,7 @@ keeper and the first process of each host have the command line `PROGRAM SCRIPT 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -95,10 +96,8 @@ def _space(pid: int) -> str:
 
 def kill(pid: int) -> None:
     """SIGKILL, where there still is such a process."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def wait_gone(pid: int, seconds: float = 15.0) -> bool:

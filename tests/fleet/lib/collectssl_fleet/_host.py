@@ -104,7 +104,9 @@ class Host:
             timeout=timeout,
         )
         if check and done.returncode != 0:
-            raise FleetError(f"{self.name}: {' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}")
+            raise FleetError(
+                f"{self.name}: {' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}"
+            )
         return done
 
     def read(self, path: str) -> bytes:

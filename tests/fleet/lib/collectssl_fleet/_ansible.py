@@ -30,7 +30,6 @@ Host *
     LogLevel ERROR
 """
 
-# ssh's own options once more: Ansible's connection plugin would put others in their place.
 _ANSIBLE_CFG = """\
 [defaults]
 inventory = {directory}/inventory.yml
@@ -45,7 +44,7 @@ local_tmp = {directory}/ansible/tmp
 [ssh_connection]
 pipelining = true
 control_path_dir = {directory}/cp
-ssh_args = -F {directory}/ssh_config -o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=2 -o ServerAliveCountMax=2
+ssh_args = -F {directory}/ssh_config -o ControlMaster=auto -o ControlPersist=60s
 """
 
 

@@ -1,0 +1,14 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the parts of the checkout are that a fleet needs."""
+
+from __future__ import annotations
+
+import pathlib
+
+PACKAGE = pathlib.Path(__file__).resolve().parent
+FLEET = PACKAGE.parents[1]
+FILES = FLEET / "files"
+SIMULATOR = FLEET.parent / "simulator"
+CHECKOUT = FLEET.parents[1]
