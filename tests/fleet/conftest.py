@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
 
-from collectssl_fleet import CannotRun, Fleet  # noqa: E402 - found through the line above
+from collectssl_fleet import CannotRun, Fleet
 
 HOSTS = 24
 

@@ -4,12 +4,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Become a host: the first process of fresh namespaces, with /proc still the controller's.
-#   enter-host.sh MARK DIRECTORY NAME LINK ADDRESS ADDRESS6 BRIDGE
+#   enter-host.sh MARK DIRECTORY NAME LINK MAC ADDRESS ADDRESS6 BRIDGE
 set -eu
-mark=$1 directory=$2 name=$3 link=$4 address=$5 address6=$6 bridge=$7
+mark=$1 directory=$2 name=$3 link=$4 mac=$5 address=$6 address6=$7 bridge=$8
 root=$directory/tree/$name/root
 
-ip link add eth0 type veth peer name "$link" netns /proc/1/ns/net
+# The same card every time: its neighbours remember it for a while after the host went away.
+ip link add eth0 address "$mac" type veth peer name "$link" netns /proc/1/ns/net
 nsenter --net=/proc/1/ns/net ip link set "$link" master "$bridge" up
 ip link set lo up
 # Without duplicate address detection, which would keep services from the address for a second.

@@ -6,8 +6,8 @@
     _client.py ready    end with status 0 once every target answers, or with 1 and the reason after job.seconds
     _client.py probe    connect to every target in a loop, one JSON object a line, until standard input ends
 
-The job is the first line of standard input, in JSON: targets ([host, port, starttls | "ssh" | null] each), server_name, trust (PEM text; empty
-verifies nothing), interval and seconds.
+The job is the first line of standard input, in JSON: targets ([host, port, kind] each, kind being smtp, ssh or null),
+server_name, trust (PEM text; empty verifies nothing), interval and seconds.
 """
 
 from __future__ import annotations

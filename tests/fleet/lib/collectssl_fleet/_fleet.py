@@ -60,9 +60,9 @@ done
 _START = """
 set -eu
 enter=$1 mark=$2 directory=$3 bridge=$4
-while read -r name link address address6; do
+while read -r name link mac address address6; do
     setsid --fork unshare --net --mount --uts --ipc --pid --fork --kill-child \
-        sh "$enter" "$mark" "$directory" "$name" "$link" "$address" "$address6" "$bridge" \
+        sh "$enter" "$mark" "$directory" "$name" "$link" "$mac" "$address" "$address6" "$bridge" \
         </dev/null >>"$directory/log/$name.log" 2>&1
 done
 """
@@ -217,7 +217,7 @@ class Fleet:
         """Start hosts that do not run; returns at once."""
         running = _processes.of(self.directory)
         lines = [
-            f"{plan.name} {plan.link} {plan.address}/{PREFIX} {plan.address6}/{PREFIX6}"
+            f"{plan.name} {plan.link} {plan.mac} {plan.address}/{PREFIX} {plan.address6}/{PREFIX6}"
             for plan in plans
             if plan.name not in running
         ]

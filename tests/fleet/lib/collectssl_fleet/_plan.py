@@ -51,6 +51,11 @@ class Plan(t.NamedTuple):
         return f"fd77::1:{self.number:x}"
 
     @property
+    def mac(self) -> str:
+        """The hardware address of its network card."""
+        return f"02:77:00:00:00:{self.number:02x}"
+
+    @property
     def unit(self) -> str:
         """What `service UNIT reload` takes."""
         return UNITS[self.service]
