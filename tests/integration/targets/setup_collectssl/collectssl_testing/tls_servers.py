@@ -1,0 +1,334 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TLS servers on loopback: OpenSSL's own, small mail servers with STARTTLS, and such that do what a test tells them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import ipaddress
+import pathlib
+import re
+import selectors
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import typing as t
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+_SECONDS = 20
+_PEM = serialization.Encoding.PEM
+
+
+class Identity(t.NamedTuple):
+    """A certificate with its key, in files; ``certificate`` has nothing after the certificate itself."""
+
+    certificate: pathlib.Path
+    key: pathlib.Path
+
+    def fingerprint(self) -> str:
+        """SHA-256 as OpenSSL's own program has it, in lower case."""
+        shown = _openssl("x509", "-in", str(self.certificate), "-noout", "-fingerprint", "-sha256")
+        return shown.partition("=")[2].strip().lower()
+
+    def context(self) -> ssl.SSLContext:
+        """What a server in Python speaks TLS with."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
+
+class Authority:
+    """A private authority in a folder; ``path`` is its certificate."""
+
+    def __init__(self, folder: pathlib.Path, name: str = "Test Root") -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        certificate = (
+            self._builder(self._name, self._key.public_key(), (-10, 100))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(usage, critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+        self.path = folder / "root.pem"
+        self.path.write_bytes(certificate.public_bytes(_PEM))
+
+    def issue(
+        self,
+        label: str,
+        *names: str,
+        kind: str = "ecdsa",
+        days: tuple[int, int] = (-1, 30),
+        common_name: str | None = None,
+        self_signed: bool = False,
+    ) -> Identity:
+        """A certificate for names and IP addresses, valid from ``days[0]`` to ``days[1]`` days from now."""
+        key: t.Any = ec.generate_private_key(ec.SECP256R1())
+        if kind == "rsa":
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        elif kind == "rsa-weak":
+            key = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - as weak as it is to be
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else [])
+        builder = self._builder(subject, key.public_key(), days, issuer=subject if self_signed else None)
+        if names:
+            alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
+            builder = builder.add_extension(alternatives, critical=not common_name)
+        certificate = builder.sign(key if self_signed else self._key, hashes.SHA256())
+        identity = Identity(self.folder / f"{label}.pem", self.folder / f"{label}.key")
+        identity.certificate.write_bytes(certificate.public_bytes(_PEM))
+        identity.key.write_bytes(
+            key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+        return identity
+
+    def _builder(
+        self, subject: x509.Name, public_key: t.Any, days: tuple[int, int], issuer: x509.Name | None = None
+    ) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(public_key if issuer else self._key.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer or self._name)
+            .public_key(public_key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + datetime.timedelta(days=days[0]))
+            .not_valid_after(now + datetime.timedelta(days=days[1]))
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+            .add_extension(authority, critical=False)
+        )
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def rehash(folder: pathlib.Path) -> None:
+    """Prepare a folder of certificates for OpenSSL."""
+    _openssl("rehash", str(folder))
+
+
+def _openssl(*arguments: str) -> str:
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True, timeout=_SECONDS).stdout
+
+
+@contextlib.contextmanager
+def s_server(identity: Identity, *options: str, host: str = "127.0.0.1") -> t.Iterator[int]:
+    """OpenSSL's test server with further options; yields its port."""
+    program = shutil.which("openssl")
+    assert program, "openssl is needed on PATH."
+    address = f"[{host}]" if ":" in host else host
+    certificate = ["-cert", str(identity.certificate), "-key", str(identity.key)]
+    process = subprocess.Popen(
+        [program, "s_server", "-accept", f"{address}:0", *certificate, *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        yield _port_of(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _port_of(process: subprocess.Popen[bytes]) -> int:
+    assert process.stdout is not None
+    text = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while selector.select(_SECONDS):
+            data = process.stdout.read1(4096)  # type: ignore[attr-defined]
+            text += data
+            found = re.search(rb"^ACCEPT .*:([0-9]+)\s*$", text, re.MULTILINE)
+            if found:
+                return int(found.group(1))
+            if not data:
+                break
+    raise RuntimeError(f"openssl s_server did not start: {text.decode(errors='replace')}")
+
+
+class Connection:
+    """The server's end of a connection."""
+
+    def __init__(self, sock: socket.socket, said: list[str]) -> None:
+        self.sock = sock
+        self.said = said
+
+    def send(self, data: str | bytes) -> None:
+        """Send something, whatever line ends it has."""
+        self.sock.sendall(data.encode() if isinstance(data, str) else data)
+
+    def line(self) -> str:
+        """The next line of the client, which is also recorded; empty at its end."""
+        line = b""
+        while not line.endswith(b"\n"):
+            octet = self.sock.recv(1)
+            if not octet:
+                break
+            line += octet
+        text = line.decode("ascii", "replace").rstrip("\r\n")
+        if text:
+            self.said.append(text)
+        return text
+
+    def wait(self) -> None:
+        """Say nothing until the client gives up."""
+        with contextlib.suppress(OSError):
+            while self.sock.recv(4096):
+                pass
+
+    def secure(self, identity: Identity) -> None:
+        """Start TLS."""
+        self.sock = identity.context().wrap_socket(self.sock, server_side=True)
+
+
+Behaviour = t.Callable[[Connection], None]
+
+
+class Server:
+    """A TCP server on loopback that treats every connection as ``behaviour`` does; a context manager.
+
+    ``said`` holds every line of every client, ``connections`` how many there were, ``faults`` what went wrong.
+    """
+
+    def __init__(self, behaviour: Behaviour, host: str = "127.0.0.1") -> None:
+        self.behaviour = behaviour
+        self.said: list[str] = []
+        self.faults: list[Exception] = []
+        self.connections = 0
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.socket(family, socket.SOCK_STREAM)
+        self._listener.bind((host, 0))
+        self._listener.listen(20)
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+
+    def __enter__(self) -> Server:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_exc: t.Any) -> None:
+        self.refuse()
+        for thread in self._threads:
+            thread.join(_SECONDS)
+        self._listener.close()
+
+    def refuse(self) -> None:
+        """Take no connection from now on."""
+        # Unlike close(), this wakes up accept().
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _address = self._listener.accept()
+                self.connections += 1
+                thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
+                thread.start()
+                self._threads.append(thread)
+
+    def _serve(self, sock: socket.socket) -> None:
+        sock.settimeout(_SECONDS)
+        connection = Connection(sock, self.said)
+        try:
+            self.behaviour(connection)
+        except OSError as exc:
+            self.faults.append(exc)
+        finally:
+            connection.sock.close()
+
+
+def tls(identity: Identity) -> Behaviour:
+    """A server that speaks TLS from the start, and then waits."""
+
+    def serve(connection: Connection) -> None:
+        connection.secure(identity)
+        connection.wait()
+
+    return serve
+
+
+def smtp(identity: Identity) -> Behaviour:
+    """An SMTP server with a greeting and an answer to EHLO of several lines."""
+
+    def serve(connection: Connection) -> None:
+        connection.send("220-mail.example.com ESMTP\r\n220 at your service\r\n")
+        secure = False
+        while True:
+            command = connection.line().upper()
+            if command.startswith("EHLO ["):
+                extensions = "" if secure else "250-STARTTLS\r\n"
+                connection.send(f"250-mail.example.com\r\n250-SIZE 1000\r\n{extensions}250 8BITMIME\r\n")
+            elif command == "STARTTLS" and not secure:
+                connection.send("220 2.0.0 Ready to start TLS\r\n")
+                connection.secure(identity)
+                secure = True
+            elif command == "QUIT":
+                connection.send("221 2.0.0 Bye\r\n")
+                return
+            elif not command:
+                return
+            else:
+                connection.send("500 5.5.2 Error\r\n")
+
+    return serve
+
+
+def imap(identity: Identity) -> Behaviour:
+    """An IMAP server that tells its capabilities before it answers."""
+
+    def serve(connection: Connection) -> None:
+        connection.send("* OK [CAPABILITY IMAP4rev1 STARTTLS] ready.\r\n")
+        while True:
+            tag, _blank, command = connection.line().partition(" ")
+            if command.upper() == "STARTTLS":
+                connection.send(f"* CAPABILITY IMAP4rev1\r\n{tag} OK Begin TLS negotiation now.\r\n")
+                connection.secure(identity)
+            elif command.upper() == "LOGOUT":
+                connection.send(f"* BYE Logging out\r\n{tag} OK Logout completed.\r\n")
+                return
+            elif not command:
+                return
+            else:
+                connection.send(f"{tag} BAD Unknown command\r\n")
+
+    return serve
+
+
+def pop3(identity: Identity) -> Behaviour:
+    """A POP3 server."""
+
+    def serve(connection: Connection) -> None:
+        connection.send("+OK ready.\r\n")
+        while True:
+            command = connection.line().upper()
+            if command == "STLS":
+                connection.send("+OK Begin TLS negotiation now.\r\n")
+                connection.secure(identity)
+            elif command == "QUIT":
+                connection.send("+OK Logging out\r\n")
+                return
+            elif not command:
+                return
+            else:
+                connection.send("-ERR Unknown command.\r\n")
+
+    return serve
+
+
+MAIL: dict[str, t.Callable[[Identity], Behaviour]] = {"smtp": smtp, "imap": imap, "pop3": pop3}

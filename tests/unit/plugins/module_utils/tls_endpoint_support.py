@@ -1,0 +1,70 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of the endpoint probe share: an authority, and the probe with options as a task gives them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import pathlib
+import tempfile
+import time
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import endpoint_spec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._tls_endpoint import endpoint_of, probe
+from ansible_collections.certfleet.collectssl.tests.integration.targets.setup_collectssl.collectssl_testing.tls_servers import (  # noqa: E501
+    Authority,
+    Identity,
+)
+
+_KEPT: list[t.Any] = []
+
+
+@functools.cache
+def authority() -> Authority:
+    """An authority for all tests of a process; its folder goes with the process."""
+    _KEPT.append(tempfile.TemporaryDirectory(prefix="collectssl-"))
+    return Authority(pathlib.Path(_KEPT[-1].name))
+
+
+@functools.cache
+def good() -> Identity:
+    """A certificate that nothing is wrong with, for 127.0.0.1 and some names."""
+    return authority().issue("good", "127.0.0.1", "localhost", "www.example.com")
+
+
+def trusted() -> str:
+    """The trust store to give as ca_path."""
+    return str(authority().path)
+
+
+def look(port: int = 443, host: str = "127.0.0.1", **options: t.Any) -> dict[str, t.Any]:
+    """What the probe returns for options that went through the argument spec."""
+    checked = ArgumentSpecValidator(endpoint_spec().argument_spec).validate({"host": host, "port": port, **options})
+    assert not checked.error_messages, checked.error_messages
+    return probe(endpoint_of(checked.validated_parameters))
+
+
+def failure(port: int = 443, host: str = "127.0.0.1", **options: t.Any) -> str:
+    """The message with which the probe fails."""
+    try:
+        result = look(port, host, **options)
+    except CollectError as exc:
+        message = str(exc)
+    else:
+        raise AssertionError(f"The probe did not fail: {result}")
+    assert message.endswith("."), message
+    assert message.isprintable(), message
+    return message
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> t.Iterator[None]:
+    """The block takes no longer, but for what a busy machine adds."""
+    start = time.monotonic()
+    yield
+    assert time.monotonic() - start < seconds + 2
