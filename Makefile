@@ -5,6 +5,7 @@
 # make demo        an order becomes an installed certificate, explained step by step
 # make test        everything: lint, types, docs, sanity, unit and integration tests
 # make simulator   a CollectSSL service on this machine, until Ctrl-C
+# make fleet       24 hosts with TLS services on this machine, until Ctrl-C (as root)
 # make lint | units | sanity | integration   a part of make test
 # make session S=units-2.19 ARGS="-k netscape"   one session, with arguments for the tool that it runs
 
@@ -13,13 +14,16 @@ VENV := .venv
 DEV_VENV := .venv-dev
 
 .DEFAULT_GOAL := test
-.PHONY: demo simulator test lint units sanity integration session prepare clean
+.PHONY: demo simulator fleet test lint units sanity integration session prepare clean
 
 demo: $(VENV)/.made
 	$(VENV)/bin/python tests/demo/run.py
 
 simulator: $(VENV)/.made
 	$(VENV)/bin/python tests/demo/simulator.py
+
+fleet: prepare $(VENV)/.made
+	@$(VENV)/bin/python tests/fleet up --wait
 
 test: prepare $(DEV_VENV)/.made
 	@$(DEV_VENV)/bin/python $(DEV)/run_all.py

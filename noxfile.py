@@ -60,7 +60,13 @@ def typing(session: nox.Session) -> None:
             env={"MYPYPATH": str(collection.parents[2])},
         )
         # Folders whose files import each other by bare names.
-        scripts = ("tests/simulator", "tests/dev", "tests/demo", "tests/integration/targets/setup_collectssl")
+        scripts = (
+            "tests/simulator",
+            "tests/dev",
+            "tests/demo",
+            "tests/fleet/lib",
+            "tests/integration/targets/setup_collectssl",
+        )
         bases = [collection.parents[2], *(collection / folder for folder in scripts)]
         others = (
             "tests/simulator",
@@ -68,6 +74,7 @@ def typing(session: nox.Session) -> None:
             "tests/integration",
             "tests/demo",
             "tests/dev",
+            "tests/fleet",
             "noxfile.py",
         )
         session.run(
@@ -146,6 +153,15 @@ def _integration(session: nox.Session, core: matrix.Core) -> None:
     with tree.copy() as collection, session.chdir(collection):
         command = ["ansible-test", "integration", "--color", "no", "--truncate", "0", "--continue-on-error"]
         session.run(*command, "--python", core.python, *session.posargs)
+
+
+@nox.session(python=matrix.FLEET.python)
+def fleet(session: nox.Session) -> None:
+    """Run the tests on a fleet of hosts in namespaces of this machine; they need root."""
+    session.install(matrix.FLEET.requirement, "-r", "tests/fleet/requirements.txt")
+    with tree.copy() as collection, session.chdir(collection):
+        pytest = ["python", "-m", "pytest", "-p", "collectssl_results", "tests/fleet"]
+        session.run(*pytest, *session.posargs, env={"PYTHONPATH": str(PYTEST_PLUGINS)})
 
 
 def _preset_environment(session: nox.Session, variables: dict[str, str]) -> None:

@@ -32,5 +32,8 @@ CORES = (
     Core("2.21", "3.13", sanity=True),
 )
 
+FLEET = CORES[1]
+"""What the controller of the fleet runs; that older and newer series do the same is for the integration tests."""
+
 TARGET_PYTHONS = ("3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 """What a managed host may run."""

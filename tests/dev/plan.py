@@ -16,13 +16,17 @@ class Job(t.NamedTuple):
 
     session: str
     group: str
-    """Which of `make lint`, `make units`, `make sanity`, `make integration` runs it."""
+    """Which of `make lint`, `make units`, `make sanity`, `make integration` runs it; `fleet` is a session alone."""
     python: str | None = None
     """The interpreter that it can't do without; None where the one that runs nox will do."""
     alone_in: str | None = None
     """No two jobs with the same word here run at one time."""
     counts_tests: bool = False
     """Whether pytest records each test; other jobs count as one."""
+    optional: bool = False
+    """Whether all of its tests may be skipped, each saying why this machine can't run it."""
+    seconds: int = 900
+    """After how long it is ended."""
 
 
 def jobs() -> list[Job]:
@@ -45,4 +49,6 @@ def jobs() -> list[Job]:
         "extra-checks",
         "license-check",
     )
-    return [*integration, *sanity, *units, *(Job(name, "lint") for name in sessions)]
+    # The first time on a machine, the root file systems of the fleet's hosts are made.
+    fleet = Job("fleet", "fleet", matrix.FLEET.python, "integration", counts_tests=True, optional=True, seconds=3600)
+    return [fleet, *integration, *sanity, *units, *(Job(name, "lint") for name in sessions)]

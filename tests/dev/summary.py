@@ -44,6 +44,8 @@ class Outcome(t.NamedTuple):
         passed, failed, reasons = _recorded(results)
         detail = "took too long" if status is None else ""
         if job.counts_tests:
+            if status == 0 and not failed and not passed and job.optional and reasons:
+                return cls.not_run(job.session, reasons[0].removeprefix("Skipped: "))
             if status == 0 and not failed and not passed:
                 failed, detail = 1, "no test ran"
         else:

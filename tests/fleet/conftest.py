@@ -19,7 +19,7 @@ from collectssl_fleet import CannotRun, Fleet
 HOSTS = 24
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def fleet_can_run() -> None:
     """Skip the test, with a sentence that says why, where no fleet can run."""
     try:

@@ -27,7 +27,11 @@ RELOAD = """
 def _ask(fleet: Fleet, endpoint: Endpoint, host: str | None = None) -> subprocess.CompletedProcess[str]:
     command = ["openssl", "s_client", "-connect", f"{host or endpoint.host}:{endpoint.port}"]
     command += ["-servername", SERVER_NAME, "-verify_hostname", SERVER_NAME, "-verify_return_error"]
-    command += ["-CAfile", str(fleet.initial.root_path), *(["-starttls", endpoint.starttls] if endpoint.starttls else [])]
+    command += [
+        "-CAfile",
+        str(fleet.initial.root_path),
+        *(["-starttls", endpoint.starttls] if endpoint.starttls else []),
+    ]
     return fleet.run_in_controller(command, input="Q\n", timeout=60)
 
 
@@ -109,7 +113,7 @@ def _install(host: Host, certificate: Initial) -> None:
 
 
 def test_reload_takes_up_what_is_installed_and_turns_nobody_away(fleet: Fleet, other: Initial) -> None:
-    """ansible.builtin.service reloads each service by its own init script, under a client that connects all the time."""
+    """ansible.builtin.service reloads services by their init scripts, under a client that connects all the time."""
     # Postfix reads its files in every new process, so key and certificate would not always agree here.
     hosts = [host for host in fleet.hosts.values() if host.service != "postfix"]
     fleet.reset([host.name for host in hosts])

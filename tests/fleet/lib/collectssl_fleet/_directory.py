@@ -17,7 +17,7 @@ from ._errors import CannotRun, FleetError
 from ._plan import Plan, plan
 
 DEFAULT = pathlib.Path("/run/collectssl-fleet")
-PREFIX = "collectssl-fleet-"
+PREFIX = f"{DEFAULT.name}-"
 _STATE = "fleet.json"
 
 _LONGEST = 70
@@ -85,8 +85,8 @@ def end(directory: pathlib.Path) -> bool:
 
 
 def everywhere() -> list[pathlib.Path]:
-    """The directories of all fleets on this machine, running or left behind."""
+    """The directories of all fleets that run on this machine, and of those left behind under a usual name."""
     running = [pathlib.Path(process.directory) for process in _processes.marked()]
-    left = [path.parent for path in pathlib.Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{_STATE}")]
-    default = [DEFAULT] if (DEFAULT / _STATE).exists() else []
-    return sorted({*running, *left, *default})
+    places = (pathlib.Path(tempfile.gettempdir()), DEFAULT.parent)
+    left = [path.parent for place in places for path in place.glob(f"{DEFAULT.name}*/{_STATE}")]
+    return sorted({*running, *left})

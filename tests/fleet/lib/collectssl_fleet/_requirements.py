@@ -49,5 +49,5 @@ def check() -> None:
     command = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
     trial = subprocess.run([*command, "sh", "-c", _TRIAL], capture_output=True, text=True, timeout=60)
     if trial.returncode != 0:
-        reason = (trial.stderr.strip().splitlines() or ["no reason given"])[-1]
+        reason = (trial.stderr.strip().splitlines() or ["no reason given"])[0]
         raise CannotRun(f"This machine does not grant a fleet namespaces, overlay file systems and bridges: {reason}.")
