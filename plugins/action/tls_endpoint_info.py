@@ -25,8 +25,7 @@ class ActionModule(CollectActionBase):
         if options["connect_from"] == "controller":
             return {"changed": False, **probe(endpoint)}
         # As the task spells them: the home folder and the variables in ca_path are the target's, not this controller's.
-        module_args = {name: value for name, value in self._task.args.items() if value is not None}
         result: dict[str, t.Any] = self._execute_module(
-            module_name="certfleet.collectssl.tls_endpoint_info", module_args=module_args, task_vars=task_vars
+            module_name="certfleet.collectssl.tls_endpoint_info", module_args=dict(self.given), task_vars=task_vars
         )
         return result

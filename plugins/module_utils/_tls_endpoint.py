@@ -16,7 +16,7 @@ import re
 import socket
 import ssl
 import threading
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deadline import Deadline
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError, OptionError
@@ -66,14 +66,6 @@ class _Served(NamedTuple):
     cipher: str
 
 
-class _HandshakeFailed(Exception):
-    """A server that was reached, and a handshake that failed."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.reason)
-        self.fault = fault
-
-
 def endpoint_of(options: Mapping[str, Any]) -> Endpoint:
     """The endpoint that the options of ``tls_endpoint_info`` name.
 
@@ -114,23 +106,19 @@ def probe(endpoint: Endpoint) -> Dict[str, Any]:
     :raises OptionError: where ``ca_path`` holds nothing to trust.
     """
     look = _Look(endpoint)
-    try:
-        return _described(look.verified(), None)
-    except _HandshakeFailed as exc:
-        fault = exc.fault
-    for _again in range(_LOOKS):
-        served = look.unverified(fault)
+    seen = look.verified()
+    looks = 0
+    while isinstance(seen, Fault):
+        fault, served = seen, look.unverified(seen)
+        looks += 1
         try:
-            return _described(look.verified(), None)
-        except _HandshakeFailed as exc:
-            again = exc.fault
+            seen = look.verified()
         except EndpointError:
             # What is served is known by now, which is more than a failure says.
-            break
-        if again.reason == fault.reason:
-            break
-        fault = again
-    return _described(served, fault)
+            seen = fault
+        if seen == fault or (isinstance(seen, Fault) and looks == _LOOKS):
+            return _described(served, fault)
+    return _described(seen, None)
 
 
 def _described(served: _Served, fault: Optional[Fault]) -> Dict[str, Any]:
@@ -154,21 +142,19 @@ class _Look:
         self._deadline = Deadline(endpoint.timeout)
         self._addresses = self._resolved()
 
-    def verified(self) -> _Served:
-        """What is served to a client with the trust store and the usual settings of this host."""
+    def verified(self) -> Union[_Served, Fault]:
+        """What is served to a client with the trust store and the usual settings of this host, or why that failed."""
         return self._handshake(self._trusting)
 
     def unverified(self, fault: Fault) -> _Served:
         """What is served to a client that trusts anything; ``fault`` is what a usual client met."""
-        try:
-            # Where only trust was missing, protocol and cipher are to be those that a usual client gets.
-            return self._handshake(indifferent(lenient=not fault.verification))
-        except _HandshakeFailed as exc:
-            raise EndpointError(
-                f"The TLS handshake with {self._where()} failed: {exc.fault.reason}. {exc.fault.advice}"
-            ) from exc
+        # Where only trust was missing, protocol and cipher are to be those that a usual client gets.
+        seen = self._handshake(indifferent(lenient=not fault.verification))
+        if isinstance(seen, Fault):
+            raise EndpointError(f"The TLS handshake with {self._where()} failed: {seen.reason}. {seen.advice}")
+        return seen
 
-    def _handshake(self, context: ssl.SSLContext) -> _Served:
+    def _handshake(self, context: ssl.SSLContext) -> Union[_Served, Fault]:
         identity, starttls = self._endpoint.identity, self._endpoint.starttls
         with contextlib.ExitStack() as stack:
             sock = stack.enter_context(self._connected())
@@ -185,7 +171,7 @@ class _Look:
                 raise self._late("TLS handshake with") from exc
             # Before Python 3.7 CertificateError is a ValueError.
             except (OSError, ssl.CertificateError) as exc:
-                raise _HandshakeFailed(fault_of(exc, identity, bool(starttls))) from exc
+                return fault_of(exc, identity, bool(starttls))
             served = self._served(tls)
             _part(tls, starttls)
             return served

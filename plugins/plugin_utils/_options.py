@@ -174,6 +174,9 @@ def _check_value(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
 
 
 def _check_rules(given: Options, spec: ArgumentSpec) -> None:
+    absent = [name for name, rules in spec.argument_spec.items() if rules.get("required") and name not in given]
+    if absent:
+        raise OptionError(f"{' and '.join(absent)} must be given.")
     for group in spec.mutually_exclusive:
         both = [name for name in group if name in given]
         if len(both) > 1:

@@ -12,6 +12,7 @@ import tempfile
 import time
 import typing as t
 
+import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import endpoint_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
@@ -51,12 +52,9 @@ def look(port: int = 443, host: str = "127.0.0.1", **options: t.Any) -> dict[str
 
 def failure(port: int = 443, host: str = "127.0.0.1", **options: t.Any) -> str:
     """The message with which the probe fails."""
-    try:
-        result = look(port, host, **options)
-    except CollectError as exc:
-        message = str(exc)
-    else:
-        raise AssertionError(f"The probe did not fail: {result}")
+    with pytest.raises(CollectError) as caught:
+        look(port, host, **options)
+    message = str(caught.value)
     assert message.endswith("."), message
     assert message.isprintable(), message
     return message
