@@ -18,7 +18,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils import (
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._file_attributes import FileAttributes
 from ansible_collections.certfleet.collectssl.plugins.module_utils._plan import Plan
-from ansible_collections.certfleet.collectssl.plugins.module_utils._transaction import Transaction
+from ansible_collections.certfleet.collectssl.plugins.module_utils._transaction import Transaction, steps_of
 
 
 def install(module: Any) -> Dict[str, Any]:
@@ -78,7 +78,8 @@ class _Installation:
             ) from exc
         backups = {}  # type: Dict[str, str]
         if plan.replaces:
-            backups = Transaction(self._module, plan, self._attributes, self._validate).run()
+            steps = steps_of(plan, bool(self._module.params["backup"]))
+            backups = Transaction(self._module, steps, self._attributes, self._validate).run()
         return self._result(plan, backups)
 
     def _undo(self, journal: _journal.Journal) -> None:

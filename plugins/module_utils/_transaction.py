@@ -21,7 +21,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._plan import 
 ORDER = ("root", "chain", _destinations.PRIVATE_KEY, _destinations.COMBINED, "fullchain", "certificate")
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """One file of the transaction: ``content`` is written to it, or ``origin`` is put there, or it goes away."""
 
     destination: Destination
@@ -42,14 +42,14 @@ class _Step(NamedTuple):
 
 
 class Transaction:
-    """One installation. The directories of all its files are locked by the caller."""
+    """Files that change together, in the order of the steps. The directories of all of them are locked by the caller."""
 
-    def __init__(self, module: Any, plan: Plan, attributes: FileAttributes, validate: List[str]) -> None:
+    def __init__(self, module: Any, steps: Tuple[Step, ...], attributes: FileAttributes, validate: List[str]) -> None:
         self._module = module
         self._attributes = attributes
         self._validate_command = validate
         self._in_place = bool(module.params.get("unsafe_writes"))
-        self._steps = _steps(plan, bool(module.params["backup"]))
+        self._steps = steps
         self._interrupts = Interrupts()
 
     def run(self) -> Dict[str, str]:
@@ -97,7 +97,7 @@ class Transaction:
         with doing("The journal of the transaction could not be written"):
             return _journal.write(tuple(self._entry(step) for step in self._steps))
 
-    def _entry(self, step: _Step) -> _journal.Entry:
+    def _entry(self, step: Step) -> _journal.Entry:
         flags = self._attributes.flags(step.path) if step.existed and step.content is not None else ""
         return _journal.Entry(
             path=step.path,
@@ -172,14 +172,15 @@ class Transaction:
         return "Every file has been put back as it was." if journals else "No file was changed."
 
 
-def _steps(plan: Plan, backup: bool) -> Tuple[_Step, ...]:
+def steps_of(plan: Plan, backup: bool) -> Tuple[Step, ...]:
+    """The steps of an installation; ``backup`` says whether files whose content is replaced are kept."""
     found = []
     for change in plan.changes:
         if change.replaces:
             existed = change.before is not None
             wants_backup = backup and existed and change.before != change.wanted
             found.append(
-                _Step(
+                Step(
                     change.destination,
                     existed,
                     content=change.wanted,
@@ -190,7 +191,7 @@ def _steps(plan: Plan, backup: bool) -> Tuple[_Step, ...]:
     if plan.move is not None:
         key, existed = plan.move.privatekey, plan.move.existed
         name = _journal.backup_name(key.real) if backup and existed else None
-        found.append(_Step(key, existed, origin=plan.move.pending.real, backup=name))
-        last.append(_Step(plan.move.pending, True))
+        found.append(Step(key, existed, origin=plan.move.pending.real, backup=name))
+        last.append(Step(plan.move.pending, True))
     found.sort(key=lambda step: ORDER.index(step.destination.role))
     return tuple(found + last)
