@@ -11,12 +11,10 @@ from unittest import mock
 import pytest
 from ansible.playbook.task import Task
 from ansible_collections.certfleet.collectssl.plugins.action.tls_endpoint_info import ActionModule
-from ansible_collections.certfleet.collectssl.tests.integration.targets.setup_collectssl.collectssl_testing import (
-    tls_servers,
-)
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
     good,
     look,
+    tls_servers,
     trusted,
 )
 

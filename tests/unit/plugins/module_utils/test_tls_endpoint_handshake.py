@@ -13,15 +13,13 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.integration.targets.setup_collectssl.collectssl_testing import (
-    tls_servers,
-)
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
     at_most,
     authority,
     failure,
     good,
     look,
+    tls_servers,
     trusted,
 )
 

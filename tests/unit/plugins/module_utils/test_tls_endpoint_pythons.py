@@ -16,13 +16,11 @@ import typing as t
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _tls_endpoint
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.tests.integration.targets.setup_collectssl.collectssl_testing import (
-    tls_servers,
-)
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
     authority,
     good,
     look,
+    tls_servers,
     trusted,
 )
 
@@ -32,7 +30,7 @@ There = t.Callable[..., list[t.Any]]
 
 #: The interpreters of this machine as 3.6=/path,3.8=/path, where the runner has looked for them.
 _PYTHONS = dict(
-    item.split("=", 1) for item in os.environ.get("COLLECTSSL_TEST_PYTHONS", f"this={sys.executable}").split(",")
+    item.split("=", 1) for item in (os.environ.get("COLLECTSSL_TEST_PYTHONS") or f"this={sys.executable}").split(",")
 )
 _ROOT = pathlib.Path(_tls_endpoint.__file__).parents[2]
 

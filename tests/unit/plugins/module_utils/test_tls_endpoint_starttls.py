@@ -10,15 +10,13 @@ import socket
 import time
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.integration.targets.setup_collectssl.collectssl_testing import (
-    tls_servers,
-)
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
     at_most,
     authority,
     failure,
     good,
     look,
+    tls_servers,
     trusted,
 )
 

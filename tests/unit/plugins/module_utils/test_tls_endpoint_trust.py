@@ -11,14 +11,12 @@ import ssl
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.integration.targets.setup_collectssl.collectssl_testing import (
-    tls_servers,
-)
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
     authority,
     failure,
     good,
     look,
+    tls_servers,
     trusted,
 )
 
