@@ -97,14 +97,14 @@ class Runner:
         log = LOGS / f"{job.session}.log"
         results = LOGS / f"{job.session}.jsonl"
         started = time.monotonic()
-        status = self._nox(job, log, results)
+        status = self._nox(job.session, log, results, job.seconds)
         return summary.Outcome.of(job, status, time.monotonic() - started, log, results)
 
-    def _nox(self, job: plan.Job, log: pathlib.Path, results: pathlib.Path) -> int | None:
+    def _nox(self, session: str, log: pathlib.Path, results: pathlib.Path, seconds: int) -> int | None:
         """Run one session; return its exit status, or None when it took too long and was ended."""
         with open(log, "wb") as output, self.changed:
             process = subprocess.Popen(
-                [sys.executable, "-m", "nox", "--non-interactive", "--session", job.session],
+                [sys.executable, "-m", "nox", "--non-interactive", "--session", session],
                 cwd=tree.CHECKOUT,
                 env={**os.environ, "COLLECTSSL_TEST_RESULTS": str(results), "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
@@ -114,7 +114,7 @@ class Runner:
             )
             self.processes.add(process)
         try:
-            return process.wait(timeout=job.seconds)
+            return process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             return None
         finally:

@@ -192,7 +192,7 @@ class Fleet:
     def _in_keeper(self, script: str, *arguments: str, lines: t.Iterable[str] = ()) -> None:
         command = _namespaces.in_controller(self._keeper_pid(), ["sh", "-c", script, "sh", *arguments])
         text = "".join(f"{line}\n" for line in lines)
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
             raise FleetError(f"The fleet can't be set up: {done.stdout}{done.stderr}".strip())
 
@@ -260,7 +260,7 @@ class Fleet:
         """Wait until sshd and the service of hosts (all by default) answer; raises FleetError with what does not."""
         hosts = [self.hosts[name] for name in (self.hosts if names is None else names)]
         targets: list[tuple[str, int, str | None]] = [(host.name, 22, "ssh") for host in hosts]
-        targets += [tuple(endpoint) for host in hosts for endpoint in host.endpoints]
+        targets += [(end.host, end.port, end.starttls) for host in hosts for end in host.endpoints]
         job = {"targets": targets, "server_name": SERVER_NAME, "trust": "", "seconds": timeout}
         client = [sys.executable, "-B", str(PACKAGE / "_client.py"), "ready"]
         done = self.run_in_controller(client, input=json.dumps(job) + "\n", timeout=timeout + 120)

@@ -19,15 +19,12 @@ class Machinery(t.Protocol):
 
     def init_of(self, name: str) -> int | None:
         """The first process of a host, if it runs."""
-        ...
 
     def start_hosts(self, plans: t.Sequence[Plan]) -> None:
         """Start hosts that do not run."""
-        ...
 
     def kill_hosts(self, plans: t.Sequence[Plan]) -> None:
         """Let hosts go away."""
-        ...
 
 
 class Host:
@@ -102,6 +99,7 @@ class Host:
             encoding="utf-8",
             errors="backslashreplace",
             timeout=timeout,
+            check=False,
         )
         if check and done.returncode != 0:
             raise FleetError(
@@ -111,7 +109,8 @@ class Host:
 
     def read(self, path: str) -> bytes:
         """The content of a file; raises FleetError where it can't be read."""
-        done = subprocess.run(_namespaces.in_host(self._init(), ["cat", "--", path]), capture_output=True, timeout=60)
+        command = _namespaces.in_host(self._init(), ["cat", "--", path])
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
         if done.returncode != 0:
             raise FleetError(f"{self.name}: {done.stderr.decode('utf-8', 'replace').strip()}")
         return done.stdout
@@ -121,7 +120,7 @@ class Host:
         data = content.encode("utf-8") if isinstance(content, str) else content
         script = 'umask 077 && cat >"$1.new" && chmod "$2" "$1.new" && mv -f "$1.new" "$1"'
         command = _namespaces.in_host(self._init(), ["sh", "-c", script, "sh", path, f"{mode:o}"])
-        done = subprocess.run(command, input=data, capture_output=True, timeout=60)
+        done = subprocess.run(command, input=data, capture_output=True, timeout=60, check=False)
         if done.returncode != 0:
             raise FleetError(f"{self.name}: {done.stderr.decode('utf-8', 'replace').strip()}")
 

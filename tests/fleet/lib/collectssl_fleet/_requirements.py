@@ -47,7 +47,7 @@ def check() -> None:
         wanted = ", ".join(f"{program} (package {package})" for package, program in missing.items())
         raise CannotRun(f"A fleet needs programs that are not installed: {wanted}.")
     command = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    trial = subprocess.run([*command, "sh", "-c", _TRIAL], capture_output=True, text=True, timeout=60)
+    trial = subprocess.run([*command, "sh", "-c", _TRIAL], capture_output=True, text=True, timeout=60, check=False)
     if trial.returncode != 0:
         reason = (trial.stderr.strip().splitlines() or ["no reason given"])[0]
         raise CannotRun(f"This machine does not grant a fleet namespaces, overlay file systems and bridges: {reason}.")
