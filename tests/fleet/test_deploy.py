@@ -152,7 +152,7 @@ def stage(fleet: Fleet) -> t.Iterator[Stage]:
         "account": _ACCOUNT["login_name"],
         "names": [_SERVER_NAME],
         "key": str(key),
-        "life": [{"state": "issued"} for _number in range(40)],
+        "life": [*({"state": "issued", "seconds": 10**6} for _number in range(40)), {"state": "issued"}],
     }
     with fleet.simulator({"accounts": [_ACCOUNT], "orders": [order]}) as simulator:
         yield Stage(fleet, simulator)
