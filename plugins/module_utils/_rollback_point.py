@@ -50,7 +50,7 @@ class RollbackPoint:
         self._paths = [_real(path) for path in module.params["paths"] or []]
 
     def keep(self) -> Dict[str, Any]:
-        """Copy the files as they are now. What the point holds already stays: it is older, hence nearer to what works."""
+        """Copy the files as they are now. What the point holds already stays: older, it is nearer to what works."""
         if not self._paths:
             raise InstallError("paths: name at least one file to keep.")
         with self._only_one(self._paths):
@@ -75,7 +75,9 @@ class RollbackPoint:
             sources = {path: self._copy(name) for path, name in known.items()}
             lost = [source for path, source in sources.items() if known[path] and not os.path.lexists(source or "")]
             if lost:
-                raise InstallError(f"The rollback point {self._folder} is damaged: there is no {lost[0]}. Nothing was changed.")
+                raise InstallError(
+                    f"The rollback point {self._folder} is damaged: there is no {lost[0]}. Nothing was changed."
+                )
             with doing("The files to be put back could not be compared"):
                 steps = self._steps(known)
             if steps and not self._module.check_mode:
@@ -122,7 +124,9 @@ class RollbackPoint:
                     self._module.warn(f"A file was replaced by hand after an interrupted run; the one before is {name}")
             _journal.sweep(paths)
 
-    def _create(self, known: Optional[Dict[str, Optional[str]]], wanted: Dict[str, Optional[str]], new: List[str]) -> None:
+    def _create(
+        self, known: Optional[Dict[str, Optional[str]]], wanted: Dict[str, Optional[str]], new: List[str]
+    ) -> None:
         with doing(f"The rollback point {self._folder} could not be made"):
             self._make_folders()
             if known is None:
@@ -157,7 +161,11 @@ class RollbackPoint:
         """Make sure that nobody else can have written what would be put back, or read a private key."""
         for folder in (os.path.dirname(self._folder), self._folder):
             status = os.lstat(folder)
-            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+            if (
+                not stat.S_ISDIR(status.st_mode)
+                or status.st_uid != os.geteuid()
+                or stat.S_IMODE(status.st_mode) & 0o077
+            ):
                 raise InstallError(
                     f"{folder} is not a folder of this user alone (mode 0700), so no rollback point can be trusted to "
                     "it. Nothing was changed. Run as the user who made it, or give another directory."

@@ -42,7 +42,7 @@ class Step(NamedTuple):
 
 
 class Transaction:
-    """Files that change together, in the order of the steps. The directories of all of them are locked by the caller."""
+    """Files that change together, in the order of the steps. Their directories are locked by the caller."""
 
     def __init__(self, module: Any, steps: Tuple[Step, ...], attributes: FileAttributes, validate: List[str]) -> None:
         self._module = module
@@ -94,7 +94,7 @@ class Transaction:
                     _disk.duplicate(step.path, old, link=not self._in_place)
         with doing("The directories could not be flushed"):
             _disk.sync_directories(step.destination.directory for step in self._steps)
-        with doing("The journal of the transaction could not be written"):
+        with doing(f"The journal of the transaction beside {self._steps[0].path} could not be written"):
             return _journal.write(tuple(self._entry(step) for step in self._steps))
 
     def _entry(self, step: Step) -> _journal.Entry:

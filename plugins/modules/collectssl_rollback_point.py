@@ -31,6 +31,10 @@ attributes:
     support: full
     details:
       - Every file is written beside its destination and takes its place in one step.
+  action:
+    support: none
+  async:
+    support: full
   platform:
     platforms: posix
 options:
@@ -42,7 +46,7 @@ options:
   paths:
     description:
       - The files to keep, each an absolute path. A file that is not there is noted as such, and removed when the point
-        is restored. Of a symbolic link the file is kept that it points to.
+        is restored. For a symbolic link, the file it points to is kept.
       - Required with O(state=present). With O(state=restored) every file of the point is put back, in any case.
       - They are put back in the reverse order. So name a file that depends on another one before that.
     type: list
@@ -64,8 +68,8 @@ options:
     default: /var/lib/certfleet-collectssl
   unsafe_writes:
     description:
-      - Whether to write into files that cannot be replaced in one step, such as bind-mounted ones. If that is cut off, a
-        file is left half written.
+      - Whether to write into files that cannot be replaced in one step, such as bind-mounted ones. If that is cut off,
+        a file is left half written.
     type: bool
     default: false
 notes:
