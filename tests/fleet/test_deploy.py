@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import signal
-import subprocess
-import time
 import typing as t
 
 import pytest
 from collectssl_fleet import Fleet, Host
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 _SERVER_NAME = "www.fleet.test"
 _FOLDER = "/etc/ssl/fleet"
@@ -80,17 +75,6 @@ class Stage:
         done = self.fleet.run_in_controller(command, env=self.simulator.environment, timeout=900)
         return Outcome(done.returncode, done.stdout + done.stderr)
 
-    @contextlib.contextmanager
-    def started(self, hosts: t.Sequence[str]) -> t.Iterator[subprocess.Popen[str]]:
-        """Start it; what is left of it at the end of the context is killed."""
-        process = self.fleet.popen_in_controller(
-            self.command(hosts), env=self.simulator.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        try:
-            yield process
-        finally:
-            self.fleet.kill_tree(process)
-
     def reissue(self) -> None:
         """From here on the order has another certificate, for the same key."""
         self.simulator.control("advance", order_number=_ORDER)
@@ -102,13 +86,12 @@ class Stage:
         with self.fleet.probing(endpoints, trust=trust) as prober:
             prober.wait_for(1)
             assert not prober.failures()
-            return {observation.fingerprint for observation in prober.observations()}
+            return {observation.fingerprint or "" for observation in prober.observations()}
 
     def state(self, host: str) -> dict[str, str]:
         """All that a run may change on a host: files and hidden files with owner, mode and content; rollback points."""
-        script = (
-            f"find {_FOLDER} {_POINTS} -printf '%p %U %G %m ' -exec sh -c 'md5sum < \"$1\"' sh {{}} ';' 2>/dev/null"
-        )
+        each = "-type f -printf '%p %U %G %m ' -exec sh -c 'md5sum < \"$1\"' sh {} ';'"
+        script = f"find {_FOLDER} {_POINTS} {each} -o -printf '%p %y %U %G\\n' 2>/dev/null"
         text = self.fleet.hosts[host].run(["sh", "-c", script], check=False).stdout
         return {line.split(" ", 1)[0]: line for line in text.splitlines() if line.startswith("/")}
 
@@ -221,10 +204,6 @@ def _reload_does_nothing(host: Host) -> contextlib.AbstractContextManager[None]:
     return _edited(host, f"/etc/init.d/{host.unit}", '2i [ "$1" = reload ] && exit 0')
 
 
-def _full_disk(host: Host) -> contextlib.AbstractContextManager[None]:
-    return host.small_disk(_FOLDER, "24k")
-
-
 def _read_only(host: Host) -> contextlib.AbstractContextManager[None]:
     return host.read_only(_FOLDER)
 
@@ -233,8 +212,7 @@ _OBSTACLES = {
     "refused configuration": (_refused_configuration, ["www", "validate: the command nginx", "no_such_directive"]),
     "reload fails": (_reload_fails, ["www", "nginx", "could not be brought into service"]),
     "reload does nothing": (_reload_does_nothing, ["www", "port 443", "it serves", "and not"]),
-    "full disk": (_full_disk, [f"{_FOLDER}/fullchain.pem", "No space left on device"]),
-    "read-only folder": (_read_only, [f"{_FOLDER}", "ead-only"]),
+    "read-only folder": (_read_only, [f"may not write in the directory {_FOLDER}"]),
 }
 
 
@@ -254,131 +232,3 @@ def test_obstacle(stage: Stage, obstacle: str) -> None:
     for word in [names[0], *words]:
         assert word in outcome.words, outcome.text
     assert {name: (stage.served(name), stage.state(name)) for name in names} == before
-
-
-def test_host_goes_away(stage: Stage) -> None:
-    """The canary goes away after its files were installed: the rollout stops, and the next run brings it on."""
-    names = _one_of_each(stage.fleet)[:3]
-    before = {name: (stage.served(name), stage.state(name)) for name in names[1:]}
-    stage.reissue()
-    with stage.started(names) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "Have services reload" in line:
-                stage.fleet.hosts[names[0]].kill()
-                break
-        rest = process.stdout.read()
-        assert process.wait(timeout=120) != 0
-    assert "unreachable=1" in rest, rest
-    assert {name: (stage.served(name), stage.state(name)) for name in names[1:]} == before
-    stage.fleet.hosts[names[0]].start()
-    stage.fleet.wait_until_ready([names[0]])
-    _converges(stage, names)
-
-
-def _converges(stage: Stage, names: t.Sequence[str]) -> None:
-    """The next run ends as an undisturbed one does."""
-    outcome = stage.run(names)
-    assert outcome.code == 0, outcome.text
-    served = [stage.served(name) for name in names]
-    assert all(one == served[0] and len(one) == 1 for one in served), served
-    for name in names:
-        assert not [path for path in stage.state(name) if "/." in path or path.startswith(_POINTS)], outcome.text
-    again = stage.run(names)
-    assert {counts["changed"] for counts in again.recap().values()} == {0}, again.text
-
-
-@pytest.mark.parametrize(
-    "task",
-    [
-        "Keep the files as they are",
-        "Certificates: install",
-        "Have services reload]",
-        "Wait until the endpoints",
-        "Forget the files",
-    ],
-)
-def test_controller_killed(stage: Stage, task: str) -> None:
-    """Whatever the controller was at when it was killed, hosts serve a certificate that verifies, and the next run ends well."""
-    names = _one_of_each(stage.fleet)
-    stage.reissue()
-    trust = [stage.fleet.initial.root, stage.simulator.root]
-    endpoints = [endpoint for name in names for endpoint in stage.fleet.hosts[name].endpoints]
-    with stage.fleet.probing(endpoints, trust=trust) as prober:
-        with stage.started(names) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if task in line:
-                    # Into the work of the task, not before it.
-                    time.sleep(0.3)
-                    break
-            else:
-                pytest.fail(f"The run never came to {task}.")
-        _converges(stage, names)
-        assert prober.failures() == []
-
-
-def test_module_killed(stage: Stage) -> None:
-    """The installation on a host is killed as soon as it shows up: the old certificate is served, and the next run ends well."""
-    names = _one_of_each(stage.fleet)[:1]
-    host = stage.fleet.hosts[names[0]]
-    for delay in (0.0, 0.1, 0.2, 0.3):
-        before = stage.served(host.name)
-        stage.reissue()
-        with stage.started(names) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if "Certificates: install" in line:
-                    break
-            deadline = time.monotonic() + 20
-            found: list[int] = []
-            while not found and time.monotonic() < deadline and process.poll() is None:
-                found = [
-                    pid for pid, command in host.processes().items() if "python" in command and "sshd" not in command
-                ]
-            time.sleep(delay)
-            for pid in found:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            process.stdout.read()
-        assert stage.served(host.name) == before or delay > 0
-        _converges(stage, names)
-
-
-def test_second_key_and_pending_order(stage: Stage) -> None:
-    """A certificate for the key that waits beside the one in use moves it in; where a reload fails, both keys go back."""
-    host = stage.fleet.of("nginx")[0]
-    key = ec.generate_private_key(ec.SECP256R1())
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file = stage.fleet.directory / "next-public.pem"
-    file.write_bytes(
-        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
-    order = {"order_number": "4712", "account": _ACCOUNT["login_name"], "names": [_SERVER_NAME], "key": str(file)}
-    stage.simulator.control("orders", orders=[order])
-    host.write(f"{_FOLDER}/next.pem", private, 0o600)
-    before = (stage.served(host.name), stage.state(host.name))
-    variables = {
-        "deploy_certificates": [
-            {
-                "name": "www",
-                "order_number": "4712",
-                "fullchain_path": f"{_FOLDER}/fullchain.pem",
-                "privatekey_path": f"{_FOLDER}/privkey.pem",
-                "pending_privatekey_path": f"{_FOLDER}/next.pem",
-                "services": ["nginx"],
-                "expected_names": [_SERVER_NAME],
-                "endpoints": [{"port": 443}],
-            }
-        ]
-    }
-    with _reload_does_nothing(host):
-        outcome = stage.run([host.name], "-e", json.dumps(variables))
-        assert outcome.code != 0, outcome.text
-    assert (stage.served(host.name), stage.state(host.name)) == before
-    outcome = stage.run([host.name], "-e", json.dumps(variables))
-    assert outcome.code == 0, outcome.text
-    assert host.read(f"{_FOLDER}/privkey.pem") == private
-    assert stage.served(host.name) != before[0]
