@@ -74,7 +74,7 @@ class _Installation:
             _journal.sweep(self._paths)
         except OSError as exc:
             raise InstallError(
-                f"{exc.filename}, left by an interrupted run, could not be removed: {exc.strerror}."
+                f"{exc.filename or 'A file'}, left by an interrupted run, could not be removed: {exc.strerror}."
             ) from exc
         backups = {}  # type: Dict[str, str]
         if plan.replaces:
@@ -84,7 +84,7 @@ class _Installation:
     def _undo(self, journal: _journal.Journal) -> None:
         paths = ", ".join(entry.path for entry in journal.entries)
         try:
-            aside = _journal.undo(journal, bool(self._module.params.get("unsafe_writes")), self._attributes.put_flags)
+            aside = _journal.undo(journal, self._attributes.put_flags)
         except OSError as exc:
             raise InstallError(
                 f"An earlier run was interrupted while it changed {paths}, and putting them back failed at "

@@ -187,13 +187,14 @@ CALLS = ("open", "link", "rename", "unlink", "symlink", "chmod", "chown", "setxa
 
 
 class Meddler:
-    """Counts the calls that change file systems, and at one of them does something else first."""
+    """Counts the calls that change file systems, and at one of them, or from it on, does something else first."""
 
-    def __init__(self, at: int = 0, act: t.Callable[[str], None] | None = None) -> None:
+    def __init__(self, at: int = 0, act: t.Callable[[str], None] | None = None, for_good: bool = False) -> None:
         self.count = 0
         self.names: list[str] = []
         self._at = at
         self._act = act
+        self._for_good = for_good
 
     def _wrap(self, name: str, real: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
         def call(*args: t.Any, **kwargs: t.Any) -> t.Any:
@@ -201,7 +202,7 @@ class Meddler:
                 return real(*args, **kwargs)
             self.count += 1
             self.names.append(name)
-            if self._act is not None and self.count == self._at:
+            if self._act is not None and (self.count == self._at or (self._for_good and self.count > self._at)):
                 self._act(name)
             return real(*args, **kwargs)
 

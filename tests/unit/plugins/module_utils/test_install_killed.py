@@ -224,9 +224,16 @@ def test_a_journal_that_somebody_else_may_have_written_is_not_acted_upon(trick: 
     victim = tmp_path / "victim"
     victim.write_text("untouched")
     journal = host.certs / ".collectssl-site.pem.journal"
-    entry = {"path": str(victim), "before": None, "after": victim.stat().st_ino, "backup": None, "flags": ""}
+    entry = {
+        "path": str(victim),
+        "before": None,
+        "after": victim.stat().st_ino,
+        "backup": None,
+        "flags": "",
+        "in_place": False,
+    }
     text = "no journal" if trick == "text" else f'[{{"path": "{victim}", "before": null, "after": {entry["after"]}'
-    journal.write_text(text + ', "backup": null, "flags": ""}]')
+    journal.write_text(text + ', "backup": null, "flags": "", "in_place": false}]')
     journal.chmod(0o644 if trick == "mode" else 0o600)
     if trick == "owner":
         if os.geteuid() != 0:
