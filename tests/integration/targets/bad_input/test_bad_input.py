@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from collectssl_testing import certificates, files, simulator
@@ -34,7 +35,7 @@ def _cert(**options: t.Any) -> Options:
 
 #: What the controller finds by itself.
 _WRONG: dict[str, tuple[Options, Words]] = {
-    "two identifiers": (_cert(certificate_id=5), ("order_number", "certificate_id", "mutually exclusive")),
+    "two identifiers": (_cert(certificate_id=5), ("order_number", "certificate_id", "not both")),
     "an order and content": (_cert(content="x"), ("order_number", "content")),
     "no identifier": ({"path": "{{ dir }}/cert.pem"}, ("order_number", "certificate_id", "base_order_number")),
     "letters in a certificate id": (
@@ -74,11 +75,11 @@ _WRONG: dict[str, tuple[Options, Words]] = {
     "a trust store that is none": (_cert(ca_path="{{ dir }}/key.pem"), ("ca_path", "key.pem")),
     "a proxy that is none": (_cert(proxy="socks5://localhost:1"), ("proxy", "http")),
     "a typo": (_cert(fullchain_paht="{{ dir }}/full.pem"), ("fullchain_paht", "fullchain_path")),
-    "a negative wait": (_cert(wait_timeout=-1), ("wait_timeout", "0 or more")),
-    "no poll interval": (_cert(poll_interval=0), ("poll_interval", "1 or more")),
+    "a negative wait": (_cert(wait_timeout=-1), ("wait_timeout", "from 0")),
+    "no poll interval": (_cert(poll_interval=0), ("poll_interval", "from 1")),
     "a wait that is no number": (_cert(wait_timeout="an hour"), ("wait_timeout",)),
-    "no time for an answer": (_cert(request_timeout=0), ("request_timeout", "1 or more")),
-    "negative retries": (_cert(retries=-1), ("retries", "0 or more")),
+    "no time for an answer": (_cert(request_timeout=0), ("request_timeout", "from 1")),
+    "negative retries": (_cert(retries=-1), ("retries", "from 0")),
     "negative days": (_cert(min_validity_days=-1), ("min_validity_days", "0 or more")),
     "an empty command": (_cert(validate=" "), ("validate", "empty")),
     "an unfinished quote": (_cert(validate="openssl 'x509"), ("validate",)),
@@ -189,7 +190,12 @@ def test_the_target_refuses_and_changes_nothing(lab: Lab) -> None:
         "no-such-owner": ({**mine, "owner": "nobody-of-this-name"}, ("nobody-of-this-name",)),
         "no-such-mode": ({**mine, "mode": "u=everything"}, ("mode",)),
         "one-file-by-link": ({**mine, "fullchain_path": "{{ dir }}/link.pem"}, ("fullchain_path", "path")),
-        "unwritable": ({**mine, "path": "/proc/cert.pem"}, ("path", "/proc")),
+        # Modes do not stop root; the kernel does.
+        "unwritable": (
+            ({**mine, "path": "/proc/cert.pem"}, ("/proc/cert.pem",))
+            if os.geteuid() == 0
+            else ({**mine, "path": "{{ dir }}/locked/cert.pem"}, ("path", "locked", "may not write"))
+        ),
     }
     for host in cases:
         folder = lab.host_folder(host)
@@ -199,6 +205,7 @@ def test_the_target_refuses_and_changes_nothing(lab: Lab) -> None:
         files.write(folder / "text.pem", "no key at all\n", 0o600)
         files.write(folder / "cert.pem", "of before\n")
         (folder / "folder").mkdir()
+        (folder / "locked").mkdir(0o555)
         (folder / "link.pem").symlink_to("cert.pem")
     before = files.snapshot(lab.folder / "hosts")
     tasks = [
