@@ -18,6 +18,7 @@ import zlib
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import certificates
 from ansible_collections.certfleet.collectssl.plugins.module_utils._response_fields import excerpt, is_certificate
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _netscape
 
 _ZIP_MAX_ENTRIES = 32
 _ZIP_MAX_SIZE = 1024 * 1024
@@ -98,13 +99,11 @@ def _from_pkcs7(data: bytes) -> list[bytes]:
 
 
 def _from_netscape(data: bytes) -> list[bytes]:
-    try:
-        from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _netscape
-    except ImportError as exc:
+    if _netscape.ASN1_IMPORT_ERROR is not None:
         raise ChainError(
             "response_type netscape needs the Python library cryptography 47 or newer on the controller; "
             "the other response types carry the same chain."
-        ) from exc
+        ) from _netscape.ASN1_IMPORT_ERROR
     try:
         return _netscape.certificates(data)
     except ValueError as exc:

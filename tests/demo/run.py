@@ -71,10 +71,11 @@ def main() -> None:
         show.say("A simulator of the provider starts, with an order that is still pending.")
         with rehearsal.running():
             print(f"   It answers at {rehearsal.environment['COLLECTSSL_API_URL']}")
-            show.say("Three hosts want the certificate: one worker asks, the others wait with it, then each installs the chain.")
+            show.say("Three hosts want it: one worker asks, the others wait with it, then each installs the chain.")
             show.expect(show.install() == len(HOSTS), "issued, and installed on three hosts")
             first = show.installed()
-            show.expect(rehearsal.control("status")["calls"] == 3, "three calls for three hosts: two polls, and the answer")
+            calls = rehearsal.control("status")["calls"]
+            show.expect(calls == 3, "three calls for three hosts: two polls, and the answer")
 
             show.say("The same again: one call, nothing to do.")
             show.expect(show.install() == 0, "nothing changed")
