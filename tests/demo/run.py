@@ -87,7 +87,7 @@ def main() -> None:
 
             show.say("What an order waits for, asked from the command line.")
             module = "certfleet.collectssl.collectssl_order_info"
-            output = show.run("ansible", "localhost", "--one-line", "-m", module, "-a", "order_number=4712")
+            output = show.run("ansible", "localhost", "-m", module, "-a", "order_number=4712")
             show.expect('"state": "pending"' in output, "order 4712 is pending")
 
             status = rehearsal.control("status")
