@@ -157,7 +157,6 @@ def test_missing_credentials(lab: Lab) -> None:
 def test_half_an_account_from_the_environment(lab: Lab) -> None:
     """The name from the environment goes with a password from the task."""
 
-
     number = lab.order()
     run = lab.play(
         {"web01": {}},
@@ -176,8 +175,14 @@ def test_the_target_refuses_and_changes_nothing(lab: Lab) -> None:
         "directory": ({**mine, "path": "{{ dir }}/folder"}, ("path", "folder", "directory")),
         "no-directory": ({**mine, "chain_path": "{{ dir }}/none/chain.pem"}, ("chain_path", "none", "does not exist")),
         "no-key": ({**mine, "privatekey_path": "{{ dir }}/none.pem"}, ("privatekey_path", "none.pem")),
-        "not-a-key": ({**mine, "privatekey_path": "{{ dir }}/text.pem"}, ("privatekey_path", "text.pem", "private key")),
-        "key-is-a-folder": ({**mine, "privatekey_path": "{{ dir }}/folder"}, ("privatekey_path", "folder", "directory")),
+        "not-a-key": (
+            {**mine, "privatekey_path": "{{ dir }}/text.pem"},
+            ("privatekey_path", "text.pem", "private key"),
+        ),
+        "key-is-a-folder": (
+            {**mine, "privatekey_path": "{{ dir }}/folder"},
+            ("privatekey_path", "folder", "directory"),
+        ),
         "no-passphrase": (
             {**mine, "privatekey_path": "{{ dir }}/encrypted.pem"},
             ("encrypted.pem", "encrypted", "privatekey_passphrase"),
@@ -186,7 +191,10 @@ def test_the_target_refuses_and_changes_nothing(lab: Lab) -> None:
             {**mine, "privatekey_path": "{{ dir }}/encrypted.pem", "privatekey_passphrase": "wrong horse"},
             ("privatekey_passphrase", "encrypted.pem"),
         ),
-        "other-type": ({**mine, "privatekey_path": "{{ dir }}/rsa.pem"}, ("privatekey_path", "rsa.pem", "does not belong")),
+        "other-type": (
+            {**mine, "privatekey_path": "{{ dir }}/rsa.pem"},
+            ("privatekey_path", "rsa.pem", "does not belong"),
+        ),
         "no-such-owner": ({**mine, "owner": "nobody-of-this-name"}, ("nobody-of-this-name",)),
         "no-such-mode": ({**mine, "mode": "u=everything"}, ("mode",)),
         "one-file-by-link": ({**mine, "fullchain_path": "{{ dir }}/link.pem"}, ("fullchain_path", "path")),
@@ -212,7 +220,7 @@ def test_the_target_refuses_and_changes_nothing(lab: Lab) -> None:
         {"name": host, MODULE: options, "when": f"inventory_hostname == '{host}'", "ignore_errors": True}
         for host, (options, _words) in cases.items()
     ]
-    run = lab.play(dict.fromkeys(cases, {}), tasks, play={"strategy": "free"}).must_succeed()
+    run = lab.play({host: {} for host in cases}, tasks, play={"strategy": "free"}).must_succeed()
 
     assert files.snapshot(lab.folder / "hosts") == before
     problems = []

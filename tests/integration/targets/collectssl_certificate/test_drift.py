@@ -11,7 +11,6 @@ import pathlib
 import typing as t
 
 import pytest
-
 from collectssl_testing import certificates, files
 from collectssl_testing.lab import MODULE, Lab
 from collectssl_testing.runs import Run

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 
 import pytest
-
 from collectssl_testing import certificates, files
 from collectssl_testing.lab import MODULE, Lab
 

@@ -118,5 +118,4 @@ def test_nothing_wrong_is_installed(lab: Lab) -> None:
         assert any(name in refusal.message for name in (hosts[host]["number"], "www", "key.pem")), refusal.message
     assert after == before
     for state in _STATES:
-        expected = {"being_issued": "pending"}.get(state, state)
-        assert refusals[state].data["order"]["state"] == expected
+        assert refusals[state].data["order"]["state"] == {"being_issued": "pending"}.get(state, state)

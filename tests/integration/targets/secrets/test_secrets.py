@@ -1,7 +1,7 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The password is found nowhere: not on a screen, not in a log, not in a file, not among the processes, not on a target."""
+"""The password is found nowhere: not on a screen, in a log, in a file, among the processes, or on a target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import typing as t
 
 import pytest
 import yaml
-
 from collectssl_testing import certificates, files, search, simulator
 from collectssl_testing.lab import INFO, LOOKUP, MODULE, Lab
 from collectssl_testing.runs import Run
@@ -67,10 +66,21 @@ def _tasks(orders: dict[str, str]) -> list[dict[str, t.Any]]:
         {"name": "install", MODULE: {**account, **install, "order_number": orders["installed"]}},
         {"name": "wrong key", MODULE: {**account, **install, "order_number": orders["of another key"]}},
         {"name": "echo", MODULE: {**account, **install, "order_number": orders["echoed"], "retries": 0}},
-        {"name": "pending", MODULE: {**account, **install, "order_number": orders["pending"], "wait_timeout": 2, "poll_interval": 1}},
+        {
+            "name": "pending",
+            MODULE: {**account, **install, "order_number": orders["pending"], "wait_timeout": 2, "poll_interval": 1},
+        },
         {"name": "bad option", MODULE: {**account, **install, "order_number": "1", "no_such_option": True}},
-        {"name": "look up", "ansible.builtin.debug": {"msg": "{{ " + look_up + " }}"}, "vars": {"login": simulator.LOGIN}},
-        {"name": "look up amiss", "ansible.builtin.debug": {"msg": "{{ " + look_up.replace(orders["looked up"], orders["echoed"]) + " }}"}, "vars": {"login": simulator.LOGIN}},
+        {
+            "name": "look up",
+            "ansible.builtin.debug": {"msg": "{{ " + look_up + " }}"},
+            "vars": {"login": simulator.LOGIN},
+        },
+        {
+            "name": "look up amiss",
+            "ansible.builtin.debug": {"msg": "{{ " + look_up.replace(orders["looked up"], orders["echoed"]) + " }}"},
+            "vars": {"login": simulator.LOGIN},
+        },
         {"name": "ask", INFO: {**account, "order_numbers": [orders["looked up"], orders["echoed"], orders["pending"]]}},
         {"name": "code", INFO: {"collection_code": "{{ vaulted_code }}", "order_number": orders["by code"]}},
         {"name": "wrong name", INFO: {**account, "login_name": "blunter", "order_number": orders["looked up"]}},
@@ -95,7 +105,7 @@ def _said(run: Run) -> bytes:
 
 
 def test_a_run_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
-    """Everything loud and everything kept, credentials from a vault: searched while a slow call is under way, and after."""
+    """Everything loud, everything kept, credentials from a vault: searched while slow calls go on, and after."""
     encrypted = certificates.make_key(passphrase=_PASSPHRASE)
     lab.order(orders["installed"], key=certificates.public_key(encrypted, _PASSPHRASE))
     files.write(lab.host_folder("web01") / "key.pem", encrypted, 0o600)

@@ -13,9 +13,8 @@ import subprocess
 import typing as t
 
 import pytest
-
 from collectssl_testing import certificates, files, places
-from collectssl_testing.lab import MODULE, Lab
+from collectssl_testing.lab import MODULE, Lab, Task
 from collectssl_testing.runs import Result
 
 _MINORS = range(6, 14)
@@ -39,7 +38,10 @@ def _version(candidate: str) -> str:
     """What a candidate really is; a version manager's stand-in may be there and not work."""
     try:
         done = subprocess.run(
-            [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, timeout=30
+            [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+            timeout=30,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -83,7 +85,7 @@ def tried(session_lab: Lab) -> dict[int, _Tried]:
         "mode": "0640",
         "backup": True,
     }
-    tasks = [
+    tasks: list[Task] = [
         {"name": "install", MODULE: options},
         {"name": "again", MODULE: options},
         {"name": "wrong key", MODULE: {**options, "order_number": rejected}, "ignore_errors": True},
