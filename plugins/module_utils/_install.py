@@ -76,7 +76,7 @@ class _Installation:
             raise InstallError(
                 f"{exc.filename or 'A file'}, left by an interrupted run, could not be removed: {exc.strerror}."
             ) from exc
-        backups = {}  # type: Dict[str, str]
+        backups: Dict[str, str] = {}
         if plan.replaces:
             backups = Transaction(self._module, plan, self._attributes, self._validate).run()
         return self._result(plan, backups)
@@ -99,7 +99,7 @@ class _Installation:
 
     def _result(self, plan: Plan, backups: Dict[str, str]) -> Dict[str, Any]:
         files = plan.files(backups)
-        result = {"changed": any(file["changed"] for file in files), "files": files}  # type: Dict[str, Any]
+        result: Dict[str, Any] = {"changed": any(file["changed"] for file in files), "files": files}
         if self._module._diff:
             result["diff"] = plan.diff()
         return result

@@ -22,7 +22,7 @@ import json
 import os
 import stat
 import time
-from typing import Callable, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
@@ -126,7 +126,7 @@ def find(paths: Iterable[str]) -> List[Journal]:
 
     Raises ``InstallError`` for one that this user cannot trust: undoing it would move files as somebody else says.
     """
-    found = {}  # type: Dict[str, Journal]
+    found: Dict[str, Journal] = {}
     for path in paths:
         name = hidden_names(path).journal
         try:
@@ -135,7 +135,7 @@ def find(paths: Iterable[str]) -> List[Journal]:
         except OSError as exc:
             if exc.errno in (errno.ENOENT, errno.ENOTDIR):
                 continue  # none, or the link to one that has been closed
-            raise _untrusted(name, exc.strerror) from exc
+            raise _untrusted(name, exc.strerror or str(exc)) from exc
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
@@ -214,7 +214,7 @@ class View:
     """The file system as it will be once unfinished transactions are undone, for looking at it without doing so."""
 
     def __init__(self, journals: Iterable[Journal]) -> None:
-        self._instead = {}  # type: Dict[str, Optional[str]]
+        self._instead: Dict[str, Optional[str]] = {}
         for journal in journals:
             for entry in journal.entries:
                 what = remedy(entry)

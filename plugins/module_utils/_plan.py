@@ -139,7 +139,7 @@ class _Planner:
         self._undone = undone
 
     def plan(self) -> Plan:
-        before = {}  # type: Dict[str, Optional[bytes]]
+        before: Dict[str, Optional[bytes]] = {}
         for destination in self._wanted.files:
             with _disk.doing(f"{destination.option}: {destination.path} could not be read"):
                 before[destination.real] = self._view.read(destination.real)

@@ -7,7 +7,7 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import os
-from typing import Optional
+from typing import List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _disk, _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
@@ -56,7 +56,7 @@ def matches(option: str, path: str, source: str, certificate_file: str, passphra
     secret = (passphrase or "").encode("utf-8", "surrogateescape")
     if len(secret) > _LONGEST_PASSPHRASE:
         raise InstallError(f"privatekey_passphrase is longer than the TLS library takes ({_LONGEST_PASSPHRASE} bytes).")
-    asked = []  # type: List[bool]
+    asked: List[bool] = []
 
     def answer() -> bytes:
         # It must not raise: OpenSSL 3 asks again after a refusal, which Python 3.6 does not survive.
