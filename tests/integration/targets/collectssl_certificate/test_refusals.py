@@ -28,7 +28,7 @@ _FAULTS: dict[str, tuple[str, ...]] = {
     "truncate": ("broke off",),
     "truncate_body": ("cannot be used",),
     "endless": ("longer than",),
-    "reset": ("reset",),
+    "reset": ("without an answer",),
     "plain_error": ("HTTP status 500",),
     "call_limit": ("call limit",),
 }
