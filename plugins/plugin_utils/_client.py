@@ -90,21 +90,24 @@ class Client:
         :raises OptionError: where ``ca_path`` holds nothing to trust.
         """
         tries = self._provider.transport.retries + 1
-        for number in range(1, tries + 1):
+        number = 0
+        while True:
+            number += 1
             try:
                 with turn():
                     response = self._call(request)
+            except _Passing as passing:
+                fault = passing
+            else:
                 if response.status_code != CALL_LIMIT_REACHED or number == tries:
                     return response
                 fault = _Passing("call limit reached")
-            except _Passing as passing:
-                fault = passing
             pause = fault.pause if fault.pause is not None else _pause(number)
             if number == tries or pause > _LONGEST_RETRY_AFTER:
-                break
+                asked = f" It asked to wait {fault.pause:.0f} s." if fault.pause else ""
+                reason = f"{fault}, in {number} {'try' if number == 1 else 'tries'}.{asked}"
+                raise self._not_asked(request, reason, fault.hint)
             self._sleep(pause)
-        asked = f" It asked to wait {fault.pause:.0f} s." if fault.pause else ""
-        raise self._not_asked(request, f"{fault}, in {number} {'try' if number == 1 else 'tries'}.{asked}", fault.hint)
 
     def _call(self, request: CollectRequest) -> CollectResponse:
         provider = self._provider
