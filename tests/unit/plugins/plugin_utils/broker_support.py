@@ -203,6 +203,33 @@ class ScriptedProvider:
         return parse((issued(request) if reply == ISSUED else reply).encode("utf-8"), None, request)
 
 
+class Answers:
+    """Stands in for the client where time does not matter: answers about orders by their number."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, replies: dict[str, Reply] | None = None) -> None:
+        self.replies = replies or {}
+        self.providers: list[Provider] = []
+        self.requests: list[CollectRequest] = []
+        monkeypatch.setattr(_client, "Client", self._client)
+
+    def _client(self, whom: Provider, _sleep: t.Any) -> Answers:
+        self.providers.append(whom)
+        return self
+
+    def scrub(self, text: str) -> str:
+        """As the client has it."""
+        return text.replace(PASSWORD, "***")
+
+    def ask(self, request: CollectRequest, turn: t.Callable[[], t.ContextManager[None]]) -> CollectResponse:
+        """As the client has it."""
+        with turn():
+            self.requests.append(request)
+        reply = self.replies.get(request.identifier, ISSUED)
+        if isinstance(reply, Exception):
+            raise reply
+        return parse((issued(request) if reply == ISSUED else reply).encode("utf-8"), None, request)
+
+
 ASK_ONCE = Waiting(0, 300)
 
 

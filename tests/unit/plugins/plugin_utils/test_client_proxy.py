@@ -28,7 +28,7 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tl
 PROXY_PASSWORD = "pr\u00f6xy:@/ \u20ac%41"
 
 
-def address(proxy: Proxy, scheme: str = "http") -> str:
+def address(proxy: Server, scheme: str = "http") -> str:
     return f"{scheme}://someone:{urllib.parse.quote(PROXY_PASSWORD, safe='')}@localhost:{proxy.port}"
 
 

@@ -28,27 +28,27 @@ def outcome(answer: str, request: CollectRequest = ORDER, **changes: t.Any) -> O
 SENTENCES = {
     "errorCode=0": "Order number ABC-1 is still being processed. Run again later, or wait longer with wait_timeout.",
     "errorCode=-26&errorMessage=Certificate+is+currently+being+issued!": (
-        "Order number ABC-1 is still being processed. The provider says: Certificate is currently being issued. Run again "
-        "later, or wait longer with wait_timeout."
-    ),
-    "errorCode=0&csrStatus=1&dcvStatus=2&brandValStatus=0&validationStatus=Awaiting+Legal+Documents": (
-        "Order number ABC-1 is still being processed. It waits for: dcv in progress, brand validation not completed. Run "
+        "Order number ABC-1 is still being processed. The provider says: Certificate is currently being issued. Run "
         "again later, or wait longer with wait_timeout."
     ),
+    "errorCode=0&csrStatus=1&dcvStatus=2&brandValStatus=0&validationStatus=Awaiting+Legal+Documents": (
+        "Order number ABC-1 is still being processed. It waits for: dcv in progress, brand validation not completed. "
+        "Run again later, or wait longer with wait_timeout."
+    ),
     "errorCode=-20&errorMessage=The+certificate+request+has+been+rejected!": (
-        "Order number ABC-1 was rejected. The provider says: The certificate request has been rejected. No waiting mends "
-        "this: place a new order."
+        "Order number ABC-1 was rejected. The provider says: The certificate request has been rejected. No waiting "
+        "mends this: place a new order."
     ),
     "errorCode=-21": (
         "The certificate of order number ABC-1 was revoked. Replace it at the provider, or place a new order."
     ),
     "errorCode=-22&errorMessage=Still+awaiting+payment!": (
-        "Order number ABC-1 still awaits payment. The provider says: Still awaiting payment. No waiting mends this: pay it "
-        "at the provider."
+        "Order number ABC-1 still awaits payment. The provider says: Still awaiting payment. No waiting mends this: "
+        "pay it at the provider."
     ),
     "errorCode=-16&errorMessage=Permission+denied!": (
-        "The provider refused order number ABC-1 with status -16. The provider says: Permission denied. Check login_name "
-        "and login_password (or collection_code), and that the order is one of this account."
+        "The provider refused order number ABC-1 with status -16. The provider says: Permission denied. Check "
+        "login_name and login_password (or collection_code), and that the order is one of this account."
     ),
     "errorCode=-90": "The provider refused order number ABC-1 with status -90. Ask the provider.",
 }

@@ -35,16 +35,6 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.br
 FORK = multiprocessing.get_context("fork")
 
 
-@pytest.fixture
-def run_folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """The temporary folder of a run, and a home beside it."""
-    folder = tmp_path / "run"
-    folder.mkdir(mode=0o700)
-    monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(folder))
-    monkeypatch.setattr(C, "ANSIBLE_HOME", str(tmp_path / "home"))
-    return folder
-
-
 class Clients:
     """Stands in for the client in every process: notes each call, and how many were in flight, in a folder."""
 
@@ -114,7 +104,7 @@ def test_twelve_workers_of_a_run_make_one_call(clients: Clients) -> None:
 
 @pytest.mark.usefixtures("run_folder")
 def test_twelve_workers_with_orders_of_their_own_take_turns(clients: Clients) -> None:
-    works = [lambda number=number: collect(str(number)) for number in range(12)]  # type: ignore[misc]
+    works = [lambda number=number: collect(str(number)) for number in range(12)]
     assert joined(fork(*works)) == [0] * 12
     assert clients.peaks == [1] * 12
 
