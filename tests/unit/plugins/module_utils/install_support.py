@@ -35,10 +35,18 @@ def _new_key(kind: str) -> t.Any:
     return ed25519.Ed25519PrivateKey.generate()
 
 
-@functools.cache
+#: Private keys by name.
+KEYS: dict[str, t.Any] = {}
+
+#: Options of the module.
+Options = dict[str, t.Any]
+
+
 def key_of(name: str) -> t.Any:
     """A private key that is the same for the same name; the name begins with its kind."""
-    return _new_key(name)
+    if name not in KEYS:
+        KEYS[name] = _new_key(name)
+    return KEYS[name]
 
 
 def key_pem(name: str, passphrase: str | None = None) -> bytes:

@@ -9,16 +9,16 @@ import os
 import pathlib
 import ssl
 import subprocess
-import sys
 import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
+    KEYS,
     Host,
+    Options,
     bundle,
     calls_of,
-    certificate,
     intermediate,
     key_pem,
     leaf,
@@ -129,7 +129,7 @@ def test_each_drift_is_found_and_repaired(spoil: t.Callable[[Host], None], check
     [("0600", 0o644, 0o600), (384, 0o644, 0o600), ("u=rw,g=r,o=", 0o600, 0o640), ("g+w", 0o644, 0o664)],
 )
 def test_a_mode_in_any_notation(mode: str | int, present: int, wanted: int, host: Host) -> None:
-    options = {"content": bundle("ec-key"), "path": str(host.path), "mode": mode}
+    options: Options = {"content": bundle("ec-key"), "path": str(host.path), "mode": mode}
     host.install(**options)
     host.path.chmod(present)
     assert host.install(**options)["changed"]
@@ -139,7 +139,7 @@ def test_a_mode_in_any_notation(mode: str | int, present: int, wanted: int, host
 
 @as_root
 def test_owner_and_group(host: Host) -> None:
-    options = {"content": bundle("ec-key"), "path": str(host.path), "owner": "12345", "group": "23456"}
+    options: Options = {"content": bundle("ec-key"), "path": str(host.path), "owner": "12345", "group": "23456"}
     host.install(**options)
     assert (host.path.stat().st_uid, host.path.stat().st_gid) == (12345, 23456)
     os.chown(host.path, 0, 23456)
@@ -376,7 +376,7 @@ def test_a_key_that_the_policy_of_the_host_refuses_is_no_mismatch(
     level: int, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Context(ssl.SSLContext):
-        def __new__(cls, protocol: int) -> Context:
+        def __new__(cls, protocol: int) -> t.Any:
             context = super().__new__(cls, protocol)
             context.set_ciphers(f"DEFAULT@SECLEVEL={level}")
             return context
@@ -413,19 +413,10 @@ def test_the_parameters_before_an_ec_key_are_left_out(host: Host) -> None:
     from cryptography.hazmat.primitives import serialization
 
     key = serialization.load_pem_private_key(host.key.read_bytes(), None)
-    made = _with_key("ec-from-openssl", key)
+    KEYS["ec-from-openssl"] = key
+    made = leaf("ec-from-openssl")
     host.install(content=made + intermediate(), combined_path=str(host.combined), privatekey_path=str(host.key))
     assert host.combined.read_text().startswith("-----BEGIN EC PRIVATE KEY-----")
-
-
-def _with_key(name: str, key: t.Any) -> str:
-    support = sys.modules[certificate.__module__]
-    known = support.key_of
-    support.key_of = lambda asked: key if asked == name else known(asked)
-    try:
-        return leaf(name)
-    finally:
-        support.key_of = known
 
 
 def test_a_pending_key_is_left_alone_while_the_certificate_is_the_old_one(host: Host) -> None:

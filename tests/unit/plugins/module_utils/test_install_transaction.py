@@ -25,14 +25,13 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
     Host,
     Meddler,
+    Options,
     bundle,
     calls_of,
     intermediate,
     key_pem,
     leaf,
 )
-
-Options = dict[str, t.Any]
 
 
 def _fresh_key(host: Host) -> Options:
@@ -235,22 +234,22 @@ _CONFTEST = pathlib.Path(__file__).resolve().parents[2] / "conftest.py"
 def test_immutable_files(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path)
     host.write_key("ec-key")
-    options = {"content": bundle("ec-key"), "path": str(host.path), "chain_path": str(host.chain)}
-    host.install(**options)
+    options: Options = {"path": str(host.path), "chain_path": str(host.chain)}
+    host.install(content=bundle("ec-key"), **options)
     if subprocess.run(["chattr", "+i", str(host.path)], check=False, capture_output=True).returncode != 0:
         pytest.skip("this file system knows no such flag")
     try:
         before = host.state()
         with pytest.raises(InstallError, match="see lsattr"):
-            host.install(**dict(options, content=bundle("ec-key", 1)))
+            host.install(content=bundle("ec-key", 1), **options)
         assert host.state() == before
         # Whoever sets the flag by the task gets it taken off for the change and put on again.
-        result = host.install(**dict(options, content=bundle("ec-key", 1), attributes="+i"))
+        result = host.install(content=bundle("ec-key", 1), attributes="+i", **options)
         assert result["changed"]
         assert host.path.read_text() == leaf("ec-key", 1)
         assert _immutable(host.path)
         with pytest.raises(InstallError, match="exit status 1"):
-            host.install(**dict(options, content=bundle("ec-key", 2), attributes="+i", validate="false"))
+            host.install(content=bundle("ec-key", 2), attributes="+i", validate="false", **options)
         assert host.path.read_text() == leaf("ec-key", 1)
         assert _immutable(host.path)
         assert host.hidden() == []
@@ -301,7 +300,7 @@ def _worker(folder: str, serial: int, rounds: int) -> None:
     host = Host.__new__(Host)  # the folders are there already
     host.folder = pathlib.Path(folder)
     for _round in range(rounds):
-        options = {
+        options: Options = {
             "content": bundle("ec-key", serial % 2),
             "path": f"{folder}/certs/site.pem",
             "fullchain_path": f"{folder}/private/full.pem",
@@ -329,7 +328,7 @@ def test_a_run_waits_for_another_and_gives_up_in_the_end(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = Host(tmp_path)
-    options = {"content": bundle("ec-key"), "path": str(host.path)}
+    options: Options = {"content": bundle("ec-key"), "path": str(host.path)}
     released = threading.Event()
     held = threading.Event()
 
