@@ -237,9 +237,10 @@ def test_the_target_refuses_and_changes_nothing(lab: Lab) -> None:
 
 def test_async_is_refused(lab: Lab) -> None:
     """The action works on the controller, so there is nothing that could go on in the background."""
-    run = lab.play(
-        {"web01": {}}, [{"name": "install", MODULE: _cert(), "async": 30, "poll": 1, "ignore_errors": True}]
-    ).must_succeed()
+    task = {"name": "install", MODULE: _cert(), "async": 30, "poll": 1, "ignore_errors": True}
+    # It is ansible-core that refuses, in words of its own; those of 2.16 are not civil.
+    run = lab.play({"web01": {}}, [task])
+    assert run.returncode == 0, run.shown
     assert run.one("install").status == "failed"
     assert "async" in run.one("install").message
     assert lab.simulator.calls() == []
