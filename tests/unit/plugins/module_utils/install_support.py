@@ -73,6 +73,7 @@ def certificate(subject: str, key: str, issuer: str = "root", issuer_key: str = 
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _DAY)
         .not_valid_after(now + 90 * _DAY)
+        .add_extension(x509.BasicConstraints(ca=issuer_key == "ec-root", path_length=None), critical=True)
         .sign(signer, hashes.SHA256())
     )
     return made.public_bytes(serialization.Encoding.PEM).decode()
