@@ -99,7 +99,7 @@ def test_a_proxy_with_an_untrusted_certificate_gets_no_credentials(identity: Ide
     other = Identity.make(tmp_path)
     with Server(identity.context(), PENDING) as server, Proxy(context=other.context()) as proxy:
         asked = asker_of(server, identity, proxy=address(proxy, "https"), retries=2)
-        with pytest.raises(TransportError, match=r"localhost:[0-9]+ failed: the TLS certificate is not trusted"):
+        with pytest.raises(TransportError, match="the TLS certificate is not trusted"):
             asked.ask()
     assert not proxy.calls
     assert not asked.pauses
