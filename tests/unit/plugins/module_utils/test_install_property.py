@@ -72,7 +72,7 @@ def _try(host: Host, **options: t.Any) -> t.Any:
         return str(exc)
 
 
-@hypothesis.settings(max_examples=120, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.settings(max_examples=120, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(
     files=st.tuples(*[_FILES for _option in _OPTIONS]),
     asked=st.sets(st.sampled_from(_OPTIONS), min_size=1),
