@@ -27,7 +27,7 @@ Task = dict[str, t.Any]
 #: Hosts with their variables; every host gets a folder of its own as the variable "dir".
 Hosts = t.Mapping[str, t.Mapping[str, t.Any]]
 
-_SECONDS = 120
+_SECONDS = 300
 
 
 class Lab:
