@@ -102,7 +102,7 @@ options:
     type: str
   request_timeout:
     description:
-      - Seconds to wait for a connection, for each piece of an answer, and for the whole body of one.
+      - Seconds to wait for a connection, and for each whole answer.
     type: int
     default: 30
   retries:
@@ -110,6 +110,7 @@ options:
       - How often a call is repeated after a connection error, the HTTP statuses 429, 502, 503 and 504, or the
         provider's word that the limit of calls is reached; each time after a longer pause, or after the one the
         provider asks for.
+      - A certificate that is not trusted, a proxy that refuses, and a server without TLS 1.2 are not asked again.
     type: int
     default: 3
 requirements:
