@@ -37,7 +37,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._session impo
 if REQUESTS_IMPORT_ERROR is None:
     import requests
     import urllib3.exceptions
-    from ansible_collections.certfleet.collectssl.plugins.plugin_utils._transport_fault import ERRORS, describe
+    from ansible_collections.certfleet.collectssl.plugins.plugin_utils._transport_fault import ERRORS, Fault, describe
 
 #: No answer of the interface comes near this size (bytes).
 MAX_BODY = 4 * 1024 * 1024
@@ -114,6 +114,7 @@ class Client:
         verify, proxy, seconds, _retries = provider.transport
         variables = provider.credentials.variables() + request.variables()
         session = session_for(verify)
+        fault: Fault | None = None
         with warnings.catch_warnings():
             # Who switched validate_certs off knows it.
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)

@@ -42,6 +42,7 @@ def _version(candidate: str) -> str:
             capture_output=True,
             text=True,
             timeout=30,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -79,7 +79,7 @@ def test_a_collected_chain_is_handed_to_the_module(target: Target, answers: Answ
     (module_args,) = target.runs
     assert set(module_args) == {"path", "content"}
     assert blocks(module_args["content"]) == 2
-    assert type(module_args["content"]) is str
+    assert module_args["content"].__class__ is str
     assert [request.query_type for request in answers.requests] == [1]
 
 

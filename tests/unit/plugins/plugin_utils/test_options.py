@@ -227,7 +227,7 @@ def test_values_with_tags_become_plain_text() -> None:
         "response_encoding": "binary",
     }
     args = {name: tagged(value) for name, value in args.items()}
-    assert type(args["login_password"]) is not str
+    assert args["login_password"].__class__ is not str
     found = taken(args)
     texts: list[t.Any] = [found.url, *found.credentials, found.transport.proxy]
     texts += _options.request_of(_options.validated(args, certificate_options()), QUERY_ALL)
@@ -306,7 +306,7 @@ def test_the_nearest_source_decides_between_account_and_code() -> None:
     code = {"login_name": None, "login_password": None, "collection_code": "c"}
     assert _options.without_rivals(options, {"login_name"}, {"collection_code"}) == account
     assert _options.without_rivals(options, set(), {"collection_code"}, {"login_name"}) == code
-    assert _options.without_rivals(options, options) == options
+    assert _options.without_rivals(options, tuple(options)) == options
     assert _options.without_rivals(options) == options
 
 

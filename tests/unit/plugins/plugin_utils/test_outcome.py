@@ -117,8 +117,8 @@ def test_a_record_makes_the_same_outcome_again(bundle: Bundle | None, error: tup
     made = outcome("errorCode=1&x=1&x=2", request, bundle=bundle, error=error, waiting_since=5.0)
     again = Outcome.from_record(json.loads(json.dumps(made.as_record())))
     assert again == made
-    assert type(again.request) is CollectRequest
-    assert type(again.bundle) is type(bundle)
+    assert again.request.__class__ is CollectRequest
+    assert again.bundle.__class__ is bundle.__class__
 
 
 def test_an_issued_order_without_its_certificate_is_an_error_that_says_so() -> None:
