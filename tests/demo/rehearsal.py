@@ -94,6 +94,7 @@ class Rehearsal:
             COLLECTSSL_LOGIN_PASSWORD="not a real password",
             ANSIBLE_COLLECTIONS_PATH=str(self.folder / "collections"),
             ANSIBLE_HOME=str(self.folder / "ansible"),
+            ANSIBLE_REMOTE_TEMP=str(self.folder / "ansible" / "remote"),
             ANSIBLE_INVENTORY=str(self.folder / "inventory.yml"),
             ANSIBLE_LOCALHOST_WARNING="false",
             ANSIBLE_NOCOWS="1",
