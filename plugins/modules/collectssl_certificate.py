@@ -102,6 +102,8 @@ options:
     description:
       - The passphrase of the private key in O(privatekey_path) and O(pending_privatekey_path), 1024 bytes at most.
         One that is not needed does no harm.
+      - It goes to the target with the task, and no result or log shows it. With E(ANSIBLE_DEBUG), however, ansible-core
+        itself prints what every module is given.
     type: str
   pending_privatekey_path:
     description:
