@@ -128,7 +128,7 @@ def test_each_drift_is_repaired(lab: Lab, task: dict[str, t.Any]) -> None:
         assert diffs[0] == diffs[1], host
         assert bool(diffs[0]) == bool(drifts[host]), host
         if "mode" in host:
-            assert any("# mode: " in diff["before"] and "# mode: " in diff["after"] for diff in diffs[0]), host
+            assert any("# mode: " in diff["before"] and "# mode: " in diff["after"] for diff in diffs[0] or ()), host
     _no_key_material(checked.output + repaired.output + json.dumps([result.data for result in repaired.results]))
 
     for host, drift in drifts.items():
