@@ -37,8 +37,8 @@ options:
     description:
       - The password of the account, 128 characters at most. It never leaves the controller but for the provider.
       - If neither this nor O(collection_code) is given, the environment variable E(COLLECTSSL_LOGIN_PASSWORD) of the
-        controller is used. In ad-hoc commands use that, or vault, since ansible-core shows the arguments of an ad-hoc task
-        that fails.
+        controller is used. In ad-hoc commands use that, or vault, since ansible-core shows the arguments of an ad-hoc
+        task that fails.
     type: str
   collection_code:
     description:
@@ -89,34 +89,37 @@ options:
     default: true
   ca_path:
     description:
-      - A file, or a folder as C(openssl rehash) makes it, on the controller with the certificates to trust instead of the
-        system's.
+      - A file, or a folder as C(openssl rehash) makes it, on the controller with the certificates to trust instead of
+        the system's.
       - If not given, the environment variable E(COLLECTSSL_CA_PATH) of the controller is used.
     type: path
   proxy:
     description:
-      - The address of an HTTP proxy, such as C(http://proxy.example.com:3128), or V(none) for a direct connection whatever
-        the environment says.
+      - The address of an HTTP proxy, such as C(http://proxy.example.com:3128), or V(none) for a direct connection
+        whatever the environment says.
       - If not given, the environment variable E(COLLECTSSL_PROXY) of the controller is used, and then C(https_proxy),
         C(all_proxy) and C(no_proxy).
     type: str
   request_timeout:
     description:
-      - Seconds to wait for a connection, for each piece of an answer, and for the whole body of one.
+      - Seconds to wait for a connection, and for each whole answer.
     type: int
     default: 30
   retries:
     description:
-      - How often a call is repeated after a connection error, the HTTP statuses 429, 502, 503 and 504, or the provider's
-        word that the limit of calls is reached; each time after a longer pause, or after the one the provider asks for.
+      - How often a call is repeated after a connection error, the HTTP statuses 429, 502, 503 and 504, or the
+        provider's word that the limit of calls is reached; each time after a longer pause, or after the one the
+        provider asks for.
+      - A certificate that is not trusted, a proxy that refuses, and a server without TLS 1.2 are not asked again.
     type: int
     default: 3
 requirements:
   - requests (on the controller)
   - cryptography 42 or newer (on the controller)
 notes:
-  - The controller asks the provider, and targets never do. What is learnt about an order is shared by all hosts, loops and
-    tasks of a run, and calls for one account are made one at a time by all runs of one user on one controller.
+  - The controller asks the provider, and targets never do. What is learnt about an order is shared by all hosts,
+    loops and tasks of a run, and calls for one account are made one at a time by all runs of one user on one
+    controller.
   - Where each job runs in a container of its own, as with AWX, jobs share neither. Then let one job at a time ask.
   - A pending order, and a failure, is not asked about again within O(ignore:poll_interval) seconds, 300 unless said
     otherwise. The provider wants hours between two calls for an order.
@@ -126,14 +129,15 @@ notes:
 options:
   wait_timeout:
     description:
-      - Seconds to wait for an order that is pending. V(0) asks once. All hosts of a run that wait for an order share one
-        wait, which shows a line at every poll.
+      - Seconds to wait for an order that is pending. V(0) asks once. All hosts of a run that wait for an order share
+        one wait, which shows a line at every poll.
       - An order that awaits payment, was rejected or was revoked ends a wait at once.
     type: int
     default: 0
   poll_interval:
     description:
-      - Seconds between two calls for a pending order, and how long a pending order or a failure is taken as known in a run.
+      - Seconds between two calls for a pending order, and how long a pending order or a failure is taken as known in
+        a run.
     type: int
     default: 300
 """

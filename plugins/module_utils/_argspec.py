@@ -36,9 +36,9 @@ ENVIRONMENT = {
 
 #: The only options that travel to a target. Everything else stays on the controller.
 TARGET_OPTIONS = (
-    tuple(option for option, dummy in FILE_ROLES)
-    + ("include_root", "privatekey_path", "privatekey_passphrase", "pending_privatekey_path", "validate", "backup")
-    + ("owner", "group", "mode", "attributes", "seuser", "serole", "setype", "selevel", "unsafe_writes")
+    *(option for option, dummy in FILE_ROLES),
+    *("include_root", "privatekey_path", "privatekey_passphrase", "pending_privatekey_path", "validate", "backup"),
+    *("owner", "group", "mode", "attributes", "seuser", "serole", "setype", "selevel", "unsafe_writes"),
 )
 
 _Groups = Tuple[Tuple[str, ...], ...]
@@ -163,8 +163,8 @@ def certificate_spec() -> ArgumentSpec:
         + _files_spec()
         + ArgumentSpec(
             {},
-            mutually_exclusive=(IDENTIFIERS + ("content",),),
-            required_one_of=(IDENTIFIERS + ("content",),),
+            mutually_exclusive=((*IDENTIFIERS, "content"),),
+            required_one_of=((*IDENTIFIERS, "content"),),
         )
     )
 

@@ -57,7 +57,7 @@ def destinations(params: Dict[str, Any]) -> Destinations:
         for option in ("privatekey_path", "pending_privatekey_path")
     ]
     wanted = Destinations(files, keys[0], keys[1])
-    seen = {}  # type: Dict[str, Destination]
+    seen: Dict[str, Destination] = {}
     for destination in wanted.everything():
         other = seen.setdefault(destination.real, destination)
         if other is not destination:

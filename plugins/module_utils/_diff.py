@@ -6,7 +6,7 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._privatekey import key_blocks
@@ -41,8 +41,8 @@ def _certificates(data: bytes, key_line: str) -> str:
 
 
 def _attributes(drift: Dict[str, Dict[str, Any]], side: str) -> str:
-    lines = []  # type: List[str]
-    pairs = sorted(drift.get(side, {}).items())  # type: List[Tuple[str, Any]]
+    lines: List[str] = []
+    pairs: List[Tuple[str, Any]] = sorted(drift.get(side, {}).items())
     for name, value in pairs:
         text = ":".join(str(part) for part in value) if isinstance(value, (list, tuple)) else str(value)
         lines.append(f"# {name}: {text}\n")

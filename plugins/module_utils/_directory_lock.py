@@ -32,7 +32,7 @@ def locked(directories: Iterable[str], exclusive: bool) -> Iterator[None]:
     Shared by those who look, exclusive for the one who changes. Raises ``InstallError`` when another run does not
     come to its end within ``PATIENCE``.
     """
-    descriptors = []  # type: List[int]
+    descriptors: List[int] = []
     try:
         for directory in _in_order(directories):
             descriptor = _open(directory)

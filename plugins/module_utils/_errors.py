@@ -6,7 +6,7 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-from typing import Any, Dict, Optional, Type
+from typing import Any, Dict, Optional
 
 
 class CollectError(Exception):
@@ -84,7 +84,7 @@ _BY_STATE = {
     "awaiting_payment": AwaitingPaymentError,
     "rejected": RejectedError,
     "revoked": RevokedError,
-}  # type: Dict[str, Type[OrderError]]
+}
 
 
 def error_for_order(message: str, order: Dict[str, Any]) -> OrderError:

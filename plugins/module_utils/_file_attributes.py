@@ -37,7 +37,7 @@ class FileAttributes:
         if source is None:
             self._judge_options()
             return {}
-        diff = {}  # type: Dict[str, Dict[str, Any]]
+        diff: Dict[str, Dict[str, Any]] = {}
         arguments = self._arguments(path, source, secret)
         with self._raising(), self._pretending():
             changed = self._module.set_fs_attributes_if_different(arguments, False, diff, expand=False)

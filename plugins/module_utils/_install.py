@@ -74,9 +74,9 @@ class _Installation:
             _journal.sweep(self._paths)
         except OSError as exc:
             raise InstallError(
-                f"{exc.filename}, left by an interrupted run, could not be removed: {exc.strerror}."
+                f"{exc.filename or 'A file'}, left by an interrupted run, could not be removed: {exc.strerror}."
             ) from exc
-        backups = {}  # type: Dict[str, str]
+        backups: Dict[str, str] = {}
         if plan.replaces:
             steps = steps_of(plan, bool(self._module.params["backup"]))
             backups = Transaction(self._module, steps, self._attributes, self._validate).run()
@@ -85,7 +85,7 @@ class _Installation:
     def _undo(self, journal: _journal.Journal) -> None:
         paths = ", ".join(entry.path for entry in journal.entries)
         try:
-            aside = _journal.undo(journal, bool(self._module.params.get("unsafe_writes")), self._attributes.put_flags)
+            aside = _journal.undo(journal, self._attributes.put_flags)
         except OSError as exc:
             raise InstallError(
                 f"An earlier run was interrupted while it changed {paths}, and putting them back failed at "
@@ -100,7 +100,7 @@ class _Installation:
 
     def _result(self, plan: Plan, backups: Dict[str, str]) -> Dict[str, Any]:
         files = plan.files(backups)
-        result = {"changed": any(file["changed"] for file in files), "files": files}  # type: Dict[str, Any]
+        result: Dict[str, Any] = {"changed": any(file["changed"] for file in files), "files": files}
         if self._module._diff:
             result["diff"] = plan.diff()
         return result

@@ -7,7 +7,7 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import signal
-from typing import Any
+from typing import Any, Dict
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -23,7 +23,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self._before = {}  # type: Dict[int, Any]
+        self._before: Dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupts":
         for number in _ENDING:

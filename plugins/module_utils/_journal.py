@@ -22,7 +22,7 @@ import json
 import os
 import stat
 import time
-from typing import Callable, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
@@ -57,7 +57,8 @@ class Entry(NamedTuple):
     """One destination of a transaction.
 
     ``before`` and ``after`` are inode numbers of the file that was there and the file that takes its place, None for no
-    file. ``flags`` are the ``lsattr`` letters to be put back, ``backup`` the backup the transaction makes.
+    file. ``flags`` are the ``lsattr`` letters to be put back, ``backup`` the backup the transaction makes; ``in_place``
+    says that it may write into the file that was there.
     """
 
     path: str
@@ -65,6 +66,7 @@ class Entry(NamedTuple):
     after: Optional[int]
     backup: Optional[str]
     flags: str
+    in_place: bool
 
     @property
     def names(self) -> HiddenNames:
@@ -110,9 +112,8 @@ def clean(journal: Journal) -> None:
 
 def sweep(paths: Iterable[str]) -> None:
     """Remove what hidden files there are beside these destinations, which no journal speaks of any more."""
-    for path in paths:
-        for name in hidden_names(path):
-            _disk.remove(name)
+    for name in leftovers(paths):
+        _disk.remove(name)
 
 
 def leftovers(paths: Iterable[str]) -> List[str]:
@@ -125,7 +126,7 @@ def find(paths: Iterable[str]) -> List[Journal]:
 
     Raises ``InstallError`` for one that this user cannot trust: undoing it would move files as somebody else says.
     """
-    found = {}  # type: Dict[str, Journal]
+    found: Dict[str, Journal] = {}
     for path in paths:
         name = hidden_names(path).journal
         try:
@@ -134,7 +135,7 @@ def find(paths: Iterable[str]) -> List[Journal]:
         except OSError as exc:
             if exc.errno in (errno.ENOENT, errno.ENOTDIR):
                 continue  # none, or the link to one that has been closed
-            raise _untrusted(name, exc.strerror) from exc
+            raise _untrusted(name, exc.strerror or str(exc)) from exc
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
@@ -171,12 +172,14 @@ def remedy(entry: Entry) -> str:
         return REMOVE if present is not None and present == entry.after else LEAVE
     if not os.path.lexists(entry.names.old):
         return LEAVE  # undone already, by a run that was itself interrupted
+    if present == entry.before and not entry.in_place:
+        return LEAVE  # not changed yet
     if present in (None, entry.before, entry.after):
         return RESTORE
     return SET_ASIDE
 
 
-def undo(journal: Journal, in_place: bool, put_flags: Callable[[str, str], None]) -> List[str]:
+def undo(journal: Journal, put_flags: Callable[[str, str], None]) -> List[str]:
     """Put everything back as it was before the transaction, and close it. Can be repeated until it succeeds.
 
     ``put_flags(path, letters)`` makes ``lsattr`` flags be ``letters``; it is called only for transactions that
@@ -189,13 +192,13 @@ def undo(journal: Journal, in_place: bool, put_flags: Callable[[str, str], None]
         if entry.flags and what in (RESTORE, REMOVE) and os.path.lexists(entry.path):
             put_flags(entry.path, "")
         if what == RESTORE:
-            _disk.replace(entry.names.old, entry.path, in_place)
+            _disk.replace(entry.names.old, entry.path, entry.in_place)
         elif what == REMOVE:
             _disk.remove(entry.path)
         elif what == SET_ASIDE:
             aside.append(backup_name(entry.path))
             os.rename(entry.names.old, aside[-1])
-        if entry.flags and what == RESTORE:
+        if entry.flags and what in (RESTORE, LEAVE) and os.path.lexists(entry.path):
             put_flags(entry.path, entry.flags)
         if entry.backup:
             _disk.remove(entry.backup)
@@ -211,7 +214,7 @@ class View:
     """The file system as it will be once unfinished transactions are undone, for looking at it without doing so."""
 
     def __init__(self, journals: Iterable[Journal]) -> None:
-        self._instead = {}  # type: Dict[str, Optional[str]]
+        self._instead: Dict[str, Optional[str]] = {}
         for journal in journals:
             for entry in journal.entries:
                 what = remedy(entry)

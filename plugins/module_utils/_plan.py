@@ -139,7 +139,7 @@ class _Planner:
         self._undone = undone
 
     def plan(self) -> Plan:
-        before = {}  # type: Dict[str, Optional[bytes]]
+        before: Dict[str, Optional[bytes]] = {}
         for destination in self._wanted.files:
             with _disk.doing(f"{destination.option}: {destination.path} could not be read"):
                 before[destination.real] = self._view.read(destination.real)
@@ -169,9 +169,11 @@ class _Planner:
                 source = self._view.source(destination.real)
                 if source is not None and before[destination.real] == self._content(destination, ""):
                     return self._choose_key(self._wanted.privatekey, source)
-        with _disk.doing("The certificate could not be written to a temporary file"):
-            with _disk.scratch(self._module.tmpdir, self._parts.leaf.encode("latin-1")) as certificate_file:
-                return self._choose_key(self._wanted.privatekey, certificate_file)
+        certificate = self._parts.leaf.encode("latin-1")
+        with _disk.doing("The certificate could not be written to a temporary file"), _disk.scratch(
+            self._module.tmpdir, certificate
+        ) as certificate_file:
+            return self._choose_key(self._wanted.privatekey, certificate_file)
 
     def _choose_key(self, key: Destination, certificate_file: str) -> Tuple[str, Optional[Move]]:
         pending = self._wanted.pending

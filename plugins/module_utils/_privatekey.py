@@ -7,7 +7,7 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import os
-from typing import Optional
+from typing import List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _disk, _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
@@ -19,8 +19,8 @@ _MISMATCH = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNE
 _POLICY = ("_TOO_SMALL", "_TOO_WEAK")
 
 
-class _PassphraseAskedFor(Exception):
-    """An encrypted key, and no passphrase to try."""
+#: The TLS library takes no longer passphrase, in bytes.
+_LONGEST_PASSPHRASE = 1024
 
 
 def key_blocks(data: bytes) -> str:
@@ -53,21 +53,21 @@ def matches(option: str, path: str, source: str, certificate_file: str, passphra
     """
     import ssl  # costly, and without a private key not needed
 
-    asked = []  # type: List[bool]
+    secret = (passphrase or "").encode("utf-8", "surrogateescape")
+    if len(secret) > _LONGEST_PASSPHRASE:
+        raise InstallError(f"privatekey_passphrase is longer than the TLS library takes ({_LONGEST_PASSPHRASE} bytes).")
+    asked: List[bool] = []
 
-    def answer() -> str:
+    def answer() -> bytes:
+        # It must not raise: OpenSSL 3 asks again after a refusal, which Python 3.6 does not survive.
         asked.append(True)
-        if passphrase is None:
-            raise _PassphraseAskedFor()
-        return passphrase
+        return secret
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # Without a function to ask, OpenSSL would prompt on the terminal.
         context.load_cert_chain(certificate_file, source, password=answer)
         return True
-    except _PassphraseAskedFor as exc:
-        raise InstallError(f"{option}: {path} is encrypted; give its passphrase as privatekey_passphrase.") from exc
     except ssl.SSLError as exc:
         reason = exc.reason or ""
         if reason in _MISMATCH:
@@ -77,12 +77,12 @@ def matches(option: str, path: str, source: str, certificate_file: str, passphra
                 f"{option}: the TLS policy of this host refuses the certificate or {path} ({reason}), "
                 "so no service here could use them."
             ) from exc
+        if asked and passphrase is None:
+            raise InstallError(f"{option}: {path} is encrypted; give its passphrase as privatekey_passphrase.") from exc
         if asked:
             raise InstallError(f"{option}: privatekey_passphrase does not open {path}.") from exc
         raise InstallError(
-            "{}: {} could not be loaded as a private key ({}).".format(option, path, reason or "not a PEM key")
+            f"{option}: {path} could not be loaded as a private key ({reason or 'not a PEM key'})."
         ) from exc
     except OSError as exc:
         raise InstallError(f"{option}: {path} could not be read: {exc.strerror}.") from exc
-    except ValueError as exc:
-        raise InstallError("privatekey_passphrase is longer than the TLS library takes (1024 bytes).") from exc

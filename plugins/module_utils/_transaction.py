@@ -105,6 +105,7 @@ class Transaction:
             after=_disk.inode(_journal.hidden_names(step.path).new) if step.stays else None,
             backup=step.backup,
             flags=flags,
+            in_place=self._in_place,
         )
 
     def _swap(self, journal: _journal.Journal) -> None:
@@ -162,7 +163,7 @@ class Transaction:
         try:
             journals = _journal.find([self._steps[0].path])
             for journal in journals:
-                _journal.undo(journal, self._in_place, self._attributes.put_flags)
+                _journal.undo(journal, self._attributes.put_flags)
             _journal.sweep(step.path for step in self._steps)
         except (InstallError, OSError) as exc:
             raise InstallError(

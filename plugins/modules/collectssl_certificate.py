@@ -102,6 +102,8 @@ options:
     description:
       - The passphrase of the private key in O(privatekey_path) and O(pending_privatekey_path), 1024 bytes at most.
         One that is not needed does no harm.
+      - It goes to the target with the task, and no result or log shows it. With E(ANSIBLE_DEBUG), however, ansible-core
+        itself prints what every module is given.
     type: str
   pending_privatekey_path:
     description:
@@ -417,18 +419,18 @@ certificate:
       description: The SHA-256 fingerprint, in hexadecimal with colons.
       type: str
       returned: always
-      sample: "5C:1E:0D:5B:93:0B:5C:22:AF:0E:37:4C:3F:0A:9E:41:7F:66:4B:0A:D7:2B:15:C8:9C:0E:5E:4E:57:5A:61:B3"
+      sample: "5c:1e:0d:5b:93:0b:5c:22:af:0e:37:4c:3f:0a:9e:41:7f:66:4b:0a:d7:2b:15:c8:9c:0e:5e:4e:57:5a:61:b3"
     days_remaining:
       description: The whole days for which it is still valid.
       type: int
       returned: always
       sample: 187
     chain:
-      description: The subjects of the chain, in server order.
+      description: The subjects of the certificates that follow it, in server order.
       type: list
       elements: str
       returned: always
-      sample: ["CN=www.example.com", "CN=Example Issuing CA,O=Example,C=GB"]
+      sample: ["CN=Example Issuing CA,O=Example,C=GB"]
 files:
   description: Every file that the task manages, changed or not.
   type: list

@@ -38,6 +38,7 @@ attributes:
   async:
     support: none
   platform:
+    platforms: posix
     details:
       - The host of the task is not contacted.
 options:

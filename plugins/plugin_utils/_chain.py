@@ -59,9 +59,11 @@ def bundle_of_pem(content: str, now: datetime.datetime) -> Bundle:
 
 
 def describe_pem(text: str) -> str:
-    """Subject, serial number, validity and fingerprint of each certificate in PEM text, for a diff."""
+    """A text for a diff: each PEM certificate gives way to its subject, serial number, validity and fingerprint."""
     _certificate.require_cryptography()
-    return "\n".join(_description(block) for block in _pem.blocks(text))
+    for block in _pem.blocks(text):
+        text = text.replace(block, _description(block))
+    return text
 
 
 def _description(block: str) -> str:

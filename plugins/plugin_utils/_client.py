@@ -37,7 +37,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._session impo
 if REQUESTS_IMPORT_ERROR is None:
     import requests
     import urllib3.exceptions
-    from ansible_collections.certfleet.collectssl.plugins.plugin_utils._transport_fault import ERRORS, describe
+    from ansible_collections.certfleet.collectssl.plugins.plugin_utils._transport_fault import ERRORS, Fault, describe
 
 #: No answer of the interface comes near this size (bytes).
 MAX_BODY = 4 * 1024 * 1024
@@ -90,27 +90,31 @@ class Client:
         :raises OptionError: where ``ca_path`` holds nothing to trust.
         """
         tries = self._provider.transport.retries + 1
-        for number in range(1, tries + 1):
+        number = 0
+        while True:
+            number += 1
             try:
                 with turn():
                     response = self._call(request)
+            except _Passing as passing:
+                fault = passing
+            else:
                 if response.status_code != CALL_LIMIT_REACHED or number == tries:
                     return response
                 fault = _Passing("call limit reached")
-            except _Passing as passing:
-                fault = passing
             pause = fault.pause if fault.pause is not None else _pause(number)
             if number == tries or pause > _LONGEST_RETRY_AFTER:
-                break
+                asked = f" It asked to wait {fault.pause:.0f} s." if fault.pause else ""
+                reason = f"{fault}, in {number} {'try' if number == 1 else 'tries'}.{asked}"
+                raise self._not_asked(request, reason, fault.hint)
             self._sleep(pause)
-        asked = f" It asked to wait {fault.pause:.0f} s." if fault.pause else ""
-        raise self._not_asked(request, f"{fault}, in {number} {'try' if number == 1 else 'tries'}.{asked}", fault.hint)
 
     def _call(self, request: CollectRequest) -> CollectResponse:
         provider = self._provider
         verify, proxy, seconds, _retries = provider.transport
         variables = provider.credentials.variables() + request.variables()
         session = session_for(verify)
+        fault: Fault | None = None
         with warnings.catch_warnings():
             # Who switched validate_certs off knows it.
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)

@@ -50,7 +50,7 @@ class Rehearsal:
 
     def control(self, *words: str) -> t.Any:
         """What the simulator's control command answers."""
-        command = [sys.executable, SIMULATOR, "control", self.simulator, *words]
+        command: list[str | pathlib.Path] = [sys.executable, SIMULATOR, "control", self.simulator, *words]
         return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout or "null")
 
     def tool(self, name: str) -> str:
@@ -76,7 +76,7 @@ class Rehearsal:
         (self.folder / "inventory.yml").write_text(json.dumps(inventory, indent=2))
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
-        command = [sys.executable, SIMULATOR, "control", self.simulator, "wait"]
+        command: list[str | pathlib.Path] = [sys.executable, SIMULATOR, "control", self.simulator, "wait"]
         waited = subprocess.run(command, timeout=START_SECONDS, stdout=subprocess.DEVNULL, check=False)
         if waited.returncode or process.poll() is not None:
             sys.exit(f"The simulator did not start:\n{(self.folder / 'simulator.log').read_text()}")
@@ -94,6 +94,7 @@ class Rehearsal:
             COLLECTSSL_LOGIN_PASSWORD="not a real password",
             ANSIBLE_COLLECTIONS_PATH=str(self.folder / "collections"),
             ANSIBLE_HOME=str(self.folder / "ansible"),
+            ANSIBLE_REMOTE_TEMP=str(self.folder / "ansible" / "remote"),
             ANSIBLE_INVENTORY=str(self.folder / "inventory.yml"),
             ANSIBLE_LOCALHOST_WARNING="false",
             ANSIBLE_NOCOWS="1",

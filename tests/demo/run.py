@@ -71,10 +71,11 @@ def main() -> None:
         show.say("A simulator of the provider starts, with an order that is still pending.")
         with rehearsal.running():
             print(f"   It answers at {rehearsal.environment['COLLECTSSL_API_URL']}")
-            show.say("Three hosts want the certificate: one worker asks, the others wait with it, then each installs the chain.")
+            show.say("Three hosts want it: one worker asks, the others wait with it, then each installs the chain.")
             show.expect(show.install() == len(HOSTS), "issued, and installed on three hosts")
             first = show.installed()
-            show.expect(rehearsal.control("status")["calls"] == 3, "three calls for three hosts: two polls, and the answer")
+            calls = rehearsal.control("status")["calls"]
+            show.expect(calls == 3, "three calls for three hosts: two polls, and the answer")
 
             show.say("The same again: one call, nothing to do.")
             show.expect(show.install() == 0, "nothing changed")
@@ -86,7 +87,7 @@ def main() -> None:
 
             show.say("What an order waits for, asked from the command line.")
             module = "certfleet.collectssl.collectssl_order_info"
-            output = show.run("ansible", "localhost", "--one-line", "-m", module, "-a", "order_number=4712")
+            output = show.run("ansible", "localhost", "-m", module, "-a", "order_number=4712")
             show.expect('"state": "pending"' in output, "order 4712 is pending")
 
             status = rehearsal.control("status")

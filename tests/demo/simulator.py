@@ -41,8 +41,9 @@ def main() -> None:
   {control} fault html_page --calls 1
   {control} status
 
-Interrupt with Ctrl-C; everything goes then."""
-            , flush=True)
+Interrupt with Ctrl-C; everything goes then.""",
+                flush=True,
+            )
             signal.pause()
     print("\nThe simulator is stopped.")
 

@@ -35,5 +35,24 @@ CORES = (
 FLEET = CORES[1]
 """What the controller of the fleet runs; that older and newer series do the same is for the integration tests."""
 
+APART_FROM_CORE = (
+    "tests/unit/simulator",
+    "tests/unit/plugins/module_utils/test_pem.py",
+    "tests/unit/plugins/module_utils/test_request.py",
+    "tests/unit/plugins/module_utils/test_response_*.py",
+    "tests/unit/plugins/plugin_utils/test_bundle.py",
+    "tests/unit/plugins/plugin_utils/test_chain.py",
+    "tests/unit/plugins/plugin_utils/test_client*.py",
+    "tests/unit/plugins/plugin_utils/test_containers.py",
+)
+"""Unit tests in which ansible-core has no part: once a Python is enough."""
+
+
+def left_to_others(core: Core) -> tuple[str, ...]:
+    """Which unit tests a newer series runs with the same Python."""
+    newer = CORES[CORES.index(core) + 1 :]
+    return APART_FROM_CORE if any(other.python == core.python for other in newer) else ()
+
+
 TARGET_PYTHONS = ("3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 """What a managed host may run."""

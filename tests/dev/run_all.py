@@ -102,7 +102,9 @@ class Runner:
 
     def _nox(self, session: str, log: pathlib.Path, results: pathlib.Path, seconds: int) -> int | None:
         """Run one session; return its exit status, or None when it took too long and was ended."""
-        with open(log, "wb") as output, self.changed:
+        with contextlib.ExitStack() as stack:
+            output = stack.enter_context(open(log, "wb"))
+            stack.enter_context(self.changed)
             process = subprocess.Popen(
                 [sys.executable, "-m", "nox", "--non-interactive", "--session", session],
                 cwd=tree.CHECKOUT,

@@ -32,11 +32,14 @@ GOOD = {"loginName": "owner", "loginPassword": PASSWORD, "orderNumber": "1", "qu
 
 
 def dump_orders(
-    path: pathlib.Path, orders: list[dict[str, t.Any]], accounts: list[dict[str, t.Any]] = ACCOUNTS
+    path: pathlib.Path, orders: list[dict[str, t.Any]], accounts: list[dict[str, t.Any]] | None = None
 ) -> pathlib.Path:
     """Write an orders file; orders without account or names get those of most tests."""
     filled = [{"account": "owner", "names": ["www.example.com"], **order} for order in orders]
-    path.write_text(yaml.safe_dump({"accounts": accounts, "orders": filled}, allow_unicode=True), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump({"accounts": ACCOUNTS if accounts is None else accounts, "orders": filled}, allow_unicode=True),
+        encoding="utf-8",
+    )
     return path
 
 

@@ -8,6 +8,6 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "setup_collectssl"))
 
-from collectssl_testing.fixtures import lab, session_lab  # noqa: E402 - found through the line above
+from collectssl_testing.fixtures import lab, session_lab
 
 __all__ = ["lab", "session_lab"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from collectssl_testing import certificates, files, simulator
@@ -34,7 +35,7 @@ def _cert(**options: t.Any) -> Options:
 
 #: What the controller finds by itself.
 _WRONG: dict[str, tuple[Options, Words]] = {
-    "two identifiers": (_cert(certificate_id=5), ("order_number", "certificate_id", "mutually exclusive")),
+    "two identifiers": (_cert(certificate_id=5), ("order_number", "certificate_id", "not both")),
     "an order and content": (_cert(content="x"), ("order_number", "content")),
     "no identifier": ({"path": "{{ dir }}/cert.pem"}, ("order_number", "certificate_id", "base_order_number")),
     "letters in a certificate id": (
@@ -74,11 +75,11 @@ _WRONG: dict[str, tuple[Options, Words]] = {
     "a trust store that is none": (_cert(ca_path="{{ dir }}/key.pem"), ("ca_path", "key.pem")),
     "a proxy that is none": (_cert(proxy="socks5://localhost:1"), ("proxy", "http")),
     "a typo": (_cert(fullchain_paht="{{ dir }}/full.pem"), ("fullchain_paht", "fullchain_path")),
-    "a negative wait": (_cert(wait_timeout=-1), ("wait_timeout", "0 or more")),
-    "no poll interval": (_cert(poll_interval=0), ("poll_interval", "1 or more")),
+    "a negative wait": (_cert(wait_timeout=-1), ("wait_timeout", "from 0")),
+    "no poll interval": (_cert(poll_interval=0), ("poll_interval", "from 1")),
     "a wait that is no number": (_cert(wait_timeout="an hour"), ("wait_timeout",)),
-    "no time for an answer": (_cert(request_timeout=0), ("request_timeout", "1 or more")),
-    "negative retries": (_cert(retries=-1), ("retries", "0 or more")),
+    "no time for an answer": (_cert(request_timeout=0), ("request_timeout", "from 1")),
+    "negative retries": (_cert(retries=-1), ("retries", "from 0")),
     "negative days": (_cert(min_validity_days=-1), ("min_validity_days", "0 or more")),
     "an empty command": (_cert(validate=" "), ("validate", "empty")),
     "an unfinished quote": (_cert(validate="openssl 'x509"), ("validate",)),
@@ -156,7 +157,6 @@ def test_missing_credentials(lab: Lab) -> None:
 def test_half_an_account_from_the_environment(lab: Lab) -> None:
     """The name from the environment goes with a password from the task."""
 
-
     number = lab.order()
     run = lab.play(
         {"web01": {}},
@@ -175,8 +175,14 @@ def test_the_target_refuses_and_changes_nothing(lab: Lab) -> None:
         "directory": ({**mine, "path": "{{ dir }}/folder"}, ("path", "folder", "directory")),
         "no-directory": ({**mine, "chain_path": "{{ dir }}/none/chain.pem"}, ("chain_path", "none", "does not exist")),
         "no-key": ({**mine, "privatekey_path": "{{ dir }}/none.pem"}, ("privatekey_path", "none.pem")),
-        "not-a-key": ({**mine, "privatekey_path": "{{ dir }}/text.pem"}, ("privatekey_path", "text.pem", "private key")),
-        "key-is-a-folder": ({**mine, "privatekey_path": "{{ dir }}/folder"}, ("privatekey_path", "folder", "directory")),
+        "not-a-key": (
+            {**mine, "privatekey_path": "{{ dir }}/text.pem"},
+            ("privatekey_path", "text.pem", "private key"),
+        ),
+        "key-is-a-folder": (
+            {**mine, "privatekey_path": "{{ dir }}/folder"},
+            ("privatekey_path", "folder", "directory"),
+        ),
         "no-passphrase": (
             {**mine, "privatekey_path": "{{ dir }}/encrypted.pem"},
             ("encrypted.pem", "encrypted", "privatekey_passphrase"),
@@ -185,11 +191,19 @@ def test_the_target_refuses_and_changes_nothing(lab: Lab) -> None:
             {**mine, "privatekey_path": "{{ dir }}/encrypted.pem", "privatekey_passphrase": "wrong horse"},
             ("privatekey_passphrase", "encrypted.pem"),
         ),
-        "other-type": ({**mine, "privatekey_path": "{{ dir }}/rsa.pem"}, ("privatekey_path", "rsa.pem", "does not belong")),
+        "other-type": (
+            {**mine, "privatekey_path": "{{ dir }}/rsa.pem"},
+            ("privatekey_path", "rsa.pem", "does not belong"),
+        ),
         "no-such-owner": ({**mine, "owner": "nobody-of-this-name"}, ("nobody-of-this-name",)),
         "no-such-mode": ({**mine, "mode": "u=everything"}, ("mode",)),
         "one-file-by-link": ({**mine, "fullchain_path": "{{ dir }}/link.pem"}, ("fullchain_path", "path")),
-        "unwritable": ({**mine, "path": "/proc/cert.pem"}, ("path", "/proc")),
+        # Modes do not stop root; the kernel does.
+        "unwritable": (
+            ({**mine, "path": "/proc/cert.pem"}, ("/proc/cert.pem",))
+            if os.geteuid() == 0
+            else ({**mine, "path": "{{ dir }}/locked/cert.pem"}, ("path", "locked", "may not write"))
+        ),
     }
     for host in cases:
         folder = lab.host_folder(host)
@@ -199,13 +213,14 @@ def test_the_target_refuses_and_changes_nothing(lab: Lab) -> None:
         files.write(folder / "text.pem", "no key at all\n", 0o600)
         files.write(folder / "cert.pem", "of before\n")
         (folder / "folder").mkdir()
+        (folder / "locked").mkdir(0o555)
         (folder / "link.pem").symlink_to("cert.pem")
     before = files.snapshot(lab.folder / "hosts")
     tasks = [
         {"name": host, MODULE: options, "when": f"inventory_hostname == '{host}'", "ignore_errors": True}
         for host, (options, _words) in cases.items()
     ]
-    run = lab.play(dict.fromkeys(cases, {}), tasks, play={"strategy": "free"}).must_succeed()
+    run = lab.play({host: {} for host in cases}, tasks, play={"strategy": "free"}).must_succeed()
 
     assert files.snapshot(lab.folder / "hosts") == before
     problems = []
@@ -222,9 +237,10 @@ def test_the_target_refuses_and_changes_nothing(lab: Lab) -> None:
 
 def test_async_is_refused(lab: Lab) -> None:
     """The action works on the controller, so there is nothing that could go on in the background."""
-    run = lab.play(
-        {"web01": {}}, [{"name": "install", MODULE: _cert(), "async": 30, "poll": 1, "ignore_errors": True}]
-    ).must_succeed()
+    task = {"name": "install", MODULE: _cert(), "async": 30, "poll": 1, "ignore_errors": True}
+    # It is ansible-core that refuses, in words of its own; those of 2.16 are not civil.
+    run = lab.play({"web01": {}}, [task])
+    assert run.returncode == 0, run.shown
     assert run.one("install").status == "failed"
     assert "async" in run.one("install").message
     assert lab.simulator.calls() == []

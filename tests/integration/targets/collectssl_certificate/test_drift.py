@@ -11,7 +11,6 @@ import pathlib
 import typing as t
 
 import pytest
-
 from collectssl_testing import certificates, files
 from collectssl_testing.lab import MODULE, Lab
 from collectssl_testing.runs import Run
@@ -128,6 +127,8 @@ def test_each_drift_is_repaired(lab: Lab, task: dict[str, t.Any]) -> None:
         diffs = [run.one("install", host).data.get("diff") for run in (checked, repaired)]
         assert diffs[0] == diffs[1], host
         assert bool(diffs[0]) == bool(drifts[host]), host
+        if "mode" in host:
+            assert any("# mode: " in diff["before"] and "# mode: " in diff["after"] for diff in diffs[0] or ()), host
     _no_key_material(checked.output + repaired.output + json.dumps([result.data for result in repaired.results]))
 
     for host, drift in drifts.items():
@@ -141,7 +142,8 @@ def test_each_drift_is_repaired(lab: Lab, task: dict[str, t.Any]) -> None:
                 # What is right is not even written again.
                 assert now[name] == spoilt[host][name], (host, name)
             backup = backups[str(lab.host_folder(host) / name)]
-            if role in drift and name in spoilt[host]:
+            # As with other modules, what is kept is what the file held, so a mode alone is no reason for a backup.
+            if name in spoilt[host] and spoilt[host][name].content != right[host][name].content:
                 kept = now[pathlib.Path(backup).name]
                 assert kept.content == spoilt[host][name].content
                 assert kept.mode == spoilt[host][name].mode

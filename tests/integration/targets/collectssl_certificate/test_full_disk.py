@@ -10,7 +10,6 @@ import shutil
 import subprocess
 
 import pytest
-
 from collectssl_testing import certificates, files
 from collectssl_testing.lab import MODULE, Lab
 
@@ -30,7 +29,9 @@ exit "$status"
 def _namespaces_work() -> bool:
     if shutil.which("unshare") is None:
         return False
-    tried = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, timeout=30)
+    tried = subprocess.run(
+        ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, timeout=30, check=False
+    )
     return tried.returncode == 0
 
 

@@ -28,7 +28,7 @@ _FILES = {
 
 
 def _openssl(*arguments: str | pathlib.Path) -> str:
-    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True)
+    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -51,7 +51,9 @@ def test_all_files_of_a_chain(lab: Lab) -> None:
     run = lab.play(hosts, [task]).must_succeed()
 
     folder = lab.host_folder("web01")
-    held = {name: (folder / f"{name}.pem").read_text() for name in ("cert", "chain", "fullchain", "root", "combined", "key")}
+    held = {
+        name: (folder / f"{name}.pem").read_text() for name in ("cert", "chain", "fullchain", "root", "combined", "key")
+    }
     leaf = f"www{number}.example.com"
     assert certificates.common_names(held["cert"]) == [leaf]
     assert certificates.common_names(held["chain"]) == _CHAIN
@@ -59,7 +61,9 @@ def test_all_files_of_a_chain(lab: Lab) -> None:
     assert certificates.common_names(held["root"]) == [_ROOT]
     assert held["combined"] == held["key"] + held["fullchain"]
     assert stat.S_IMODE((folder / "combined.pem").stat().st_mode) == 0o600
-    assert "OK" in _openssl("verify", "-CAfile", folder / "root.pem", "-untrusted", folder / "chain.pem", folder / "cert.pem")
+    assert "OK" in _openssl(
+        "verify", "-CAfile", folder / "root.pem", "-untrusted", folder / "chain.pem", folder / "cert.pem"
+    )
     with_root = lab.host_folder("web02")
     assert (with_root / "fullchain.pem").read_text() == held["fullchain"] + held["root"]
     assert (with_root / "combined.pem").read_text() == held["combined"] + held["root"]
@@ -103,7 +107,10 @@ def test_every_form_of_an_answer_installs_the_same_files(lab: Lab) -> None:
     """Response type, encoding and format, and the liberties that answers take, make no difference to a byte."""
     number = lab.order()
     forms: list[dict[str, str]] = [
-        *({"response_type": kind, "response_format": "urlencoded"} for kind in ("individual", "pkcs7", "netscape", "zip")),
+        *(
+            {"response_type": kind, "response_format": "urlencoded"}
+            for kind in ("individual", "pkcs7", "netscape", "zip")
+        ),
         *({"response_type": kind, "response_format": "lines"} for kind in ("individual", "pkcs7", "netscape", "zip")),
         *({"response_type": kind, "response_encoding": "binary"} for kind in ("pkcs7", "zip")),
     ]
@@ -138,7 +145,14 @@ def test_every_form_of_an_answer_installs_the_same_files(lab: Lab) -> None:
 
 def test_liberties_of_answers(lab: Lab) -> None:
     """Scrambled, doubled, with strangers, with other line ends: the right chain in server order each time."""
-    liberties = ("scrambled_chain", "leaf_first", "duplicate_certificates", "extra_certificates", "crlf", "no_final_newline")
+    liberties = (
+        "scrambled_chain",
+        "leaf_first",
+        "duplicate_certificates",
+        "extra_certificates",
+        "crlf",
+        "no_final_newline",
+    )
     numbers = {
         fault: lab.order(life=[{"state": "issued", "fault": fault}]) for fault in (*liberties, "wrong_content_type")
     }
@@ -161,13 +175,13 @@ def test_liberties_of_answers(lab: Lab) -> None:
 
 
 def test_collectccc_and_shapes_of_chains(lab: Lab) -> None:
-    """CollectCCC; chains without root, over the other root, and from the root itself; the other identifiers; content."""
+    """CollectCCC; chains without root, over the other root, from the root itself; other identifiers; content."""
     ccc = lab.order(product="ccc", names=["code.example.com"])
     no_root = lab.order(chain="no_root", certificate_id=777)
     crossed = lab.order(chain="cross_root", base_order_number=888)
     short = lab.order(chain="short", names=["*.short.example.com", "192.0.2.7"])
     bundle = "".join(lab.simulator.authority(name).read_text() for name in ("cross", "root", "issuing"))
-    tasks = {
+    tasks: dict[str, dict[str, t.Any]] = {
         "ccc": {"order_number": ccc, "product": "ccc", "api_url": lab.simulator.url("ccc"), "response_type": "pkcs7"},
         "no root": {"certificate_id": 777},
         "crossed": {"base_order_number": 888, "include_root": True},

@@ -60,7 +60,10 @@ def test_forty_hosts_share_a_failure(lab: Lab) -> None:
         [
             {**_task("pending", order_number=pending), "ignore_errors": True},
             {**_task("foreign", order_number=foreign), "ignore_errors": True},
-            {**_task("wrong password", order_number=issued, login_name=simulator.LOGIN, login_password="wrong"), "ignore_errors": True},
+            {
+                **_task("wrong password", order_number=issued, login_name=simulator.LOGIN, login_password="wrong"),
+                "ignore_errors": True,
+            },
         ],
         forks=FORKS,
     ).must_succeed()

@@ -58,7 +58,7 @@ def test_strategies_loops_and_delegation(lab: Lab) -> None:
 
 
 def test_several_tasks_and_lookups_share_an_answer(lab: Lab) -> None:
-    """What a run holds is not asked for again, by whichever door, with credentials from module_defaults or variables."""
+    """What a run holds is not asked for again, by whichever door; credentials are from module_defaults or variables."""
     number = lab.order()
     hosts = lab.fleet("web", 3, number=number)
     settings = {
@@ -74,18 +74,22 @@ def test_several_tasks_and_lookups_share_an_answer(lab: Lab) -> None:
         {"name": "info", INFO: {"order_number": "{{ number }}"}},
         {
             "name": "look up",
-            "ansible.builtin.debug": {"msg": {name: "{{ " + part % name + " }}" for name in ("fullchain", "chain", "order")}},
+            "ansible.builtin.debug": {
+                "msg": {name: "{{ " + part % name + " }}" for name in ("fullchain", "chain", "order")}
+            },
         },
     ]
     run = lab.play(
-        {name: {**host, **{f"collectssl_{option}": value for option, value in settings.items()}} for name, host in hosts.items()},
+        {
+            name: {**host, **{f"collectssl_{option}": value for option, value in settings.items()}}
+            for name, host in hosts.items()
+        },
         tasks,
         play={"module_defaults": {"group/certfleet.collectssl.collectssl": settings}},
         # None of these is in the environment, so that it must be the defaults and the variables that serve.
-        environment={
-            name: ""
-            for name in ("COLLECTSSL_API_URL", "COLLECTSSL_CA_PATH", "COLLECTSSL_LOGIN_NAME", "COLLECTSSL_LOGIN_PASSWORD")
-        },
+        environment=dict.fromkeys(
+            ("COLLECTSSL_API_URL", "COLLECTSSL_CA_PATH", "COLLECTSSL_LOGIN_NAME", "COLLECTSSL_LOGIN_PASSWORD"), ""
+        ),
     ).must_succeed()
 
     assert [call["code"] for call in lab.simulator.calls(number)] == [2], run.shown

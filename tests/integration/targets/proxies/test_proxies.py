@@ -83,7 +83,12 @@ def test_the_environment_of_the_controller(lab: Lab) -> None:
         assert run.one("look up").data["msg"] == "issued"
         lab.play(
             {"web01": {}},
-            [{"name": "named", INFO: {"order_number": named, "login_name": simulator.LOGIN, "login_password": simulator.PASSWORD}}],
+            [
+                {
+                    "name": "named",
+                    INFO: {"order_number": named, "login_name": simulator.LOGIN, "login_password": simulator.PASSWORD},
+                }
+            ],
             environment={"COLLECTSSL_PROXY": f"http://{proxy.address}", "https_proxy": _NOWHERE},
         ).must_succeed()
         assert len(proxy.seen) == 3

@@ -72,7 +72,7 @@ def test_forty_hosts_wait_in_vain_together(lab: Lab) -> None:
     before = files.snapshot(lab.folder / "hosts")
     task = {
         "name": "wait",
-        MODULE: {"order_number": number, "path": "{{ dir }}/cert.pem", "wait_timeout": WAIT, "poll_interval": WAIT},
+        MODULE: {"order_number": number, "path": "{{ dir }}/cert.pem", "wait_timeout": WAIT, "poll_interval": 60},
     }
     began = time.monotonic()
     run = lab.play(hosts, [task], forks=20).must_fail()

@@ -35,10 +35,18 @@ def _new_key(kind: str) -> t.Any:
     return ed25519.Ed25519PrivateKey.generate()
 
 
-@functools.cache
+#: Private keys by name.
+KEYS: dict[str, t.Any] = {}
+
+#: Options of the module.
+Options = dict[str, t.Any]
+
+
 def key_of(name: str) -> t.Any:
     """A private key that is the same for the same name; the name begins with its kind."""
-    return _new_key(name)
+    if name not in KEYS:
+        KEYS[name] = _new_key(name)
+    return KEYS[name]
 
 
 def key_pem(name: str, passphrase: str | None = None) -> bytes:
@@ -65,6 +73,7 @@ def certificate(subject: str, key: str, issuer: str = "root", issuer_key: str = 
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _DAY)
         .not_valid_after(now + 90 * _DAY)
+        .add_extension(x509.BasicConstraints(ca=issuer_key == "ec-root", path_length=None), critical=True)
         .sign(signer, hashes.SHA256())
     )
     return made.public_bytes(serialization.Encoding.PEM).decode()
@@ -187,13 +196,14 @@ CALLS = ("open", "link", "rename", "unlink", "symlink", "chmod", "chown", "setxa
 
 
 class Meddler:
-    """Counts the calls that change file systems, and at one of them does something else first."""
+    """Counts the calls that change file systems, and at one of them, or from it on, does something else first."""
 
-    def __init__(self, at: int = 0, act: t.Callable[[str], None] | None = None) -> None:
+    def __init__(self, at: int = 0, act: t.Callable[[str], None] | None = None, for_good: bool = False) -> None:
         self.count = 0
         self.names: list[str] = []
         self._at = at
         self._act = act
+        self._for_good = for_good
 
     def _wrap(self, name: str, real: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
         def call(*args: t.Any, **kwargs: t.Any) -> t.Any:
@@ -201,7 +211,7 @@ class Meddler:
                 return real(*args, **kwargs)
             self.count += 1
             self.names.append(name)
-            if self._act is not None and self.count == self._at:
+            if self._act is not None and (self.count == self._at or (self._for_good and self.count > self._at)):
                 self._act(name)
             return real(*args, **kwargs)
 

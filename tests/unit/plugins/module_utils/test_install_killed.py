@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import pathlib
 import tempfile
@@ -17,13 +18,12 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
     Host,
     Meddler,
+    Options,
     bundle,
     calls_of,
     key_pem,
     killed_at,
 )
-
-Options = dict[str, t.Any]
 
 
 def _renewal(host: Host) -> Options:
@@ -120,7 +120,7 @@ def test_the_next_run_repairs_a_run_killed_anywhere(
     for number in range(1, total + 1):
         host = Host(tmp_path / str(number))
         options = scenario(host)
-        assert killed_at(number, lambda host=host, options=options: host.install(**options)), number
+        assert killed_at(number, functools.partial(host.install, **options)), number
         assert before <= _keys(host), number
         _the_next_run_repairs(host, options, expected, number)
 
@@ -148,8 +148,8 @@ def test_repairing_can_be_killed_too(tmp_path: pathlib.Path) -> None:
         while True:
             host = Host(tmp_path / f"{number}-{second}")
             options = _fresh_key(host)
-            assert killed_at(number, lambda host=host, options=options: host.install(**options))
-            if not killed_at(second, lambda host=host, options=options: host.install(**options)):
+            assert killed_at(number, functools.partial(host.install, **options))
+            if not killed_at(second, functools.partial(host.install, **options)):
                 break
             assert before <= _keys(host), (number, second)
             _the_next_run_repairs(host, options, expected, (number, second))
@@ -169,7 +169,7 @@ def test_a_killed_run_is_undone_even_if_there_is_nothing_new_to_install(
     for number in range(1, total + 1):
         host = Host(tmp_path / str(number))
         options = scenario(host)
-        killed_at(number, lambda host=host, options=options: host.install(**options))
+        killed_at(number, functools.partial(host.install, **options))
         # A certificate for a key that is not there: the run fails, and yet leaves no half-done state behind.
         with pytest.raises(InstallError):
             host.install(**dict(options, content=bundle("ec-foreign")))
@@ -187,7 +187,7 @@ def test_a_run_with_fewer_files_undoes_all_of_the_killed_one(tmp_path: pathlib.P
         host = Host(tmp_path / str(number))
         options = _fresh_key(host)
         before = host.state()
-        killed_at(number, lambda host=host, options=options: host.install(**options))
+        killed_at(number, functools.partial(host.install, **options))
         host.install(content=bundle("ec-old", with_root=False), fullchain_path=str(host.fullchain))
         rest = {name: what for name, what in host.state().items() if "/.collectssl-" not in name}
         if host.pending.exists():
@@ -224,9 +224,16 @@ def test_a_journal_that_somebody_else_may_have_written_is_not_acted_upon(trick: 
     victim = tmp_path / "victim"
     victim.write_text("untouched")
     journal = host.certs / ".collectssl-site.pem.journal"
-    entry = {"path": str(victim), "before": None, "after": victim.stat().st_ino, "backup": None, "flags": ""}
+    entry = {
+        "path": str(victim),
+        "before": None,
+        "after": victim.stat().st_ino,
+        "backup": None,
+        "flags": "",
+        "in_place": False,
+    }
     text = "no journal" if trick == "text" else f'[{{"path": "{victim}", "before": null, "after": {entry["after"]}'
-    journal.write_text(text + ', "backup": null, "flags": ""}]')
+    journal.write_text(text + ', "backup": null, "flags": "", "in_place": false}]')
     journal.chmod(0o644 if trick == "mode" else 0o600)
     if trick == "owner":
         if os.geteuid() != 0:

@@ -1,36 +1,14 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the controller's side share."""
+"""The fixtures of the controller's side."""
 
 from __future__ import annotations
 
-import typing as t
-
-import pytest
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _session
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tls_support import Identity
-
-_SURROUNDINGS = (
-    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"),
-    *("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"),
-    *("COLLECTSSL_API_URL", "COLLECTSSL_LOGIN_NAME", "COLLECTSSL_LOGIN_PASSWORD", "COLLECTSSL_COLLECTION_CODE"),
-    *("COLLECTSSL_CA_PATH", "COLLECTSSL_PROXY"),
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.fixture_support import (
+    alone,
+    identity,
+    run_folder,
 )
 
-
-@pytest.fixture(scope="session")
-def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
-    """What the servers of the tests prove themselves with."""
-    return Identity.make(tmp_path_factory.mktemp("identity"))
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
-    """No trust, no proxy and no credentials from around the tests, and no connection of another test."""
-    for name in _SURROUNDINGS:
-        monkeypatch.delenv(name, raising=False)
-    yield
-    for session in _session._sessions.values():
-        session.close()
-    _session._sessions.clear()
+__all__ = ("alone", "identity", "run_folder")

@@ -614,6 +614,7 @@ def test_facts_are_those_that_openssl_prints() -> None:
 
 def test_a_description_for_a_diff() -> None:
     text = describe_pem("# x\n" + pem_of(*chain().served[2:]))
+    assert text.startswith("# x\nsubject: ")
     assert text.count("SHA-256 fingerprint: ") == 2
     assert "subject: CN=www.example.com\n" in text
     assert "valid: 2026-05-01T00:00:00Z to 2026-11-01T23:59:59Z\n" in text

@@ -17,6 +17,7 @@ import urllib.parse
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError, TransportError
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._session import _Deadline
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.client_support import (
     ORDER_NUMBER,
     PASSWORD,
@@ -183,6 +184,17 @@ def test_a_dripped_body_and_dripped_chunks_are_bounded_too(identity: Identity) -
 
     with Server(identity.context(), body) as server:
         assert timed(lambda: asker_of(server, identity, seconds=1).ask()) < 4
+
+
+def test_a_read_has_no_more_time_than_is_left() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(5)
+        with _Deadline(ours) as reader:
+            time.sleep(0.1)
+            theirs.sendall(b"a")
+            assert reader.read(1) == b"a"
+            assert t.cast(float, ours.gettimeout()) <= 4.9
 
 
 def test_a_handshake_that_never_comes_is_bounded() -> None:

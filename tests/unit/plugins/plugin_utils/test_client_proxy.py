@@ -28,7 +28,7 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tl
 PROXY_PASSWORD = "pr\u00f6xy:@/ \u20ac%41"
 
 
-def address(proxy: Proxy, scheme: str = "http") -> str:
+def address(proxy: Server, scheme: str = "http") -> str:
     return f"{scheme}://someone:{urllib.parse.quote(PROXY_PASSWORD, safe='')}@localhost:{proxy.port}"
 
 
@@ -99,7 +99,7 @@ def test_a_proxy_with_an_untrusted_certificate_gets_no_credentials(identity: Ide
     other = Identity.make(tmp_path)
     with Server(identity.context(), PENDING) as server, Proxy(context=other.context()) as proxy:
         asked = asker_of(server, identity, proxy=address(proxy, "https"), retries=2)
-        with pytest.raises(TransportError, match=r"localhost:[0-9]+ failed: the TLS certificate is not trusted"):
+        with pytest.raises(TransportError, match="the TLS certificate is not trusted"):
             asked.ask()
     assert not proxy.calls
     assert not asked.pauses

@@ -243,3 +243,11 @@ def test_structures_cut_anywhere(kind: str) -> None:
 
 def test_an_empty_netscape_sequence() -> None:
     assert unpack("netscape", _asn1.netscape_sequence(())) == []
+
+
+def test_a_certificate_of_an_unknown_version_in_pkcs7() -> None:
+    data = _asn1.pkcs7(list(_DERS))
+    version_3 = b"\xa0\x03\x02\x01\x02"
+    assert version_3 in data
+    with pytest.raises(ChainError, match="cannot be read"):
+        unpack("pkcs7", data.replace(version_3, b"\xa0\x03\x02\x01\x06"))

@@ -27,7 +27,7 @@ Task = dict[str, t.Any]
 #: Hosts with their variables; every host gets a folder of its own as the variable "dir".
 Hosts = t.Mapping[str, t.Mapping[str, t.Any]]
 
-_SECONDS = 120
+_SECONDS = 300
 
 
 class Lab:
@@ -92,7 +92,9 @@ class Lab:
         forks: int = 20,
     ) -> Run:
         """Run these tasks on these hosts."""
-        return self.plays(hosts, [{**(play or {}), "tasks": list(tasks)}], *arguments, environment=environment, forks=forks)
+        return self.plays(
+            hosts, [{**(play or {}), "tasks": list(tasks)}], *arguments, environment=environment, forks=forks
+        )
 
     def plays(
         self,
@@ -139,7 +141,16 @@ class Lab:
         )
         playbook = files.write(folder / "playbook.yml", text)
         inventory = self._inventory(folder, hosts)
-        command = [*wrapper, places.program("ansible-playbook"), "-i", inventory, "-f", str(forks), *arguments, str(playbook)]
+        command = [
+            *wrapper,
+            places.program("ansible-playbook"),
+            "-i",
+            inventory,
+            "-f",
+            str(forks),
+            *arguments,
+            str(playbook),
+        ]
         return self._start(folder, command, environment)
 
     def _run_folder(self) -> pathlib.Path:
@@ -161,7 +172,7 @@ class Lab:
         return _running(folder, command, {name: value for name, value in own.items() if value}, record)
 
     def environment(self) -> dict[str, str]:
-        """The environment of a run: credentials and address of the simulator, and nothing of the surrounding settings."""
+        """The environment of a run: credentials and address of the simulator, and no setting from around it."""
         kept = {
             name: value
             for name, value in os.environ.items()

@@ -9,7 +9,6 @@ import json
 import pathlib
 import typing as t
 
-
 _SHOWN = 6000
 
 

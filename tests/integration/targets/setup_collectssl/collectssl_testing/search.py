@@ -53,6 +53,12 @@ def found_in(data: bytes, secret: str) -> list[str]:
     return [name for name, form in forms(secret).items() if form in data]
 
 
+def shown_in(data: bytes, secret: str) -> dict[str, bytes]:
+    """The forms in which a secret is in some data, each with what surrounds it there first."""
+    places = {name: data.find(form) for name, form in forms(secret).items()}
+    return {name: data[max(0, place - 300) : place + 200] for name, place in places.items() if place >= 0}
+
+
 def found_below(folder: pathlib.Path, secret: str) -> list[str]:
     """Files below a folder that hold a secret, with the form of it; file names count, and packed archives are unpacked.
 

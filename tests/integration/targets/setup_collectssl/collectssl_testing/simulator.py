@@ -58,6 +58,7 @@ class Simulator:
             capture_output=True,
             text=True,
             timeout=_START_SECONDS + 30,
+            check=False,
         )
         if waited.returncode != 0:
             log = (self.directory / "output.log").read_text(encoding="utf-8")

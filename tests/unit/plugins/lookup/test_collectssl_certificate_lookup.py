@@ -1,0 +1,216 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lookup, with the options of its documentation read by ansible-core itself."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+import yaml
+from ansible import constants as C
+from ansible.config.manager import ConfigManager
+from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible_collections.certfleet.collectssl.plugins.doc_fragments._collectssl import ModuleDocFragment
+from ansible_collections.certfleet.collectssl.plugins.lookup import collectssl_certificate
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import lookup_spec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._request import Credentials
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.broker_support import (
+    PASSWORD,
+    PENDING,
+    Answers,
+)
+
+pytestmark = pytest.mark.usefixtures("run_folder")
+
+NAME = "certfleet.collectssl.collectssl_certificate"
+ACCOUNT: dict[str, t.Any] = {"login_name": "account", "login_password": PASSWORD}
+
+
+def documented() -> dict[str, t.Any]:
+    """The options of the documentation, with those of its fragments."""
+    options: dict[str, t.Any] = {}
+    fragment = ModuleDocFragment
+    texts = (fragment.DOCUMENTATION, fragment.WAITING, fragment.PLUGIN, collectssl_certificate.DOCUMENTATION)
+    for text in texts:
+        for name, rules in yaml.safe_load(text)["options"].items():
+            options.setdefault(name, {}).update(rules)
+    return options
+
+
+class Lookup:
+    """A lookup under a configuration file of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> None:
+        self._monkeypatch = monkeypatch
+        self._file = folder / "ansible.cfg"
+        self.configure("")
+
+    def configure(self, section: str) -> None:
+        """Write the section of the collection."""
+        self._file.write_text(f"[collectssl]\n{section}\n", encoding="utf-8")
+        config = ConfigManager(str(self._file))
+        config.initialize_plugin_configuration_definitions("lookup", NAME, documented())
+        self._monkeypatch.setattr(C, "config", config)
+
+    def __call__(self, *terms: t.Any, variables: dict[str, t.Any] | None = None, **options: t.Any) -> list[t.Any]:
+        """What the lookup gives."""
+        lookup = collectssl_certificate.LookupModule()
+        lookup._load_name = NAME
+        result: list[t.Any] = lookup.run(list(terms), variables or {}, **options)
+        return result
+
+
+@pytest.fixture
+def lookup(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Lookup:
+    return Lookup(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    return Answers(monkeypatch)
+
+
+def test_documentation_and_spec_know_the_same_options() -> None:
+    options = documented()
+    options.pop("_terms")
+    spec = lookup_spec().argument_spec
+    assert set(options) == set(spec)
+    for name, rules in spec.items():
+        assert options[name].get("type") == rules["type"], name
+        assert options[name].get("default") == rules.get("default"), name
+        assert list(options[name].get("choices", [])) == rules.get("choices", []), name
+
+
+@pytest.mark.parametrize(
+    ("part", "query_type", "certificates"),
+    [("fullchain", 1, 2), ("certificate", 2, 1), ("chain", 3, 1), ("root", 3, 1)],
+)
+def test_a_part_asks_for_no_more_than_it_needs(
+    lookup: Lookup, answers: Answers, part: str, query_type: int, certificates: int
+) -> None:
+    (text,) = lookup("1", part=part, **ACCOUNT)
+    assert text.count("-----BEGIN CERTIFICATE-----") == certificates
+    assert text.endswith("-----END CERTIFICATE-----\n")
+    assert [request.query_type for request in answers.requests] == [query_type]
+
+
+def test_the_order_is_a_dictionary_in_every_state(lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Answers(monkeypatch, {"2": PENDING, "3": "errorCode=-20"})
+    orders = lookup("1", "2", "3", part="order", **ACCOUNT)
+    assert [order["state"] for order in orders] == ["issued", "pending", "rejected"]
+    assert [request.query_type for request in answers.requests] == [0, 0, 0]
+
+
+def test_parts_of_an_order_that_is_known_whole_cost_no_call(lookup: Lookup, answers: Answers) -> None:
+    (whole,) = lookup("1", **ACCOUNT)
+    (certificate,) = lookup("1", part="certificate", **ACCOUNT)
+    (intermediates,) = lookup("1", part="chain", **ACCOUNT)
+    assert whole == certificate + intermediates
+    assert lookup("1", part="order", **ACCOUNT)[0]["state"] == "issued"
+    assert len(answers.requests) == 1
+
+
+def test_each_term_is_an_order_also_in_a_list(lookup: Lookup, answers: Answers) -> None:
+    assert len(lookup("1", 2, ["3", "4"], **ACCOUNT)) == 4
+    assert [request.identifier for request in answers.requests] == ["1", "2", "3", "4"]
+    assert lookup([], **ACCOUNT) == []
+
+
+@pytest.mark.parametrize("kind", ["certificate_id", "base_order_number", "order_number"])
+def test_without_terms_an_option_names_the_order(lookup: Lookup, answers: Answers, kind: str) -> None:
+    assert len(lookup(part="order", **{**ACCOUNT, kind: 77})) == 1
+    assert (answers.requests[0].identifier_kind, answers.requests[0].identifier) == (kind, "77")
+
+
+@pytest.mark.parametrize(
+    ("terms", "options", "sentence"),
+    [
+        (["1"], {"certificate_id": 5}, "Give either order numbers as terms, or one of order_number, "),
+        ([], {}, "Give exactly one of order_number, certificate_id, base_order_number; 0 are given."),
+        ([], {"certificate_id": 5, "order_number": 1}, "Give only one of order_number, certificate_id, "),
+        (["1"], {"prat": "root"}, "There is no option prat. Is part meant?"),
+        (["1"], {"part": "key"}, "part must be one of fullchain, certificate, chain, root, order, not 'key'."),
+        (["1"], {"retries": "many"}, "retries must be a whole number, not 'many'."),
+        (["1"], {"part": "root", "response_type": "zip"}, "response_type zip is for the certificate together with its"),
+        ([" "], {}, "order_number is empty."),
+        (["1"], {"login_password": None}, "login_name needs login_password beside it"),
+        (["1"], {"collection_code": "x"}, "Give only one of login_name, collection_code, not both"),
+        (["1"], {"wait_timeout": -1}, "wait_timeout must be a whole number from 0 to"),
+    ],
+)
+def test_a_wrong_option_is_told_before_any_call(
+    lookup: Lookup, answers: Answers, terms: list[str], options: dict[str, t.Any], sentence: str
+) -> None:
+    with pytest.raises(AnsibleLookupError) as caught:
+        lookup(*terms, **{**ACCOUNT, **options})
+    assert str(caught.value).startswith(sentence)
+    assert not answers.requests
+
+
+@pytest.mark.parametrize("part", ["fullchain", "certificate", "chain", "root"])
+def test_what_is_not_issued_is_an_error_of_the_lookup(
+    lookup: Lookup, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    Answers(monkeypatch, {"1": PENDING, "2": TransportError("The network is down.")})
+    with pytest.raises(AnsibleLookupError, match=r"^Order number 1 is still being processed\. Run again later"):
+        lookup("1", part=part, **ACCOUNT)
+    with pytest.raises(AnsibleLookupError, match=r"^The network is down\.$"):
+        lookup("2", part=part, **ACCOUNT)
+
+
+def test_an_order_that_could_not_be_asked_is_an_error_too(lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    Answers(monkeypatch, {"1": "errorCode=-16&errorMessage=Permission+denied!"})
+    with pytest.raises(AnsibleLookupError, match="refused order number 1 with status -16"):
+        lookup("1", part="order", **ACCOUNT)
+
+
+def test_options_come_from_variables_the_environment_and_the_configuration(
+    lookup: Lookup, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookup.configure("login_name = ini\nlogin_password = ini password\nretries = 7\nproduct = ccc\nproxy = ini:1")
+    lookup("1")
+    monkeypatch.setenv("COLLECTSSL_PROXY", "env:1")
+    lookup("2", variables={"collectssl_login_name": "var", "collectssl_product": "ssl"})
+    lookup("3", variables={"collectssl_retries": 5}, proxy="none", login_name="direct")
+    assert [whom.credentials for whom in answers.providers] == [
+        Credentials(name, "ini password") for name in ("ini", "var", "direct")
+    ]
+    assert [whom.transport.proxy for whom in answers.providers] == ["http://ini:1", "http://env:1", None]
+    assert [whom.transport.retries for whom in answers.providers] == [7, 7, 5]
+    assert [request.product for request in answers.requests] == ["ccc", "ssl", "ccc"]
+
+
+def test_the_nearer_of_an_account_and_a_collection_code_is_meant(
+    lookup: Lookup, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookup.configure("collection_code = ini code")
+    lookup("1", **ACCOUNT)
+    lookup("2", variables={f"collectssl_{name}": value for name, value in ACCOUNT.items()})
+    lookup("3")
+    monkeypatch.setenv("COLLECTSSL_LOGIN_NAME", "env")
+    monkeypatch.setenv("COLLECTSSL_LOGIN_PASSWORD", "env password")
+    lookup("4")
+    lookup("5", collection_code="direct")
+    account = Credentials(**ACCOUNT)
+    assert [whom.credentials for whom in answers.providers] == [
+        *(account, account, Credentials(collection_code="ini code"), Credentials("env", "env password")),
+        Credentials(collection_code="direct"),
+    ]
+
+
+def test_the_controllers_environment_names_the_proxy(
+    lookup: Lookup, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://controller:1")
+    lookup("1", **ACCOUNT)
+    assert answers.providers[0].transport.proxy == "http://controller:1"
+
+
+def test_a_variable_of_the_wrong_type_is_named(lookup: Lookup, answers: Answers) -> None:
+    with pytest.raises(AnsibleError, match="collectssl_retries"):
+        lookup("1", variables={"collectssl_retries": "many"}, **ACCOUNT)
+    assert not answers.requests

@@ -1,0 +1,315 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every wrong option gets one sentence that names it and the rule; the right ones become plain values."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
+    ArgumentSpec,
+    certificate_spec,
+    lookup_spec,
+    order_info_spec,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._request import QUERY_ALL, QUERY_STATUS, Credentials
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _options
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Waiting
+
+ACCOUNT = {"login_name": "me", "login_password": "s3cret"}
+TASK = {**ACCOUNT, "order_number": "1", "path": "/etc/tls/cert.pem"}
+INFO = {**ACCOUNT, "order_number": "1"}
+
+
+def certificate_options() -> ArgumentSpec:
+    return certificate_spec() + ArgumentSpec(t.cast("dict[str, dict[str, t.Any]]", FILE_COMMON_ARGUMENTS))
+
+
+def taken(args: dict[str, t.Any], spec: ArgumentSpec | None = None, query_type: int = QUERY_ALL) -> Provider:
+    """What an edge does with its options before it calls anybody."""
+    spec = spec or certificate_options()
+    options = _options.validated(args, spec)
+    found = _options.provider_of(options, _options.by_name(args, spec), {})
+    _options.waiting_of(options)
+    _options.request_of(options, query_type)
+    return found
+
+
+WRONG: dict[str, tuple[dict[str, t.Any], str]] = {
+    "two identifiers": (
+        {"certificate_id": "5"},
+        (
+            "Give only one of order_number, certificate_id, base_order_number, content, not both order_number and "
+            "certificate_id."
+        ),
+    ),
+    "content and an identifier": (
+        {"content": "x"},
+        "Give only one of order_number, certificate_id, base_order_number, content, not both order_number and content.",
+    ),
+    "no identifier": (
+        {"order_number": None},
+        "Give one of order_number, certificate_id, base_order_number, content; none is given.",
+    ),
+    "no path": (
+        {"path": None},
+        "Give one of path, chain_path, fullchain_path, root_path, combined_path; none is given.",
+    ),
+    "certificate_id": (
+        {"order_number": None, "certificate_id": "12a"},
+        "certificate_id must be a whole number (section 1 of the CollectSSL specification), not '12a'.",
+    ),
+    "base_order_number": (
+        {"order_number": None, "base_order_number": -5},
+        "base_order_number must be a whole number (section 1 of the CollectSSL specification), not '-5'.",
+    ),
+    "empty order": ({"order_number": " "}, "order_number is empty."),
+    "long order": (
+        {"order_number": "1" * 129},
+        "order_number must be at most 128 printable characters (section 1 of the CollectSSL specification).",
+    ),
+    "binary individual": (
+        {"response_encoding": "binary"},
+        (
+            "response_encoding binary needs response_type zip or pkcs7, not individual (section 1 of the CollectSSL "
+            "specification)."
+        ),
+    ),
+    "zip of ccc": (
+        {"product": "ccc", "response_type": "zip"},
+        "response_type zip is for product ssl alone: CollectCCC sends no ZIP archive.",
+    ),
+    "combined": ({"combined_path": "/c"}, "combined_path needs privatekey_path beside it."),
+    "passphrase": ({"privatekey_passphrase": "s3cret"}, "privatekey_passphrase needs privatekey_path beside it."),
+    "pending key": ({"pending_privatekey_path": "/k"}, "pending_privatekey_path needs privatekey_path beside it."),
+    "unknown": ({"order_numbr": 1}, "There is no option order_numbr. Is order_number meant?"),
+    "unknown ones": (
+        {"xyzzy": 1, "frobnicate": 2},
+        "There is no option frobnicate and no option xyzzy. ansible-doc lists those there are.",
+    ),
+    "choice": ({"product": "ev"}, "product must be one of ssl, ccc, not 'ev'."),
+    "number": ({"retries": "many"}, "retries must be a whole number, not 'many'."),
+    "fraction": ({"request_timeout": 1.5}, "request_timeout must be a whole number, not '1.5'."),
+    "truth": ({"validate_certs": "maybe"}, "validate_certs must be true or false, not 'maybe'."),
+    "list": ({"expected_names": {"a": 1}}, "expected_names must be a list, not \"{'a': 1}\"."),
+    "list of orders": ({"order_number": ["1"]}, "order_number must be text."),
+    "list of paths": ({"path": ["/a"]}, "path must be text."),
+    "structured secret": ({"login_password": {"vault": "s3cret"}}, "login_password must be text."),
+    "negative retries": ({"retries": -1}, "retries must be a whole number from 0 to 31622400, not -1."),
+    "no time": ({"request_timeout": 0}, "request_timeout must be a whole number from 1 to 31622400, not 0."),
+    "too much time": (
+        {"request_timeout": 10**12},
+        "request_timeout must be a whole number from 1 to 31622400, not 1000000000000.",
+    ),
+    "negative wait": ({"wait_timeout": -1}, "wait_timeout must be a whole number from 0 to 31622400, not -1."),
+    "no interval": ({"poll_interval": 0}, "poll_interval must be a whole number from 1 to 31622400, not 0."),
+    "http": ({"api_url": "http://x"}, "api_url must begin with https://, since the password travels with each call."),
+    "no host": ({"api_url": "https:///x"}, "api_url names no host."),
+    "port": ({"api_url": "https://x:y/"}, "api_url is not a URL: Port could not be cast to integer value as 'y'."),
+    "user": (
+        {"api_url": "https://u:s3cret@x/"},
+        "api_url must be a plain address, without a user, a query or a fragment.",
+    ),
+    "query": (
+        {"api_url": "https://x/?s3cret"},
+        "api_url must be a plain address, without a user, a query or a fragment.",
+    ),
+    "ca_path": ({"ca_path": "/no/such.pem"}, "ca_path /no/such.pem does not exist on the controller."),
+    "both": (
+        {"collection_code": "s3cret"},
+        "Give only one of login_name, collection_code, not both login_name and collection_code.",
+    ),
+    "no password": (
+        {"login_password": None},
+        (
+            "login_name needs login_password beside it, as an option or as COLLECTSSL_LOGIN_PASSWORD in the "
+            "controller's environment."
+        ),
+    ),
+    "no name": (
+        {"login_name": ""},
+        (
+            "login_password needs login_name beside it, as an option or as COLLECTSSL_LOGIN_NAME in the controller's "
+            "environment."
+        ),
+    ),
+    "nobody": (
+        {"login_name": None, "login_password": None},
+        (
+            "No credentials: give login_name and login_password (or COLLECTSSL_LOGIN_NAME and "
+            "COLLECTSSL_LOGIN_PASSWORD in the controller's environment), or collection_code."
+        ),
+    ),
+    "long name": (
+        {"login_name": "x" * 65},
+        "login_name is longer than the 64 characters of section 1 of the CollectSSL specification.",
+    ),
+    "long password": (
+        {"login_password": "x" * 129},
+        "login_password is longer than the 128 characters of section 1 of the CollectSSL specification.",
+    ),
+    "octets": (
+        {"login_password": "s3cret\udcfc"},
+        "login_password holds octets that are not UTF-8; write it in UTF-8.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_option_gets_one_sentence(name: str) -> None:
+    changes, sentence = WRONG[name]
+    with pytest.raises(OptionError) as caught:
+        taken({**TASK, **changes})
+    assert str(caught.value) == sentence
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None or "s3cret" not in repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("response_type", ["zip", "netscape", "pkcs7"])
+def test_a_status_alone_takes_no_structure(response_type: str) -> None:
+    with pytest.raises(OptionError, match=rf"^response_type {response_type} is for the certificate together with its"):
+        taken({**INFO, "response_type": response_type}, order_info_spec(), QUERY_STATUS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"order_numbers": ["2"]}, "not both order_number and order_numbers."),
+        ({"order_number": None}, "order_numbers, certificate_ids, base_order_numbers; none is given."),
+        ({"order_number": None, "certificate_ids": ["1", "x"]}, "must be a whole number"),
+        ({"wait_timeout": 5}, "There is no option wait_timeout. "),
+    ],
+)
+def test_the_info_module_has_rules_of_its_own(changes: dict[str, t.Any], sentence: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        _options.status_requests_of(_options.validated({**INFO, **changes}, order_info_spec()))
+    assert sentence in str(caught.value)
+
+
+def test_right_options_become_plain_values(tmp_path: pathlib.Path) -> None:
+    found = taken({**TASK, "ca_path": str(tmp_path), "proxy": "proxy:1", "retries": "2", "unknown": None})
+    assert found == Provider(
+        "https://secure.trust-provider.com/products/download/CollectSSL",
+        Credentials("me", "s3cret"),
+        _options.Transport(str(tmp_path), "http://proxy:1", 30, 2),
+    )
+    assert taken({**TASK, "validate_certs": False, "ca_path": "/no/such"}).transport.verify is False
+    assert taken({**TASK, "product": "ccc"}).url.endswith("/CollectCCC")
+
+
+class _Text(str):
+    """Text as a task holds it, which is not a plain str."""
+
+    __slots__ = ()
+
+
+def tagged(value: str) -> str:
+    """Text with a tag; ansible-core before 2.19 has none, and gets another kind of text that is no plain str."""
+    try:
+        from ansible._internal._datatag._tags import Origin
+    except ImportError:
+        return _Text(value)
+    return Origin(path="/playbook.yml", line_num=1).tag(value)
+
+
+def test_values_with_tags_become_plain_text() -> None:
+    args = {
+        **TASK,
+        "api_url": "https://x",
+        "proxy": "http://y:1",
+        "response_type": "zip",
+        "response_encoding": "binary",
+    }
+    args = {name: tagged(value) for name, value in args.items()}
+    assert args["login_password"].__class__ is not str
+    found = taken(args)
+    texts: list[t.Any] = [found.url, *found.credentials, found.transport.proxy]
+    texts += _options.request_of(_options.validated(args, certificate_options()), QUERY_ALL)
+    assert {type(text) for text in texts} <= {str, type(None), int, frozenset}
+
+
+def test_an_alias_is_the_option_that_it_stands_for() -> None:
+    assert _options.validated({**TASK, "attr": "+i"}, certificate_options())["attributes"] == "+i"
+
+
+def test_orders_are_asked_in_the_order_given() -> None:
+    args = {**ACCOUNT, "certificate_ids": [3, "1", 2], "product": "ccc"}
+    requests = _options.status_requests_of(_options.validated(args, order_info_spec()))
+    assert [(request.identifier_kind, request.identifier) for request in requests] == [
+        ("certificate_id", number) for number in "312"
+    ]
+    assert {request.query_type for request in requests} == {QUERY_STATUS}
+    assert not any("fqdn" in request.show for request in requests)
+
+
+def test_what_is_not_waited_for_stands_for_five_minutes() -> None:
+    assert _options.waiting_of(_options.validated(INFO, order_info_spec())) == Waiting(0, 300)
+    assert _options.waiting_of({"wait_timeout": "7", "poll_interval": 2}) == Waiting(7, 2)
+
+
+# The environment.
+
+
+def bare(**changes: t.Any) -> dict[str, t.Any]:
+    return {"order_number": "1", "path": "/x", **changes}
+
+
+def test_the_environment_fills_in_what_a_task_leaves_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    for name, value in (
+        ("API_URL", "https://rehearsal.example.com/x"),
+        ("LOGIN_NAME", "env name"),
+        ("LOGIN_PASSWORD", "env password"),
+        ("CA_PATH", str(tmp_path)),
+        ("PROXY", "http://env:1"),
+    ):
+        monkeypatch.setenv(f"COLLECTSSL_{name}", value)
+    found = taken(bare())
+    assert found.url == "https://rehearsal.example.com/x"
+    assert found.credentials == Credentials("env name", "env password")
+    assert found.transport[:2] == (str(tmp_path), "http://env:1")
+    assert taken(bare(proxy="none")).transport.proxy is None
+    assert taken(bare(api_url="https://mine/")).url == "https://mine/"
+    assert taken(bare(login_name="mine")).credentials == Credentials("mine", "env password")
+
+
+def test_an_account_and_a_collection_code_do_not_meet_across_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLLECTSSL_COLLECTION_CODE", "env code")
+    assert taken(bare()).credentials == Credentials(collection_code="env code")
+    assert taken(bare(**ACCOUNT)).credentials == Credentials("me", "s3cret")
+    assert taken(bare(**ACCOUNT, collection_code=None)).credentials == Credentials("me", "s3cret")
+    monkeypatch.delenv("COLLECTSSL_COLLECTION_CODE")
+    monkeypatch.setenv("COLLECTSSL_LOGIN_NAME", "env name")
+    monkeypatch.setenv("COLLECTSSL_LOGIN_PASSWORD", "env password")
+    assert taken(bare(collection_code="mine")).credentials == Credentials(collection_code="mine")
+    monkeypatch.setenv("COLLECTSSL_COLLECTION_CODE", "env code")
+    with pytest.raises(OptionError, match=r"are both given, by options or by the COLLECTSSL_ variables"):
+        taken(bare())
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("API_URL", "COLLECTION_CODE", "CA_PATH", "PROXY"):
+        monkeypatch.setenv(f"COLLECTSSL_{name}", "")
+    assert taken(dict(TASK)).credentials == Credentials("me", "s3cret")
+
+
+def test_the_nearest_source_decides_between_account_and_code() -> None:
+    options = {"login_name": "a", "login_password": "b", "collection_code": "c"}
+    account = {**options, "collection_code": None}
+    code = {"login_name": None, "login_password": None, "collection_code": "c"}
+    assert _options.without_rivals(options, {"login_name"}, {"collection_code"}) == account
+    assert _options.without_rivals(options, set(), {"collection_code"}, {"login_name"}) == code
+    assert _options.without_rivals(options, tuple(options)) == options
+    assert _options.without_rivals(options) == options
+
+
+def test_the_spec_of_every_edge_can_be_shown() -> None:
+    for spec in (certificate_options(), order_info_spec(), lookup_spec()):
+        json.dumps(sorted(spec.argument_spec))
