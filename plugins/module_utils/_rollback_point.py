@@ -120,7 +120,7 @@ class RollbackPoint:
         put_flags = FileAttributes(self._module).put_flags
         with doing("An earlier run was interrupted, and its files could not be put back"):
             for journal in journals:
-                for name in _journal.undo(journal, bool(self._module.params["unsafe_writes"]), put_flags):
+                for name in _journal.undo(journal, put_flags):
                     self._module.warn(f"A file was replaced by hand after an interrupted run; the one before is {name}")
             _journal.sweep(paths)
 
