@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
 
+import collectssl_deploying
 from collectssl_fleet import CannotRun, Fleet
 
 HOSTS = 24
@@ -53,3 +54,10 @@ def fresh_fleet(fleet: Fleet) -> Fleet:
     """The fleet, with every host as it was at the start."""
     fleet.reset()
     return fleet
+
+
+@pytest.fixture(scope="module")
+def stage(fleet: Fleet) -> t.Iterator[collectssl_deploying.Stage]:
+    """A fleet as it was at the start, with orders for it."""
+    with collectssl_deploying.stage(fleet) as value:
+        yield value

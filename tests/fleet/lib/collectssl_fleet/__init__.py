@@ -12,6 +12,7 @@ from ._host import Host
 from ._plan import Endpoint
 from ._prober import Observation, Prober
 from ._simulator import Simulator
+from ._trap import Trap
 
 __all__ = [
     "SERVER_NAME",
@@ -24,4 +25,5 @@ __all__ = [
     "Observation",
     "Prober",
     "Simulator",
+    "Trap",
 ]

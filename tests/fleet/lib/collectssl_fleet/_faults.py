@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
 _SMALL = """
 set -e
 new=$(mktemp -d)
-mount -t tmpfs -o "size=$2" tmpfs "$new"
+mount -t tmpfs -o "size=$2,mode=$(stat -c %a "$1")" tmpfs "$new"
 cp -a "$1/." "$new/"
 mount --move "$new" "$1"
 rmdir "$new"

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run at the start of every Python of a host with a trap: see Trap in collectssl_fleet."""
+
+import os
+import signal
+import time
+
+_FOLDER = "/run/collectssl-trap"
+_OPERATIONS = ("link", "mkdir", "rename", "rmdir", "unlink")
+
+
+def _watch(watched, number, action):
+    def guarded(name, real):
+        def call(*args, **kwargs):
+            target = args[1] if name in ("link", "rename") else args[0]
+            if isinstance(target, str) and target.startswith(watched):
+                _reached(name, target)
+            return real(*args, **kwargs)
+
+        return call
+
+    def _reached(name, target):
+        with open(_FOLDER + "/calls", "a+", encoding="utf-8") as calls:
+            calls.write(name + " " + target + "\n")
+            calls.flush()
+            calls.seek(0)
+            count = len(calls.readlines())
+        if count != number:
+            return
+        with open(_FOLDER + "/reached", "w", encoding="utf-8") as reached:
+            reached.write(str(os.getpid()))
+        if action == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while not os.path.exists(_FOLDER + "/go"):
+            time.sleep(0.05)
+
+    for name in _OPERATIONS:
+        setattr(os, name, guarded(name, getattr(os, name)))
+
+
+with open(_FOLDER + "/plan", encoding="utf-8") as _plan:
+    _number, _action, *_watched = _plan.read().split("\n")
+_watch(tuple(_watched), int(_number), _action)

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests of the role share: a fleet with orders, runs of the playbook deploy, and what became of the hosts."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+import typing as t
+
+from collectssl_fleet import SERVER_NAME, Fleet, Host, Simulator
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+FOLDER = "/etc/ssl/fleet"
+POINTS = "/var/lib/certfleet-collectssl"
+REISSUED = "4711"
+"""The order for the key that all hosts have, reissued as often as it is advanced."""
+RENEWED = tuple(str(number) for number in range(5001, 5006))
+"""Orders with a key of their own each."""
+
+_ACCOUNT = {"login_name": "fleet@example.com", "login_password": "a + & % = ü password"}
+_RELOADS = "/var/log/reloads"
+_FILES = {
+    "path": f"{FOLDER}/cert.pem",
+    "chain_path": f"{FOLDER}/chain.pem",
+    "fullchain_path": f"{FOLDER}/fullchain.pem",
+    "root_path": f"{FOLDER}/root.pem",
+    "combined_path": f"{FOLDER}/combined.pem",
+    "privatekey_path": f"{FOLDER}/privkey.pem",
+    "pending_privatekey_path": f"{FOLDER}/next.pem",
+}
+_VALIDATE = {
+    "nginx": "nginx -t",
+    "apache": "apache2ctl configtest",
+    "haproxy": "haproxy -c -f /etc/haproxy/haproxy.cfg",
+    "postfix": "postfix check",
+}
+SERVICES = tuple(_VALIDATE)
+# Counted where it happens: whoever has a service reload comes through its init script. A held one never gets there.
+_COUNT = (
+    f'2i if [ "$1" = reload ]; then [ -e /run/hold-reload ] && {{ echo $$ >/run/reload-held; sleep 600; }}; '
+    f"echo reload >>{_RELOADS}; fi"
+)
+
+
+class Outcome(t.NamedTuple):
+    """What came of a run."""
+
+    code: int
+    text: str
+
+    @property
+    def words(self) -> str:
+        """The text without its line breaks."""
+        return " ".join(self.text.split())
+
+    def recap(self) -> dict[str, dict[str, int]]:
+        """The last lines: counts by host."""
+        lines = re.findall(r"^(\S+)\s+: (ok=.*)$", self.text, re.MULTILINE)
+        return {
+            host: {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in lines
+        }
+
+
+class Stage:
+    """A fleet with orders, and the playbook that brings their certificates into service."""
+
+    def __init__(self, fleet: Fleet, simulator: Simulator, keys: t.Mapping[str, str]) -> None:
+        self.fleet = fleet
+        self.simulator = simulator
+        self.trust = [fleet.initial.root, simulator.root]
+        self._keys = keys
+        self._variables = fleet.directory / "deploy.json"
+        certificate = {
+            **_FILES,
+            "name": "www",
+            "order_number": "{{ fleet_order }}",
+            "expected_names": [SERVER_NAME],
+            "validate": "{{ fleet_validate[fleet_service] }}",
+            "services": ["{{ fleet_unit }}"],
+            "endpoints": "{{ fleet_endpoints }}",
+        }
+        self._settings: dict[str, t.Any] = {
+            "deploy_certificates": [certificate],
+            "deploy_probe_from": "controller",
+            "deploy_probe_delay": 1,
+            "deploy_probe_retries": 8,
+            "fleet_order": REISSUED,
+            "fleet_validate": _VALIDATE,
+        }
+        self.settings()
+
+    def settings(self, **changed: t.Any) -> None:
+        """Change variables of the runs from here on."""
+        self._settings.update(changed)
+        self._variables.write_text(json.dumps(self._settings))
+
+    def command(self, hosts: t.Sequence[str] = (), *arguments: str) -> list[str]:
+        """The command line of a run."""
+        limit = ["-l", ",".join(hosts)] if hosts else []
+        return ["ansible-playbook", "certfleet.collectssl.deploy", "-e", f"@{self._variables}", *limit, *arguments]
+
+    def run(self, hosts: t.Sequence[str] = (), *arguments: str) -> Outcome:
+        """Run it to its end."""
+        command = self.command(hosts, *arguments)
+        done = self.fleet.run_in_controller(command, env=self.simulator.environment, timeout=600)
+        return Outcome(done.returncode, done.stdout + done.stderr)
+
+    def start(self, hosts: t.Sequence[str], *arguments: str) -> subprocess.Popen[bytes]:
+        """Run it, and don't wait."""
+        return self.fleet.popen_in_controller(
+            self.command(hosts, *arguments),
+            env=self.simulator.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def reissue(self) -> None:
+        """From here on the order for the key that all hosts have has another certificate."""
+        self.simulator.control("advance", order_number=REISSUED)
+
+    def renew(self, order: str, hosts: t.Sequence[str]) -> None:
+        """From here on an order with a key of its own is deployed; the key waits on these hosts."""
+        self.settings(fleet_order=order)
+        for name in hosts:
+            self.fleet.hosts[name].write(_FILES["pending_privatekey_path"], self._keys[order], 0o600)
+
+    def served(self, host: str) -> set[str]:
+        """The fingerprints that the endpoints of a host serve."""
+        with self.probing([host]) as prober:
+            prober.wait_for(1)
+            assert not prober.failures()
+            return {observation.fingerprint or "" for observation in prober.observations()}
+
+    def probing(self, hosts: t.Sequence[str] = (), interval: float = 0.1) -> t.Any:
+        """Connect to the hosts (all by default) in a loop, and verify against both roots; see Fleet.probing()."""
+        endpoints = [one for name in hosts or self.fleet.hosts for one in self.fleet.hosts[name].endpoints]
+        return self.fleet.probing(endpoints, trust=self.trust, interval=interval)
+
+    def state(self, host: str) -> dict[str, str]:
+        """All that a run may change on a host: files and hidden files with owner, mode and content; rollback points."""
+        each = "-type f -printf '%p %U %G %m ' -exec sh -c 'md5sum < \"$1\"' sh {} ';'"
+        script = f"find {FOLDER} {POINTS} {each} -o -printf '%p %y %U %G %m\\n' 2>/dev/null"
+        text = self.fleet.hosts[host].run(["sh", "-c", script], check=False).stdout
+        return {line.split(" ", 1)[0]: line for line in text.splitlines() if line.startswith("/")}
+
+    def reloads(self, host: str) -> int:
+        """How often its service was reloaded."""
+        return len(self.fleet.hosts[host].run(["cat", _RELOADS], check=False).stdout.split())
+
+
+@contextlib.contextmanager
+def stage(fleet: Fleet) -> t.Iterator[Stage]:
+    """All hosts as they were at the start, and a simulator with the orders."""
+    fleet.reset()
+    for host in fleet.hosts.values():
+        host.run(["sed", "-i", _COUNT, f"/etc/init.d/{host.unit}"])
+    private = {order: ec.generate_private_key(ec.SECP256R1()) for order in RENEWED}
+    keys = {
+        order: key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+        for order, key in private.items()
+    }
+    forever = [*({"state": "issued", "seconds": 10**6} for _number in range(40)), {"state": "issued"}]
+    orders = []
+    for order, key in {REISSUED: fleet.initial.key, **keys}.items():
+        file = fleet.directory / f"ordered-{order}.pem"
+        file.write_bytes(
+            serialization.load_pem_private_key(key.encode(), None)
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
+        orders.append(
+            {
+                "order_number": order,
+                "account": _ACCOUNT["login_name"],
+                "names": [SERVER_NAME],
+                "key": str(file),
+                "life": forever,
+            }
+        )
+    with fleet.simulator({"accounts": [_ACCOUNT], "orders": orders}) as simulator:
+        yield Stage(fleet, simulator, keys)
+
+
+@contextlib.contextmanager
+def held_reload(hosts: t.Sequence[Host]) -> t.Iterator[None]:
+    """Within the context, a reload of the service of these hosts never comes to its work, and ends with them killed."""
+    for host in hosts:
+        host.run(["touch", "/run/hold-reload"])
+    try:
+        yield
+    finally:
+        for host in hosts:
+            host.run(["sh", "-c", "kill -9 $(cat /run/reload-held); rm -f /run/hold-reload /run/reload-held"])

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs of the role that are killed: the next one ends as an undisturbed one, and clients never notice.
+
+Each certificate here has a new key, which moves to its place together with it. So an endpoint that took one without the
+other would be seen.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from collectssl_deploying import FOLDER, POINTS, RENEWED, SERVICES, Stage, held_reload
+from collectssl_fleet import Trap
+
+# As many hosts as there are points, and one that nothing happens to.
+_HOSTS = 14
+_AT_ONCE = ("-e", '{"deploy_serial": ["100%"]}', "-f", str(_HOSTS))
+
+
+class Undisturbed(t.NamedTuple):
+    """What a run does that nothing happens to."""
+
+    points: list[int]
+    """Numbers of calls: a run killed before one of these has done some part of its work."""
+    state: dict[str, str]
+    served: set[str]
+
+
+def _undisturbed(stage: Stage, order: str, names: t.Sequence[str]) -> Undisturbed:
+    """Deploy to the first of the hosts, and put the key on all of them."""
+    stage.renew(order, names)
+    trap = Trap(stage.fleet.hosts[names[0]], FOLDER, POINTS)
+    trap.record()
+    outcome = stage.run(names[:1])
+    assert outcome.code == 0, outcome.text
+    calls = trap.calls()
+    trap.disarm()
+    renames = [
+        number
+        for number, call in enumerate(calls, 1)
+        if os.path.dirname(call.path) == FOLDER and not os.path.basename(call.path).startswith(".")
+    ]
+    kept = [number for number, call in enumerate(calls, 1) if call.path == f"{POINTS}/www/manifest.json"]
+    # Root, chain, key, combined, full chain, certificate, and the key's old place; the manifest comes and goes.
+    assert len(renames) == 7, calls
+    assert len(kept) == 2, calls
+    assert kept[0] < renames[0]
+    assert renames[-1] + 1 < kept[1]
+    journal = next(number for number, call in enumerate(calls, 1) if number > renames[-1] and call.operation == "unlink")
+    points = [kept[0], kept[0] + 1, *renames, renames[-1] + 1, journal + 1, kept[1], kept[1] + 1]
+    return Undisturbed(list(dict.fromkeys(points)), stage.state(names[0]), stage.served(names[0]))
+
+
+def _assert_same_end(stage: Stage, names: t.Sequence[str], undisturbed: Undisturbed) -> None:
+    """The next run ends as the undisturbed one did."""
+    healed = stage.run(names, *_AT_ONCE)
+    assert healed.code == 0, healed.text
+    for name in names:
+        assert stage.state(name) == undisturbed.state, name
+        assert stage.served(name) == undisturbed.served, name
+
+
+def _hosts(stage: Stage) -> list[str]:
+    return list(stage.fleet.hosts)[:_HOSTS]
+
+
+def test_module_killed(stage: Stage) -> None:
+    """SIGKILL to the module at each point: the run that sees it goes back, and the next one goes through."""
+    names = _hosts(stage)
+    undisturbed = _undisturbed(stage, RENEWED[0], names)
+    others = names[1:]
+    before = stage.state(others[0])
+    with stage.probing(others, interval=0.3) as prober:
+        traps = {}
+        for index, name in enumerate(others):
+            traps[name] = Trap(stage.fleet.hosts[name], FOLDER, POINTS)
+            traps[name].kill_before(undisturbed.points[index % len(undisturbed.points)])
+        killed = stage.run(others, *_AT_ONCE)
+        assert killed.code != 0
+        assert {name for name in others if traps[name].reached} == set(others), killed.text
+        for index, name in enumerate(others):
+            traps[name].disarm()
+            assert killed.recap()[name]["failed"] == 1, killed.text
+            # The last two points are behind the proof that the new certificate is served.
+            proven = index % len(undisturbed.points) >= len(undisturbed.points) - 2
+            now = stage.state(name)
+            if not proven:
+                assert {path: line for path, line in now.items() if path in before} == before, (name, killed.text)
+                assert stage.served(name) == {stage.fleet.initial.fingerprint}, name
+        _assert_same_end(stage, others, undisturbed)
+        assert prober.failures() == []
+        allowed = undisturbed.served | {stage.fleet.initial.fingerprint}
+        assert {seen.fingerprint for seen in prober.observations()} == allowed
+
+
+def test_controller_killed(stage: Stage) -> None:
+    """SIGKILL to all of the controller with a module at each point; every second module is killed, too."""
+    names = _hosts(stage)
+    undisturbed = _undisturbed(stage, RENEWED[1], names)
+    others = names[1:]
+    old = stage.served(others[0])
+    with stage.probing(others, interval=0.3) as prober:
+        traps = [Trap(stage.fleet.hosts[name], FOLDER, POINTS) for name in others]
+        for index, trap in enumerate(traps):
+            trap.hold_before(undisturbed.points[index % len(undisturbed.points)])
+        run = stage.start(others, "-e", '{"deploy_serial": ["100%"]}', "-f", str(_HOSTS))
+        for trap in traps:
+            trap.wait_until_reached()
+        stage.fleet.kill_tree(run)
+        for index, trap in enumerate(traps):
+            if index % 2:
+                trap.kill_held()
+            else:
+                trap.let_go()
+            trap.disarm()
+        _assert_same_end(stage, others, undisturbed)
+        assert prober.failures() == []
+        assert {seen.fingerprint for seen in prober.observations()} == undisturbed.served | old
+
+
+def test_killed_before_the_reload(stage: Stage) -> None:
+    """All files are new and no service knows it: the next run has each reload once."""
+    names = [stage.fleet.of(service)[1].name for service in SERVICES]
+    hosts = [stage.fleet.hosts[name] for name in names]
+    stage.renew(RENEWED[2], names)
+    old = {name: stage.served(name) for name in names}
+    with held_reload(hosts):
+        run = stage.start(names, "-e", '{"deploy_serial": ["100%"]}')
+        for host in hosts:
+            host.run(["sh", "-c", "until [ -s /run/reload-held ]; do sleep 0.1; done"])
+        stage.fleet.kill_tree(run)
+    reloads = {name: stage.reloads(name) for name in names}
+    assert {name: stage.served(name) for name in names} == old
+    healed = stage.run(names)
+    assert healed.code == 0, healed.text
+    assert {name: stage.reloads(name) for name in names} == {name: count + 1 for name, count in reloads.items()}
+    served = {name: stage.served(name) for name in names}
+    for name in names:
+        assert len(served[name]) == 1
+        assert not served[name] & old[name]
+    again = stage.run(names)
+    assert again.code == 0
+    assert {counts["changed"] for counts in again.recap().values()} == {0}
