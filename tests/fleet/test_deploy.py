@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import typing as t
 
 import pytest
-from collectssl_deploying import FOLDER, POINTS, RENEWED, REISSUED, SERVICES, Stage
+from collectssl_deploying import FOLDER, POINTS, SERVICES, Outcome, Stage
 from collectssl_fleet import Fleet, Host, Trap
 
 
@@ -20,6 +21,15 @@ def _one_of_each(fleet: Fleet) -> list[str]:
 def test_first_second_and_reissue(stage: Stage) -> None:
     """A whole fleet: one call, one reload a host and certificate, and no client that ever notices."""
     fleet = stage.fleet
+    two = list(fleet.hosts)[:2]
+    states = {name: stage.state(name) for name in two}
+    predicted = stage.run(two, "--check", "--diff")
+    assert predicted.code == 0, predicted.text
+    assert {counts["changed"] > 0 for counts in predicted.recap().values()} == {True}
+    assert "To be reloaded: nginx" in predicted.words
+    assert "PRIVATE KEY" not in predicted.text
+    assert {name: stage.state(name) for name in two} == states
+
     calls = len(stage.simulator.calls())
     with stage.probing(interval=0.5) as prober:
         first = stage.run()
@@ -79,10 +89,22 @@ def _read_only(host: Host) -> contextlib.AbstractContextManager[None]:
     return host.read_only(FOLDER)
 
 
+@contextlib.contextmanager
+def _full_disk(host: Host) -> t.Iterator[None]:
+    filler = f"{FOLDER}/filler"
+    with host.small_disk(FOLDER):
+        host.run(["sh", "-c", f"dd if=/dev/zero of={filler} bs=1k; truncate -s -8k {filler}"])
+        try:
+            yield
+        finally:
+            host.run(["rm", filler])
+
+
 _OBSTACLES = {
     "refused configuration": (_refused_configuration, ["www", "validate: the command nginx", "no_such_directive"]),
     "reload fails": (_reload_fails, ["www", "nginx", "could not be brought into service"]),
     "reload does nothing": (_reload_does_nothing, ["www", "port 443", "it serves", "and not"]),
+    "full disk": (_full_disk, [f"{FOLDER}/", "No space left on device", "No file was changed."]),
     "read-only folder": (_read_only, [f"may not write in the directory {FOLDER}"]),
 }
 
@@ -103,3 +125,40 @@ def test_obstacle(stage: Stage, obstacle: str) -> None:
     for word in [names[0], *words]:
         assert word in outcome.words, outcome.text
     assert {name: (stage.served(name), stage.state(name)) for name in names} == before
+
+
+def test_host_goes_away(stage: Stage, tmp_path: pathlib.Path) -> None:
+    """One of two canaries goes away between two renames: the other one is done, no further host is touched."""
+    fleet = stage.fleet
+    names = _one_of_each(fleet)
+    lost, other, *rest = names
+    settled = stage.run(names)
+    assert settled.code == 0, settled.text
+    stage.reissue()
+    before = {name: (stage.served(name), stage.state(name)) for name in names}
+    Trap(fleet.hosts[lost], FOLDER).hold_before(f"{FOLDER}/fullchain.pem")
+    with (tmp_path / "output").open("w+", encoding="utf-8") as output:
+        run = stage.start(names, "-e", '{"deploy_serial": [2, "100%"]}', output=output)
+        Trap(fleet.hosts[lost]).wait_until_reached()
+        fleet.hosts[lost].kill()
+        code = run.wait(timeout=300)
+        output.seek(0)
+        outcome = Outcome(code, output.read())
+    assert outcome.code != 0
+    assert outcome.recap()[lost]["unreachable"] == 1, outcome.text
+    assert outcome.recap()[other]["failed"] == 0, outcome.text
+    assert stage.served(other) != before[other][0]
+    assert f"Stopped before {rest[0]}, which is as it was: {lost} failed or could not be reached." in outcome.words
+    assert {name: (stage.served(name), stage.state(name)) for name in rest} == {name: before[name] for name in rest}
+
+    fleet.hosts[lost].start()
+    fleet.wait_until_ready([lost])
+    # Its key is the same, so what its service finds on the disk goes together.
+    assert stage.served(lost) == before[lost][0]
+    healed = stage.run(names)
+    assert healed.code == 0, healed.text
+    assert len({frozenset(stage.served(name)) for name in names}) == 1
+    assert stage.served(lost) != before[lost][0]
+    states = {name: stage.state(name) for name in names}
+    assert set(states[lost]) == set(states[other])
+    assert not [path for path in states[lost] if "/." in path or path.startswith(POINTS)]

@@ -20,11 +20,17 @@ _HOSTS = 14
 _AT_ONCE = ("-e", '{"deploy_serial": ["100%"]}', "-f", str(_HOSTS))
 
 
+class Point(t.NamedTuple):
+    """The number of a call before which a run has done some part of its work, and the task that makes the call."""
+
+    number: int
+    task: str
+
+
 class Undisturbed(t.NamedTuple):
     """What a run does that nothing happens to."""
 
-    points: list[int]
-    """Numbers of calls: a run killed before one of these has done some part of its work."""
+    points: list[Point]
     state: dict[str, str]
     served: set[str]
 
@@ -44,14 +50,22 @@ def _undisturbed(stage: Stage, order: str, names: t.Sequence[str]) -> Undisturbe
         if os.path.dirname(call.path) == FOLDER and not os.path.basename(call.path).startswith(".")
     ]
     kept = [number for number, call in enumerate(calls, 1) if call.path == f"{POINTS}/www/manifest.json"]
-    # Root, chain, key, combined, full chain, certificate, and the key's old place; the manifest comes and goes.
-    assert len(renames) == 7, calls
+    # And root and chain, where these are new; the key's old place is the last.
+    named = [os.path.basename(calls[number - 1].path) for number in renames]
+    assert named[-5:] == ["privkey.pem", "combined.pem", "fullchain.pem", "cert.pem", "next.pem"]
+    # The manifest comes and goes.
     assert len(kept) == 2, calls
     assert kept[0] < renames[0]
     assert renames[-1] + 1 < kept[1]
-    journal = next(number for number, call in enumerate(calls, 1) if number > renames[-1] and call.operation == "unlink")
-    points = [kept[0], kept[0] + 1, *renames, renames[-1] + 1, journal + 1, kept[1], kept[1] + 1]
-    return Undisturbed(list(dict.fromkeys(points)), stage.state(names[0]), stage.served(names[0]))
+    journal = next(
+        number for number, call in enumerate(calls, 1) if number > renames[-1] and call.operation == "unlink"
+    )
+    numbers = [kept[0], kept[0] + 1, *renames, renames[-1] + 1, journal + 1, kept[1], kept[1] + 1]
+    points = []
+    for number in dict.fromkeys(numbers):
+        before = "keep" if number < renames[0] else "forget"
+        points.append(Point(number, before if calls[number - 1].path.startswith(POINTS) else "install"))
+    return Undisturbed(points, stage.state(names[0]), stage.served(names[0]))
 
 
 def _assert_same_end(stage: Stage, names: t.Sequence[str], undisturbed: Undisturbed) -> None:
@@ -61,6 +75,11 @@ def _assert_same_end(stage: Stage, names: t.Sequence[str], undisturbed: Undistur
     for name in names:
         assert stage.state(name) == undisturbed.state, name
         assert stage.served(name) == undisturbed.served, name
+
+
+def _point(undisturbed: Undisturbed, index: int) -> Point:
+    """The point for one of the hosts: each has one of its own, until all have been given out."""
+    return undisturbed.points[index % len(undisturbed.points)]
 
 
 def _hosts(stage: Stage) -> list[str]:
@@ -77,17 +96,16 @@ def test_module_killed(stage: Stage) -> None:
         traps = {}
         for index, name in enumerate(others):
             traps[name] = Trap(stage.fleet.hosts[name], FOLDER, POINTS)
-            traps[name].kill_before(undisturbed.points[index % len(undisturbed.points)])
+            traps[name].kill_before(_point(undisturbed, index).number)
         killed = stage.run(others, *_AT_ONCE)
         assert killed.code != 0
         assert {name for name in others if traps[name].reached} == set(others), killed.text
         for index, name in enumerate(others):
             traps[name].disarm()
             assert killed.recap()[name]["failed"] == 1, killed.text
-            # The last two points are behind the proof that the new certificate is served.
-            proven = index % len(undisturbed.points) >= len(undisturbed.points) - 2
             now = stage.state(name)
-            if not proven:
+            # The old files are forgotten only when the new certificate has been seen.
+            if _point(undisturbed, index).task != "forget":
                 assert {path: line for path, line in now.items() if path in before} == before, (name, killed.text)
                 assert stage.served(name) == {stage.fleet.initial.fingerprint}, name
         _assert_same_end(stage, others, undisturbed)
@@ -104,12 +122,17 @@ def test_controller_killed(stage: Stage) -> None:
     old = stage.served(others[0])
     with stage.probing(others, interval=0.3) as prober:
         traps = [Trap(stage.fleet.hosts[name], FOLDER, POINTS) for name in others]
+        # Hosts go through a run task by task together, so one that is held keeps the others from a later task.
+        tasks: dict[str, list[str]] = {}
         for index, trap in enumerate(traps):
-            trap.hold_before(undisturbed.points[index % len(undisturbed.points)])
-        run = stage.start(others, "-e", '{"deploy_serial": ["100%"]}', "-f", str(_HOSTS))
+            point = _point(undisturbed, index)
+            trap.hold_before(point.number)
+            tasks.setdefault(point.task, []).append(others[index])
+        runs = [stage.start(names, *_AT_ONCE) for names in tasks.values()]
         for trap in traps:
             trap.wait_until_reached()
-        stage.fleet.kill_tree(run)
+        for run in runs:
+            stage.fleet.kill_tree(run)
         for index, trap in enumerate(traps):
             if index % 2:
                 trap.kill_held()

@@ -11,7 +11,7 @@ _FOLDER = "/run/collectssl-trap"
 _OPERATIONS = ("link", "mkdir", "rename", "rmdir", "unlink")
 
 
-def _watch(watched, number, action):
+def _watch(watched, point, action):
     def guarded(name, real):
         def call(*args, **kwargs):
             target = args[1] if name in ("link", "rename") else args[0]
@@ -27,7 +27,7 @@ def _watch(watched, number, action):
             calls.flush()
             calls.seek(0)
             count = len(calls.readlines())
-        if count != number:
+        if os.path.exists(_FOLDER + "/reached") or point not in (str(count), target):
             return
         with open(_FOLDER + "/reached", "w", encoding="utf-8") as reached:
             reached.write(str(os.getpid()))
@@ -41,5 +41,5 @@ def _watch(watched, number, action):
 
 
 with open(_FOLDER + "/plan", encoding="utf-8") as _plan:
-    _number, _action, *_watched = _plan.read().split("\n")
-_watch(tuple(_watched), int(_number), _action)
+    _point, _action, *_watched = _plan.read().split("\n")
+_watch(tuple(_watched), _point, _action)

@@ -21,6 +21,8 @@ REISSUED = "4711"
 """The order for the key that all hosts have, reissued as often as it is advanced."""
 RENEWED = tuple(str(number) for number in range(5001, 5006))
 """Orders with a key of their own each."""
+APART = {"one.fleet.test": "6001", "two.fleet.test": "6002"}
+"""Orders for other names, with a key of their own each."""
 
 _ACCOUNT = {"login_name": "fleet@example.com", "login_password": "a + & % = ü password"}
 _RELOADS = "/var/log/reloads"
@@ -73,7 +75,8 @@ class Stage:
         self.fleet = fleet
         self.simulator = simulator
         self.trust = [fleet.initial.root, simulator.root]
-        self._keys = keys
+        self.keys = keys
+        """The private key of each order."""
         self._variables = fleet.directory / "deploy.json"
         certificate = {
             **_FILES,
@@ -110,13 +113,15 @@ class Stage:
         done = self.fleet.run_in_controller(command, env=self.simulator.environment, timeout=600)
         return Outcome(done.returncode, done.stdout + done.stderr)
 
-    def start(self, hosts: t.Sequence[str], *arguments: str) -> subprocess.Popen[bytes]:
-        """Run it, and don't wait."""
+    def start(
+        self, hosts: t.Sequence[str], *arguments: str, output: int | t.IO[str] = subprocess.DEVNULL
+    ) -> subprocess.Popen[str]:
+        """Run it, and don't wait; output is a file for what it says."""
         return self.fleet.popen_in_controller(
             self.command(hosts, *arguments),
             env=self.simulator.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
 
     def reissue(self) -> None:
@@ -127,7 +132,7 @@ class Stage:
         """From here on an order with a key of its own is deployed; the key waits on these hosts."""
         self.settings(fleet_order=order)
         for name in hosts:
-            self.fleet.hosts[name].write(_FILES["pending_privatekey_path"], self._keys[order], 0o600)
+            self.fleet.hosts[name].write(_FILES["pending_privatekey_path"], self.keys[order], 0o600)
 
     def served(self, host: str) -> set[str]:
         """The fingerprints that the endpoints of a host serve."""
@@ -159,7 +164,7 @@ def stage(fleet: Fleet) -> t.Iterator[Stage]:
     fleet.reset()
     for host in fleet.hosts.values():
         host.run(["sed", "-i", _COUNT, f"/etc/init.d/{host.unit}"])
-    private = {order: ec.generate_private_key(ec.SECP256R1()) for order in RENEWED}
+    private = {order: ec.generate_private_key(ec.SECP256R1()) for order in (*RENEWED, *APART.values())}
     keys = {
         order: key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -167,6 +172,7 @@ def stage(fleet: Fleet) -> t.Iterator[Stage]:
         for order, key in private.items()
     }
     forever = [*({"state": "issued", "seconds": 10**6} for _number in range(40)), {"state": "issued"}]
+    names = {order: name for name, order in APART.items()}
     orders = []
     for order, key in {REISSUED: fleet.initial.key, **keys}.items():
         file = fleet.directory / f"ordered-{order}.pem"
@@ -179,7 +185,7 @@ def stage(fleet: Fleet) -> t.Iterator[Stage]:
             {
                 "order_number": order,
                 "account": _ACCOUNT["login_name"],
-                "names": [SERVER_NAME],
+                "names": [names.get(order, SERVER_NAME)],
                 "key": str(file),
                 "life": forever,
             }

@@ -30,7 +30,7 @@ class Call(t.NamedTuple):
 
 
 class Trap:
-    """Counts, over all modules that run on a host one after another, the calls that change directories below folders."""
+    """Counts the calls that change directories below folders, over all modules that a host runs one after another."""
 
     def __init__(self, host: Host, *folders: str) -> None:
         self.host = host
@@ -40,13 +40,13 @@ class Trap:
         """From here on note all calls, and do nothing else."""
         self._arm(0, "record")
 
-    def kill_before(self, number: int) -> None:
-        """The module that is about to make the call of this number, counted from 1, gets SIGKILL instead."""
-        self._arm(number, "kill")
+    def kill_before(self, point: int | str) -> None:
+        """SIGKILL to the module that is about to make the call of this number (from 1), or to change this path."""
+        self._arm(point, "kill")
 
-    def hold_before(self, number: int) -> None:
-        """The module that is about to make the call of this number waits for let_go()."""
-        self._arm(number, "hold")
+    def hold_before(self, point: int | str) -> None:
+        """The module that is about to make the call of this number (from 1), or to change this path, is held."""
+        self._arm(point, "hold")
 
     def calls(self) -> list[Call]:
         """The calls so far."""
@@ -78,9 +78,9 @@ class Trap:
         """Leave the modules alone again."""
         self.host.run(["rm", "-rf", _FOLDER])
 
-    def _arm(self, number: int, action: str) -> None:
+    def _arm(self, point: int | str, action: str) -> None:
         self.disarm()
         self.host.write(_PROGRAM, (FILES / "trap.py").read_text(encoding="utf-8"))
         self.host.write(_HOOK, _HOOK_LINE)
         self.host.run(["mkdir", _FOLDER])
-        self.host.write(f"{_FOLDER}/plan", "\n".join([str(number), action, *self._folders]))
+        self.host.write(f"{_FOLDER}/plan", "\n".join([str(point), action, *self._folders]))
