@@ -3,16 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The journal of a transaction, the hidden files beside the destinations, and how a transaction is undone.
 
-Beside a destination ``site.pem`` a transaction keeps ``.collectssl-site.pem.new`` (what it will become), ``.old`` (what
-it was) and ``.journal`` (the list of all files of the transaction beside the first of them, a symbolic link to that
-list beside the others, so that whichever of them a later run manages, it finds the list). The rules:
+Beside a destination ``site.pem`` a transaction keeps ``.collectssl-site.pem.new.key`` (what it will become), ``.old.key``
+(what it was) and ``.journal.key`` (the list of all files of the transaction beside the first of them, a symbolic link to
+that list beside the others, so that whichever of them a later run manages, it finds the list). They all end in ``.key``,
+since HAProxy loads every file of a folder, hidden ones too, but for a few extensions. The rules:
 
-* the journal appears only after every ``.new`` and every ``.old`` is whole and flushed;
+* the journal appears only after every new and every old file is whole and flushed;
 * no destination is touched before the journal is there and flushed;
-* no ``.old`` is removed before the journal is gone and flushed.
+* no old file is removed before the journal is gone and flushed.
 
 So while there is a journal the state before can be had back, and once there is none, hidden files are mere leftovers.
-Nothing here holds key material except an ``.old`` or ``.new`` of a file that holds it itself, under its protection.
+Nothing here holds key material except an old or new file of one that holds it itself, under its protection.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -50,7 +51,7 @@ def hidden_names(path: str) -> HiddenNames:
     if len(encoded) > _LONGEST_NAME:
         name = hashlib.sha256(encoded).hexdigest()
     stem = os.path.join(directory, ".collectssl-" + name)
-    return HiddenNames(stem + ".new", stem + ".old", stem + ".journal", stem + ".draft")
+    return HiddenNames(stem + ".new.key", stem + ".old.key", stem + ".journal.key", stem + ".draft.key")
 
 
 class Entry(NamedTuple):
@@ -159,8 +160,8 @@ def _entries(target: str, data: bytes) -> Tuple[Entry, ...]:
 def _untrusted(name: str, reason: str) -> InstallError:
     return InstallError(
         f"{name} says that another run was interrupted, but it cannot be acted upon: {reason}. Nothing was changed. "
-        "Run again as the user of that run, or compare the files by hand and remove it together with its .new and .old "
-        "neighbours."
+        "Run again as the user of that run, or compare the files by hand and remove it together with its .new.key and "
+        ".old.key neighbours."
     )
 
 

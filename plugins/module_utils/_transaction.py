@@ -168,7 +168,7 @@ class Transaction:
         except (InstallError, OSError) as exc:
             raise InstallError(
                 "{} Putting the files back did not succeed either: {}. The old files are kept beside them as hidden "
-                "files ending in .old; the next run puts them back first.".format(message, str(exc).rstrip("."))
+                "files ending in .old.key; the next run puts them back first.".format(message, str(exc).rstrip("."))
             ) from exc
         return "Every file has been put back as it was." if journals else "No file was changed."
 

@@ -155,8 +155,9 @@ notes:
   - The files of a transaction change one after the other, in the order root, chain, private key, combined file, full
     chain, certificate. A service that reads a single file, of O(fullchain_path) or O(combined_path), never sees a
     mixed state.
-  - Until the transaction is over, hidden files whose names begin with C(.collectssl-) stand beside the destinations.
-    They remain only where a run was killed, and the next run for the same files removes them.
+  - Until the transaction is over, hidden files whose names begin with C(.collectssl-) and end in C(.key) stand beside
+    the destinations. HAProxy does not load files with this ending, though it would load hidden ones. They remain
+    only where a run was killed, and the next run for the same files removes them.
 seealso:
   - plugin: certfleet.collectssl.collectssl_order_info
     plugin_type: module

@@ -149,4 +149,5 @@ def test_layouts(stage: Stage, hosts: dict[str, Host]) -> None:
     shared = [host.name for service, host in hosts.items() if service != "postfix"]
     assert {name: stage.reloads(name) for name in shared} == dict.fromkeys(shared, 2)
     assert stage.reloads(hosts["postfix"].name) == 1
-    assert f"New in service: {_TWO} " in f"{third.words} "
+    assert f'"New in service: {_TWO}"' in third.words
+    assert f"New in service: {_ONE}" not in third.words

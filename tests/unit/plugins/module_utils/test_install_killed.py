@@ -223,7 +223,7 @@ def test_a_journal_that_somebody_else_may_have_written_is_not_acted_upon(trick: 
     host.write_key("ec-old")
     victim = tmp_path / "victim"
     victim.write_text("untouched")
-    journal = host.certs / ".collectssl-site.pem.journal"
+    journal = host.certs / ".collectssl-site.pem.journal.key"
     entry = {
         "path": str(victim),
         "before": None,
