@@ -1,0 +1,248 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role deploy on one host with two certificates and a service for both: OpenSSL's own server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import ssl
+import typing as t
+
+import pytest
+from collectssl_testing import certificates, files
+from collectssl_testing.lab import Lab
+from collectssl_testing.runs import Run
+
+_ROLE = "certfleet.collectssl.deploy"
+_NAMES = ("one", "two")
+_LIFE = [*({"state": "issued", "seconds": 10**6} for _number in range(3)), {"state": "issued"}]
+_PASSPHRASE = "a passphrase 'with' $(quotes)"
+
+# Every name has a server of its own, which reads its files once.
+_RELOAD = """\
+#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+echo reload >>reloads
+[ -e deaf ] && exit 0
+for name in one two; do
+    [ -e "$name.pid" ] && kill "$(cat "$name.pid")"
+    sleep 0.2
+    openssl s_server -accept "127.0.0.1:$(cat "$name.port")" -cert "tls/$name.pem" -key "tls/$name.key" -www \\
+        </dev/null >"$name.log" 2>&1 &
+    echo $! >"$name.pid"
+done
+"""
+
+
+class Host:
+    """A host with a service, and the role's variables for it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.folder = lab.host_folder("web")
+        self.orders = {name: lab.order(names=[f"{name}.example.com"], life=_LIFE) for name in _NAMES}
+        self.ports = {}
+        for name in _NAMES:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self.ports[name] = free.getsockname()[1]
+            files.write(self.folder / f"{name}.port", str(self.ports[name]))
+        files.write(self.folder / "reload", _RELOAD, 0o755)
+        self.layouts = {
+            "web": {
+                "directory": "{{ dir }}/tls",
+                "fullchain_path": "{{ dir }}/tls/{{ deploy_name }}.pem",
+                "privatekey_path": "{{ dir }}/tls/{{ deploy_name }}.key",
+                "services": ["web"],
+            }
+        }
+        self.certificates: list[dict[str, t.Any]] = [
+            {
+                "name": name,
+                "layout": "web",
+                "order_number": self.orders[name],
+                "expected_names": [f"{name}.example.com"],
+                "endpoints": [{"port": self.ports[name]}, {"port": self.ports[name], "connect_from": "controller"}],
+            }
+            for name in _NAMES
+        ]
+
+    def make_keys(self) -> None:
+        """Give the host its private keys."""
+        (self.folder / "tls").mkdir(exist_ok=True)
+        for name in _NAMES:
+            files.write(self.folder / "tls" / f"{name}.key", certificates.shared_key(), 0o600)
+
+    def run(self, *arguments: str, **variables: t.Any) -> Run:
+        """Run the role."""
+        role = {
+            "role": _ROLE,
+            "vars": {
+                "deploy_certificates": self.certificates,
+                "deploy_layouts": self.layouts,
+                "deploy_services": {"web": {"command": "{{ dir }}/reload"}},
+                "deploy_rollback_directory": "{{ dir }}/points",
+                "deploy_probe_retries": 3,
+                "deploy_probe_delay": 1,
+                **variables,
+            },
+        }
+        handler = {
+            "name": "Tell the monitoring",
+            "listen": "certfleet.collectssl certificate changed",
+            "ansible.builtin.debug": {"msg": "{{ deploy_changed_certificates }}"},
+        }
+        return self.lab.plays({"web": {}}, [{"roles": [role], "handlers": [handler]}], *arguments)
+
+    def reloads(self) -> int:
+        """How often the service was asked to reload."""
+        path = self.folder / "reloads"
+        return len(path.read_text().split()) if path.exists() else 0
+
+    def served(self) -> dict[str, str]:
+        """What the servers serve, as PEM."""
+        return {name: ssl.get_server_certificate(("127.0.0.1", port)) for name, port in self.ports.items()}
+
+    def installed(self) -> dict[str, str]:
+        """What the files begin with, as PEM."""
+        texts = {name: (self.folder / "tls" / f"{name}.pem").read_text(encoding="ascii") for name in _NAMES}
+        return {name: text[: text.index("-----END CERTIFICATE-----") + 26] for name, text in texts.items()}
+
+    def end(self) -> None:
+        """End the servers."""
+        for path in self.folder.glob("*.pid"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(path.read_text()), signal.SIGKILL)
+            path.unlink()
+
+
+@pytest.fixture
+def host(lab: Lab) -> t.Iterator[Host]:
+    """A host that has neither keys nor certificates."""
+    host = Host(lab)
+    yield host
+    host.end()
+
+
+def _changed(run: Run) -> list[str]:
+    return [result.task for result in run.results if result.changed]
+
+
+def _notified(run: Run) -> list[str]:
+    found = [result for result in run.results if result.task.endswith("Tell the monitoring")]
+    return list(found[0].data["msg"]) if found else []
+
+
+def test_life_of_a_host(host: Host) -> None:
+    """Check mode on a bare host, the first run, one that has nothing to do, a dead service, a reissue."""
+    before = files.snapshot(host.folder)
+    predicted = host.run("--check", "--diff").must_succeed()
+    assert "Not there yet, so what needs them is left out of this prediction" in predicted.output
+    assert files.snapshot(host.folder) == before
+
+    host.make_keys()
+    first = host.run("--diff").must_succeed()
+    assert host.reloads() == 1
+    assert host.served() == host.installed()
+    assert _notified(first) == list(_NAMES)
+    assert not (host.folder / "points").exists()
+    assert not certificates.shows_key(first.output, certificates.shared_key())
+
+    second = host.run().must_succeed()
+    assert _changed(second) == []
+    assert host.reloads() == 1
+    assert _notified(second) == []
+
+    # The service forgot its certificates: a reload, though no file changes.
+    host.end()
+    healed = host.run().must_succeed()
+    assert host.reloads() == 2
+    assert host.served() == host.installed()
+    assert _notified(healed) == []
+
+    host.lab.simulator.advance(host.orders["two"])
+    old = host.served()
+    predicted = host.run("--check").must_succeed()
+    assert "To be reloaded: web" in predicted.output
+    assert host.served() == old
+    third = host.run().must_succeed()
+    assert host.reloads() == 3
+    assert _notified(third) == ["two"]
+    assert host.served()["one"] == old["one"]
+    assert host.served()["two"] == host.installed()["two"] != old["two"]
+    assert {len(host.lab.simulator.calls(number)) for number in host.orders.values()} == {5}
+
+
+def test_service_that_does_not_take_it(host: Host) -> None:
+    """Files, service and endpoints are as before, and the message says which certificate and why."""
+    host.make_keys()
+    host.run().must_succeed()
+    old = host.served()
+    before = files.contents(host.folder / "tls")
+
+    for number in host.orders.values():
+        host.lab.simulator.advance(number)
+    deaf = files.write(host.folder / "deaf", "")
+    _assert_back(host, f"127.0.0.1 port {host.ports['one']}: it serves", old, before)
+
+    deaf.unlink()
+    for one in host.certificates:
+        one["validate"] = "sh -c 'echo not like this >&2; exit 3'"
+    said = "two: validate: the command sh refused the new files with exit status 3"
+    _assert_back(host, said, old, before)
+
+
+def _assert_back(host: Host, said: str, old: dict[str, str], before: dict[str, t.Any]) -> None:
+    run = host.run().must_fail()
+    words = " ".join(run.output.split())
+    assert said in words
+    assert "web: one, two could not be brought into service." in words
+    assert "Every file is as it was before." in words
+    assert files.contents(host.folder / "tls") == before
+    assert host.served() == old
+    assert _notified(run) == []
+
+
+_MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
+    "unknown option": ({"ordernumber": "1"}, "ordernumber"),
+    "unknown layout": ({"layout": "lighttpd"}, "deploy_layouts must have the layout that it names (it has web)"),
+    "unknown option of an endpoint": ({"endpoints": [{"prot": 443}]}, "prot"),
+}
+
+
+@pytest.mark.parametrize("mistake", _MISTAKES)
+def test_mistake(host: Host, mistake: str) -> None:
+    """A mistake in the variables is named before anything is asked or changed."""
+    changed, words = _MISTAKES[mistake]
+    host.certificates[0].update(changed)
+    run = host.run().must_fail()
+    assert words in " ".join(run.output.split())
+    assert host.lab.simulator.calls() == []
+
+
+def test_certificates_of_one_name(host: Host) -> None:
+    """Two certificates of one name are refused; none at all is fine."""
+    host.certificates[1]["name"] = "one"
+    run = host.run().must_fail()
+    assert "needs a name of its own" in " ".join(run.output.split())
+    assert _changed(host.run(deploy_certificates=[]).must_succeed()) == []
+
+
+def test_pending_order(host: Host) -> None:
+    """A pending order is left out where that is allowed, and a passphrase never shows."""
+    host.make_keys()
+    host.certificates[0]["order_number"] = host.lab.order(life=[{"state": "pending"}])
+    host.certificates[0]["allow_pending"] = True
+    host.certificates[0]["privatekey_passphrase"] = _PASSPHRASE
+    files.write(host.folder / "tls" / "one.key", certificates.make_key(passphrase=_PASSPHRASE), 0o600)
+    del host.certificates[0]["endpoints"]
+    files.write(host.folder / "reload", "#!/bin/sh\n", 0o755)
+    del host.certificates[1]["endpoints"]
+    run = host.run("-vvv").must_succeed()
+    assert _notified(run) == ["two"]
+    assert not (host.folder / "tls" / "one.pem").exists()
+    assert _PASSPHRASE not in run.output
