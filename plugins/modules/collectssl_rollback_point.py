@@ -76,8 +76,6 @@ notes:
   - The copies keep the mode and the owner of the files, in a folder that nobody else can enter.
   - If an installation of the same files was interrupted, it is undone first.
 seealso:
-  - plugin: certfleet.collectssl.deploy
-    plugin_type: role
   - module: certfleet.collectssl.collectssl_certificate
 """
 

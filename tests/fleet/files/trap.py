@@ -11,9 +11,9 @@ _FOLDER = "/run/collectssl-trap"
 _OPERATIONS = ("link", "mkdir", "rename", "rmdir", "unlink")
 
 
-def _watch(watched, point, action):
-    def guarded(name, real):
-        def call(*args, **kwargs):
+def _watch(watched: "tuple[str, ...]", point: str, action: str) -> None:
+    def guarded(name: str, real):  # type: ignore[no-untyped-def]
+        def call(*args, **kwargs):  # type: ignore[no-untyped-def]
             target = args[1] if name in ("link", "rename") else args[0]
             if isinstance(target, str) and target.startswith(watched):
                 _reached(name, target)
@@ -21,7 +21,7 @@ def _watch(watched, point, action):
 
         return call
 
-    def _reached(name, target):
+    def _reached(name: str, target: str) -> None:
         with open(_FOLDER + "/calls", "a+", encoding="utf-8") as calls:
             calls.write(name + " " + target + "\n")
             calls.flush()
