@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The journal of a transaction, the hidden files beside the destinations, and how a transaction is undone.
 
-Beside a destination ``site.pem`` a transaction keeps ``.collectssl-site.pem.new.key`` (what it will become), ``.old.key``
-(what it was) and ``.journal.key`` (the list of all files of the transaction beside the first of them, a symbolic link to
-that list beside the others, so that whichever of them a later run manages, it finds the list). They all end in ``.key``,
-since HAProxy loads every file of a folder, hidden ones too, but for a few extensions. The rules:
+Beside a destination ``site.pem`` a transaction keeps ``.collectssl-site.pem.new.key`` (what it will become),
+``.old.key`` (what it was) and ``.journal.key`` (the list of all files of the transaction beside the first of them, a
+symbolic link to that list beside the others, so that whichever of them a later run manages, it finds the list). They
+all end in ``.key``, since HAProxy loads every file of a folder, hidden ones too, but for a few extensions. The rules:
 
 * the journal appears only after every new and every old file is whole and flushed;
 * no destination is touched before the journal is there and flushed;

@@ -9,6 +9,7 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import datetime
+import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
@@ -64,6 +65,22 @@ def describe_pem(text: str) -> str:
     for block in _pem.blocks(text):
         text = text.replace(block, _description(block))
     return text
+
+
+def first_of_pem(content: str, now: datetime.datetime) -> dict[str, t.Any]:
+    """The ``certificate`` dictionary of the first certificate in PEM text, whatever that is for; its chain is empty.
+
+    :raises ChainError: where there is none, or it cannot be read.
+    """
+    _certificate.require_cryptography()
+    ders = _pem.certificates(content)
+    if not ders:
+        raise ChainError("there is no whole certificate in PEM form.")
+    try:
+        facts = _certificate.facts(_certificate.load(ders[0]), ())
+    except _certificate.UNREADABLE as exc:
+        raise ChainError(f"the certificate cannot be read: {exc}") from exc
+    return Bundle(None, (), None, facts).described(now) or {}
 
 
 def _description(block: str) -> str:
