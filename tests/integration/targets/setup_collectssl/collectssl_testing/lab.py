@@ -108,6 +108,22 @@ class Lab:
         with self.started(hosts, plays, *arguments, environment=environment, forks=forks) as process:
             return process.finished()
 
+    def playbook(
+        self,
+        hosts: Hosts,
+        name: str,
+        *arguments: str,
+        environment: t.Mapping[str, str] | None = None,
+        **variables: t.Any,
+    ) -> Run:
+        """Run a playbook of the collection, with extra variables."""
+        folder = self._run_folder()
+        given = files.write(folder / "variables.yml", yaml.safe_dump(variables, allow_unicode=True))
+        command = [places.program("ansible-playbook"), f"certfleet.collectssl.{name}"]
+        options = ["-i", self._inventory(folder, hosts), "-e", f"@{given}", *arguments]
+        with self._start(folder, [*command, *options], environment) as process:
+            return process.finished()
+
     def ad_hoc(
         self,
         hosts: Hosts,
