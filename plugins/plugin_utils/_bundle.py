@@ -54,12 +54,12 @@ class Bundle(t.NamedTuple):
         if self.facts is None:
             return None
         shown = {name: value for name, value in self.facts.items() if name != "common_name"}
-        return {**shown, "days_remaining": (_moment(self.facts["not_after"]) - now).days}
+        return {**shown, "days_remaining": (moment(self.facts["not_after"]) - now).days}
 
     def check_validity(self, now: datetime.datetime, min_validity_days: int) -> None:
         """Raises ``ChainError`` unless the certificate is valid now and for so many more days."""
         facts = t.cast("dict[str, t.Any]", self.facts)
-        begin, end = _moment(facts["not_before"]), _moment(facts["not_after"])
+        begin, end = moment(facts["not_before"]), moment(facts["not_after"])
         if begin > now:
             raise ChainError(f"The certificate {facts['subject']} is not valid before {facts['not_before']}.")
         if end < now:
@@ -93,7 +93,7 @@ class Bundle(t.NamedTuple):
         return cls(**{**record, "intermediates": tuple(record["intermediates"])})
 
 
-def _moment(text: str) -> datetime.datetime:
+def moment(text: str) -> datetime.datetime:
     return datetime.datetime.strptime(text, ISO_FORMAT).replace(tzinfo=datetime.timezone.utc)
 
 

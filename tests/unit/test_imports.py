@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The arrows of the architecture: who may import whom, and what runs on the oldest Python.
 
-    action, lookup, modules, doc_fragments  ->  plugin_utils  ->  module_utils  ->  standard library
+    action, filter, lookup, modules, doc_fragments  ->  plugin_utils  ->  module_utils  ->  standard library
 
 Modules and module_utils travel to managed hosts: nothing of the controller may come along, and they have to run under
 Pythons that are older than the one that runs this test.
@@ -36,6 +36,7 @@ _OLDEST_MINOR = 6
 #: Folders of the collection that the files of a folder may import from.
 _ARROWS = {
     "action": {"plugin_utils", "module_utils"},
+    "filter": {"plugin_utils", "module_utils"},
     "lookup": {"plugin_utils", "module_utils"},
     "modules": {"module_utils"},
     "doc_fragments": set[str](),
@@ -45,6 +46,7 @@ _ARROWS = {
 #: What they may import from elsewhere, besides the standard library.
 _OTHERS = {
     "action": ("ansible",),
+    "filter": ("ansible",),
     "lookup": ("ansible",),
     "modules": ("ansible.module_utils",),
     "doc_fragments": (),

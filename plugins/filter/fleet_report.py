@@ -1,0 +1,85 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: fleet_report
+author:
+  - certfleet.collectssl contributors (@certfleet)
+short_description: The orders and endpoints of a fleet as rows, the most urgent first
+version_added: 0.1.0
+description:
+  - Puts together what the playbook C(certfleet.collectssl.report) found out, for its page or one of your own.
+  - It runs on the controller, and needs the Python library cryptography there.
+positional: _input
+options:
+  _input:
+    description:
+      - A dictionary for each host, with its name as C(host), the certificates of the role deploy by their names as
+        C(certificates), and the results of three loops.
+      - C(orders) are those of M(certfleet.collectssl.collectssl_order_info) over dictionaries of C(key), the name of
+        an option, and C(value), what it was given. C(installed) are those of
+        M(certfleet.collectssl.collectssl_rollback_point) over names of certificates, C(served) those of
+        M(certfleet.collectssl.tls_endpoint_info) over endpoints.
+    type: list
+    elements: dict
+    required: true
+  warn_days:
+    description: What ends within so many days is about to expire.
+    type: int
+    default: 30
+  now:
+    description: The time that all of it is about, such as V(2026-06-01T00:00:00Z). The default is the time of the call.
+    type: str
+seealso:
+  - module: certfleet.collectssl.collectssl_order_info
+  - module: certfleet.collectssl.tls_endpoint_info
+"""
+
+EXAMPLES = r"""
+- name: Fail where something is about to expire
+  ansible.builtin.assert:
+    that: report.counts.expiring is undefined
+  vars:
+    report: "{{ seen | certfleet.collectssl.fleet_report(warn_days=14) }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(orders) and C(endpoints), lists of rows. A row has C(level) (V(bad), V(warn), V(wait) or V(good)), C(findings),
+      C(not_before), C(not_after), C(days_remaining), C(line) (C(left) and C(width) in percent of C(axis), null if the
+      end is not known), and what the order or the endpoint is.
+    - C(counts), how many C(orders) and C(endpoints) have each kind of finding; a kind that nobody has is not there.
+    - C(now), C(warn_days), and C(axis) with C(begin), C(end) and C(today), the latter in percent.
+  type: dict
+"""
+
+import datetime
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _fleet_report
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._bundle import moment
+
+
+def fleet_report(hosts: t.Any, warn_days: t.Any = 30, now: t.Any = None) -> dict[str, t.Any]:
+    """The report as plain data; raises ``AnsibleFilterError`` for what the playbook's tasks do not return."""
+    try:
+        time = moment(str(now)) if now else datetime.datetime.now(datetime.timezone.utc)
+        return _fleet_report.fleet_report(hosts, time, int(warn_days))
+    except CollectError as error:
+        raise AnsibleFilterError(f"fleet_report: {error}") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise AnsibleFilterError(f"fleet_report: this is not what the playbook's tasks return: {error!r}.") from error
+
+
+class FilterModule:
+    """The filter for Ansible."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Names and functions."""
+        return {"fleet_report": fleet_report}
