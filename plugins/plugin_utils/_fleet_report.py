@@ -51,7 +51,7 @@ class Span(t.NamedTuple):
 
     def days_left(self, now: datetime.datetime) -> int | None:
         """Whole days, negative once it is over."""
-        return None if self.end is None else math.floor((self.end - now).total_seconds() / 86400)
+        return None if self.end is None else (self.end - now).days
 
 
 class Row:
@@ -62,17 +62,18 @@ class Row:
         self.days = span.days_left(now)
         self.facts = facts
         self._findings: list[tuple[str, str, str]] = []
-        if self.days is not None:
-            self._look_at_the_clock(self.days, now, warn_days)
+        self._look_at_the_clock(now, warn_days)
         self._validity = self.level
 
-    def _look_at_the_clock(self, days: int, now: datetime.datetime, warn_days: int) -> None:
-        if days < 0:
-            self.note("bad", "expired", f"expired {_days(-days - 1)} ago")
+    def _look_at_the_clock(self, now: datetime.datetime, warn_days: int) -> None:
+        if self.days is None or self.span.end is None:
+            return
+        if self.days < 0:
+            self.note("bad", "expired", f"expired {_days((now - self.span.end).days)} ago")
         elif self.span.begin is not None and self.span.begin > now:
             self.note("bad", "not_yet_valid", f"not valid before {_text(self.span.begin)}")
-        elif days <= warn_days:
-            self.note("warn", "expiring", f"expires in {_days(days)}")
+        elif self.days <= warn_days:
+            self.note("warn", "expiring", f"expires in {_days(self.days)}")
 
     def note(self, level: str, kind: str, words: str) -> None:
         """Add a finding."""
