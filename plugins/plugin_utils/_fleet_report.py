@@ -194,14 +194,14 @@ def _order_row(
         name=order.get("fqdn") or next((user["certificate"] for user in users), None),
         state=state,
         message=_message(order["status"]),
-        waits_for=_outcome.outstanding(order) if state == "pending" else "",
+        waits_for=_outcome.outstanding(dict(order)) if state == "pending" else "",
         domains=[one for one in order.get("mdc_domains", []) if one["status"] != "validated"],
         users=users,
     )
     if state == "pending":
         row.note("wait", "pending", "pending")
     elif state != "issued":
-        row.note("bad", "unsettled", _UNSETTLED.get(state, state))
+        row.note("bad", "unsettled", _UNSETTLED.get(state, str(state)))
     return row
 
 

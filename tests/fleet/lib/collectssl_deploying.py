@@ -69,7 +69,7 @@ class Outcome(t.NamedTuple):
 
 
 class Stage:
-    """A fleet with orders, and the playbook that brings their certificates into service."""
+    """A fleet with orders, and runs of the collection's playbooks on it."""
 
     def __init__(self, fleet: Fleet, simulator: Simulator, keys: t.Mapping[str, str]) -> None:
         self.fleet = fleet
@@ -102,15 +102,17 @@ class Stage:
         self._settings.update(changed)
         self._variables.write_text(json.dumps(self._settings))
 
-    def command(self, hosts: t.Sequence[str] = (), *arguments: str) -> list[str]:
+    def command(self, hosts: t.Sequence[str] = (), *arguments: str, playbook: str = "deploy") -> list[str]:
         """The command line of a run."""
         limit = ["-l", ",".join(hosts)] if hosts else []
-        return ["ansible-playbook", "certfleet.collectssl.deploy", "-e", f"@{self._variables}", *limit, *arguments]
+        return ["ansible-playbook", f"certfleet.collectssl.{playbook}", "-e", f"@{self._variables}", *limit, *arguments]
 
-    def run(self, hosts: t.Sequence[str] = (), *arguments: str) -> Outcome:
+    def run(
+        self, hosts: t.Sequence[str] = (), *arguments: str, playbook: str = "deploy", **environment: str
+    ) -> Outcome:
         """Run it to its end."""
-        command = self.command(hosts, *arguments)
-        done = self.fleet.run_in_controller(command, env=self.simulator.environment, timeout=600)
+        command = self.command(hosts, *arguments, playbook=playbook)
+        done = self.fleet.run_in_controller(command, env={**self.simulator.environment, **environment}, timeout=600)
         return Outcome(done.returncode, done.stdout + done.stderr)
 
     def start(
