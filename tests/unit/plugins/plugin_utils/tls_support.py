@@ -133,6 +133,8 @@ def drip(data: bytes, interval: float = 0.05, octets: int = 1) -> Reply:
 
 def endless(head: bytes, piece: bytes) -> Reply:
     """Send without end, for as long as somebody listens."""
+    # Nobody ever hangs up on nothing.
+    assert piece
 
     def reply(connection: socket.socket) -> bool:
         connection.sendall(head)
@@ -144,10 +146,11 @@ def endless(head: bytes, piece: bytes) -> Reply:
     return reply
 
 
-def stall(seconds: float) -> Reply:
-    """Say nothing."""
+def stall(seconds: float, head: bytes = b"") -> Reply:
+    """Say nothing, or nothing more than ``head``."""
 
     def reply(connection: socket.socket) -> bool:
+        connection.sendall(head)
         connection.settimeout(seconds)
         with contextlib.suppress(OSError):
             connection.recv(1)
@@ -182,6 +185,9 @@ class Server:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        # Unlike close(), this wakes up accept().
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     @property
