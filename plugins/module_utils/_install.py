@@ -14,6 +14,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils import (
     _directory_lock,
     _journal,
     _plan,
+    _recovery,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._file_attributes import FileAttributes
@@ -56,44 +57,19 @@ class _Installation:
                 if self._module.check_mode or not plan.replaces:
                     return self._result(plan, {})
         # Released in between: two runs that both wait to be the only one would wait for each other.
-        directories = list(self._directories)
-        while True:
-            with _directory_lock.locked(directories, exclusive=True):
-                journals = _journal.find(self._paths)
-                more = [one for journal in journals for one in journal.directories() if one not in directories]
-                if not more:
-                    return self._change(journals)
-            directories.extend(more)
+        with _recovery.alone(self._paths) as journals:
+            return self._change(journals)
 
     def _change(self, journals: List[_journal.Journal]) -> Dict[str, Any]:
         undone = _altered(_journal.View(journals), journals)
-        for journal in journals:
-            self._undo(journal)
+        _recovery.undo(self._module, journals, self._attributes)
         plan = self._plan(_journal.View([]), undone)
-        try:
-            _journal.sweep(self._paths)
-        except OSError as exc:
-            raise InstallError(
-                f"{exc.filename or 'A file'}, left by an interrupted run, could not be removed: {exc.strerror}."
-            ) from exc
+        _recovery.sweep(self._paths)
         backups: Dict[str, str] = {}
         if plan.replaces:
             steps = steps_of(plan, bool(self._module.params["backup"]))
             backups = Transaction(self._module, steps, self._attributes, self._validate).run()
         return self._result(plan, backups)
-
-    def _undo(self, journal: _journal.Journal) -> None:
-        paths = ", ".join(entry.path for entry in journal.entries)
-        try:
-            aside = _journal.undo(journal, self._attributes.put_flags)
-        except OSError as exc:
-            raise InstallError(
-                f"An earlier run was interrupted while it changed {paths}, and putting them back failed at "
-                f"{exc.filename}: {exc.strerror}. Mend that and run again."
-            ) from exc
-        self._module.warn(f"An earlier run was interrupted; these files were put back first: {paths}")
-        for name in aside:
-            self._module.warn(f"A file was replaced by hand after that run; the one it had replaced is kept as {name}")
 
     def _plan(self, view: _journal.View, undone: FrozenSet[str]) -> Plan:
         return _plan.make(self._module, self._wanted, self._parts, self._attributes, view, undone)

@@ -15,13 +15,13 @@ import os
 import re
 import shutil
 import stat
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import (
     _directory_lock,
     _disk,
-    _journal,
     _pem,
+    _recovery,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._destinations import Destination
 from ansible_collections.certfleet.collectssl.plugins.module_utils._disk import doing
@@ -101,28 +101,17 @@ class RollbackPoint:
         return self._result(changed, known is not None, known or {}, {}, ())
 
     @contextlib.contextmanager
-    def _only_one(self, paths: Any) -> Iterator[None]:
-        """Hold the locks of an installation; outside check mode one that was interrupted is undone first."""
+    def _only_one(self, paths: Iterable[str]) -> Iterator[None]:
+        """Keep other runs from these files; outside check mode an installation that was interrupted is undone first."""
         paths = list(paths)
-        directories = [os.path.dirname(path) for path in paths]
-        while True:
-            with _directory_lock.locked(directories, exclusive=not self._module.check_mode):
-                journals = _journal.find(paths)
-                more = [one for journal in journals for one in journal.directories() if one not in directories]
-                if not more:
-                    if not self._module.check_mode:
-                        self._undo(journals, paths)
-                    yield
-                    return
-            directories.extend(more)
-
-    def _undo(self, journals: List[_journal.Journal], paths: List[str]) -> None:
-        put_flags = FileAttributes(self._module).put_flags
-        with doing("An earlier run was interrupted, and its files could not be put back"):
-            for journal in journals:
-                for name in _journal.undo(journal, put_flags):
-                    self._module.warn(f"A file was replaced by hand after an interrupted run; the one before is {name}")
-            _journal.sweep(paths)
+        if self._module.check_mode:
+            with _directory_lock.locked([os.path.dirname(path) for path in paths], exclusive=False):
+                yield
+            return
+        with _recovery.alone(paths) as journals:
+            _recovery.undo(self._module, journals, FileAttributes(self._module))
+            _recovery.sweep(paths)
+            yield
 
     def _create(
         self, known: Optional[Dict[str, Optional[str]]], wanted: Dict[str, Optional[str]], new: List[str]
