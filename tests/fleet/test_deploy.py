@@ -18,6 +18,12 @@ def _one_of_each(fleet: Fleet) -> list[str]:
     return [fleet.of(service)[0].name for service in SERVICES]
 
 
+def _seen(stage: Stage, names: t.Sequence[str]) -> dict[str, tuple[set[str], dict[str, str]]]:
+    """What each host serves, and the state of its files."""
+    served = stage.served(*names)
+    return {name: (served[name], stage.state(name)) for name in names}
+
+
 def test_first_second_and_reissue(stage: Stage) -> None:
     """A whole fleet: one call, one reload a host and certificate, and no client that ever notices."""
     fleet = stage.fleet
@@ -114,17 +120,17 @@ def test_obstacle(stage: Stage, obstacle: str) -> None:
     """The first host fails: it serves what it served, and no other host was touched."""
     obstruct, words = _OBSTACLES[obstacle]
     names = _one_of_each(stage.fleet)[:3]
-    before = {name: (stage.served(name), stage.state(name)) for name in names}
+    before = _seen(stage, names)
     stage.reissue()
     with obstruct(stage.fleet.hosts[names[0]]):
         outcome = stage.run(names)
-        assert stage.served(names[0]) == before[names[0]][0]
+        assert stage.served(names[0])[names[0]] == before[names[0]][0]
     assert outcome.code != 0
     assert outcome.recap()[names[0]]["failed"] == 1
     assert set(outcome.recap()) == {names[0]}, outcome.text
     for word in [names[0], *words]:
         assert word in outcome.words, outcome.text
-    assert {name: (stage.served(name), stage.state(name)) for name in names} == before
+    assert _seen(stage, names) == before
 
 
 def test_host_goes_away(stage: Stage, tmp_path: pathlib.Path) -> None:
@@ -135,7 +141,7 @@ def test_host_goes_away(stage: Stage, tmp_path: pathlib.Path) -> None:
     settled = stage.run(names)
     assert settled.code == 0, settled.text
     stage.reissue()
-    before = {name: (stage.served(name), stage.state(name)) for name in names}
+    before = _seen(stage, names)
     Trap(fleet.hosts[lost], FOLDER).hold_before(f"{FOLDER}/fullchain.pem")
     with (tmp_path / "output").open("w+", encoding="utf-8") as output:
         run = stage.start(names, "-e", '{"deploy_serial": [2, "100%"]}', output=output)
@@ -147,18 +153,19 @@ def test_host_goes_away(stage: Stage, tmp_path: pathlib.Path) -> None:
     assert outcome.code != 0
     assert outcome.recap()[lost]["unreachable"] == 1, outcome.text
     assert outcome.recap()[other]["failed"] == 0, outcome.text
-    assert stage.served(other) != before[other][0]
+    assert stage.served(other)[other] != before[other][0]
     assert f"Stopped before {rest[0]}, which is as it was: {lost} failed or could not be reached." in outcome.words
-    assert {name: (stage.served(name), stage.state(name)) for name in rest} == {name: before[name] for name in rest}
+    assert _seen(stage, rest) == {name: before[name] for name in rest}
 
     fleet.hosts[lost].start()
     fleet.wait_until_ready([lost])
     # Its key is the same, so what its service finds on the disk goes together.
-    assert stage.served(lost) == before[lost][0]
+    assert stage.served(lost)[lost] == before[lost][0]
     healed = stage.run(names)
     assert healed.code == 0, healed.text
-    assert len({frozenset(stage.served(name)) for name in names}) == 1
-    assert stage.served(lost) != before[lost][0]
+    served = stage.served(*names)
+    assert len({frozenset(fingerprints) for fingerprints in served.values()}) == 1
+    assert served[lost] != before[lost][0]
     states = {name: stage.state(name) for name in names}
     assert set(states[lost]) == set(states[other])
     assert not [path for path in states[lost] if "/." in path or path.startswith(POINTS)]

@@ -65,16 +65,17 @@ def _undisturbed(stage: Stage, order: str, names: t.Sequence[str]) -> Undisturbe
     for number in dict.fromkeys(numbers):
         before = "keep" if number < renames[0] else "forget"
         points.append(Point(number, before if calls[number - 1].path.startswith(POINTS) else "install"))
-    return Undisturbed(points, stage.state(names[0]), stage.served(names[0]))
+    return Undisturbed(points, stage.state(names[0]), stage.served(names[0])[names[0]])
 
 
 def _assert_same_end(stage: Stage, names: t.Sequence[str], undisturbed: Undisturbed) -> None:
     """The next run ends as the undisturbed one did."""
     healed = stage.run(names, *_AT_ONCE)
     assert healed.code == 0, healed.text
+    served = stage.served(*names)
     for name in names:
         assert stage.state(name) == undisturbed.state, name
-        assert stage.served(name) == undisturbed.served, name
+        assert served[name] == undisturbed.served, name
 
 
 def _point(undisturbed: Undisturbed, index: int) -> Point:
@@ -100,6 +101,7 @@ def test_module_killed(stage: Stage) -> None:
         killed = stage.run(others, *_AT_ONCE)
         assert killed.code != 0
         assert {name for name in others if traps[name].reached} == set(others), killed.text
+        served = stage.served(*others)
         for index, name in enumerate(others):
             traps[name].disarm()
             assert killed.recap()[name]["failed"] == 1, killed.text
@@ -107,7 +109,7 @@ def test_module_killed(stage: Stage) -> None:
             # The old files are forgotten only when the new certificate has been seen.
             if _point(undisturbed, index).task != "forget":
                 assert {path: line for path, line in now.items() if path in before} == before, (name, killed.text)
-                assert stage.served(name) == {stage.fleet.initial.fingerprint}, name
+                assert served[name] == {stage.fleet.initial.fingerprint}, name
         _assert_same_end(stage, others, undisturbed)
         assert prober.failures() == []
         allowed = undisturbed.served | {stage.fleet.initial.fingerprint}
@@ -119,7 +121,7 @@ def test_controller_killed(stage: Stage) -> None:
     names = _hosts(stage)
     undisturbed = _undisturbed(stage, RENEWED[1], names)
     others = names[1:]
-    old = stage.served(others[0])
+    old = stage.served(others[0])[others[0]]
     with stage.probing(others, interval=0.3) as prober:
         traps = [Trap(stage.fleet.hosts[name], FOLDER, POINTS) for name in others]
         # Hosts go through a run task by task together, so one that is held keeps the others from a later task.
@@ -149,18 +151,18 @@ def test_killed_before_the_reload(stage: Stage) -> None:
     names = [stage.fleet.of(service)[1].name for service in SERVICES]
     hosts = [stage.fleet.hosts[name] for name in names]
     stage.renew(RENEWED[2], names)
-    old = {name: stage.served(name) for name in names}
+    old = stage.served(*names)
     with held_reload(hosts):
         run = stage.start(names, "-e", '{"deploy_serial": ["100%"]}')
         for host in hosts:
             host.run(["sh", "-c", "until [ -s /run/reload-held ]; do sleep 0.1; done"])
         stage.fleet.kill_tree(run)
     reloads = {name: stage.reloads(name) for name in names}
-    assert {name: stage.served(name) for name in names} == old
+    assert stage.served(*names) == old
     healed = stage.run(names)
     assert healed.code == 0, healed.text
     assert {name: stage.reloads(name) for name in names} == {name: count + 1 for name, count in reloads.items()}
-    served = {name: stage.served(name) for name in names}
+    served = stage.served(*names)
     for name in names:
         assert len(served[name]) == 1
         assert not served[name] & old[name]

@@ -136,12 +136,12 @@ class Stage:
         for name in hosts:
             self.fleet.hosts[name].write(_FILES["pending_privatekey_path"], self.keys[order], 0o600)
 
-    def served(self, host: str) -> set[str]:
-        """The fingerprints that the endpoints of a host serve."""
-        with self.probing([host]) as prober:
+    def served(self, *hosts: str) -> dict[str, set[str]]:
+        """The fingerprints that the endpoints of each host serve."""
+        with self.probing(hosts) as prober:
             prober.wait_for(1)
             assert not prober.failures()
-            return {observation.fingerprint or "" for observation in prober.observations()}
+            return {host: set(prober.fingerprints(host)) for host in hosts}
 
     def probing(self, hosts: t.Sequence[str] = (), interval: float = 0.1) -> t.Any:
         """Connect to the hosts (all by default) in a loop, and verify against both roots; see Fleet.probing()."""
