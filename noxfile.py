@@ -127,7 +127,7 @@ def _units(session: nox.Session, core: matrix.Core) -> None:
     `ansible-test units` starts a process for every single test, which makes the sets of keys and certificates that are
     shared by many tests anew each time. Imports resolve the same here.
 
-    Tests in which ansible-core has no part run with the newest series that has this Python.
+    Tests in which ansible-core has no part are left to one series, unless the command line says what to run.
     """
     session.install(core.requirement, "-r", "tests/unit/requirements.txt")
     plugins = _ansible_test_folder(session) / "_util/target/pytest/plugins"
@@ -139,12 +139,15 @@ def _units(session: nox.Session, core: matrix.Core) -> None:
             "PYTHONPATH": os.pathsep.join([str(plugins), str(PYTEST_PLUGINS)]),
         }
         pytest = ["python", "-m", "pytest", "-p", "ansible_pytest_collections", "-p", "collectssl_results"]
-        others = [f"--ignore-glob={pattern}" for pattern in matrix.left_to_others(core)]
-        session.run(*pytest, *others, *session.posargs, env=env)
+        chosen = session.posargs or [f"--ignore-glob={pattern}" for pattern in matrix.units_left_to_others(core)]
+        session.run(*pytest, *chosen, env=env)
 
 
 def _integration(session: nox.Session, core: matrix.Core) -> None:
-    """Run the integration tests with ansible-test, in this session's virtual environment."""
+    """Run the integration tests with ansible-test, in this session's virtual environment.
+
+    Targets that no version of ansible-core changes are left to one series, unless the command line says what to run.
+    """
     session.install(core.requirement, "-r", "tests/integration/requirements.txt")
     _preset_environment(
         session,
@@ -156,7 +159,8 @@ def _integration(session: nox.Session, core: matrix.Core) -> None:
     )
     with tree.copy() as collection, session.chdir(collection):
         command = ["ansible-test", "integration", "--color", "no", "--truncate", "0", "--continue-on-error"]
-        session.run(*command, "--python", core.python, *session.posargs)
+        others = [option for target in matrix.targets_left_to_others(core) for option in ("--exclude", target)]
+        session.run(*command, "--python", core.python, *(session.posargs or others))
 
 
 @nox.session(python=matrix.FLEET.python)

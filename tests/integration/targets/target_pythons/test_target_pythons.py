@@ -5,58 +5,14 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import pathlib
-import shutil
-import subprocess
 import typing as t
 
 import pytest
-from collectssl_testing import certificates, files, places
+from collectssl_testing import certificates, files
 from collectssl_testing.lab import MODULE, Lab, Task
+from collectssl_testing.pythons import MINORS, interpreters, why_not
 from collectssl_testing.runs import Result
-
-_MINORS = range(6, 14)
-#: The oldest Python on a target, by the version of ansible-core.
-_OLDEST = {(2, 16): 6, (2, 17): 7, (2, 18): 8, (2, 19): 8, (2, 20): 9, (2, 21): 9}
-
-
-@functools.cache
-def _interpreters() -> dict[int, str]:
-    """Pythons by minor version: those that COLLECTSSL_TEST_PYTHONS names (3.6=/path,3.8=/path), and those on PATH."""
-    named = dict(pair.split("=", 1) for pair in os.environ.get("COLLECTSSL_TEST_PYTHONS", "").split(",") if "=" in pair)
-    found = {}
-    for minor in _MINORS:
-        candidate = named.get(f"3.{minor}") or shutil.which(f"python3.{minor}")
-        if candidate and _version(candidate) == f"3.{minor}":
-            found[minor] = candidate
-    return found
-
-
-def _version(candidate: str) -> str:
-    """What a candidate really is; a version manager's stand-in may be there and not work."""
-    try:
-        done = subprocess.run(
-            [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip()
-
-
-def _why_not(minor: int) -> str | None:
-    oldest = _OLDEST.get(places.core_version(), min(_OLDEST.values()))
-    if minor < oldest:
-        core = ".".join(map(str, places.core_version()))
-        return f"ansible-core {core} takes Python 3.{oldest} or newer on targets"
-    if minor not in _interpreters():
-        return "there is none here"
-    return None
 
 
 class _Tried(t.NamedTuple):
@@ -71,7 +27,7 @@ def tried(session_lab: Lab) -> dict[int, _Tried]:
     lab = session_lab
     number = lab.order()
     rejected = lab.order(key=certificates.make_key("rsa"))
-    minors = {f"python3{minor}": minor for minor in _MINORS if _why_not(minor) is None}
+    minors = {f"python3{minor}": minor for minor in MINORS if why_not(minor) is None}
     for host in minors:
         files.write(lab.host_folder(host) / "key.pem", certificates.make_key(), 0o600)
         files.write(lab.host_folder(host) / "pending.pem", certificates.shared_key(), 0o600)
@@ -94,16 +50,16 @@ def tried(session_lab: Lab) -> dict[int, _Tried]:
         {"name": "roll back", MODULE: {**options, "mode": "0600", "validate": "false"}, "ignore_errors": True},
         {"name": "in the end", MODULE: options},
     ]
-    hosts = {host: {"ansible_python_interpreter": _interpreters()[minor]} for host, minor in minors.items()}
+    hosts = {host: {"ansible_python_interpreter": interpreters()[minor]} for host, minor in minors.items()}
     run = lab.play(hosts, tasks).must_be_civil()
     calls = len(lab.simulator.calls(number))
     return {minor: _Tried(lab.host_folder(host), run.by_task(host), calls) for host, minor in minors.items()}
 
 
-@pytest.mark.parametrize("minor", _MINORS, ids=lambda minor: f"3.{minor}")
+@pytest.mark.parametrize("minor", MINORS, ids=lambda minor: f"3.{minor}")
 def test_target_python(tried: dict[int, _Tried], minor: int) -> None:
     """All that the module does on a target, done by this Python."""
-    reason = _why_not(minor)
+    reason = why_not(minor)
     if reason is not None:
         pytest.skip(f"Python 3.{minor} on a target was not tried: {reason}")
     folder, results, calls = tried[minor]
@@ -125,4 +81,4 @@ def test_target_python(tried: dict[int, _Tried], minor: int) -> None:
 
 def test_some_python_was_there() -> None:
     """Without any, nothing above would have run."""
-    assert [minor for minor in _MINORS if _why_not(minor) is None]
+    assert [minor for minor in MINORS if why_not(minor) is None]

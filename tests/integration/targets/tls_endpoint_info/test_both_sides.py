@@ -1,37 +1,18 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module and the action in real runs: the same result from both sides, in check mode, on every Python at hand."""
+"""The module and the action in real runs: the same result from both sides, and in check mode."""
 
 from __future__ import annotations
 
-import json
-import os
 import pathlib
-import sys
 import typing as t
 
 import pytest
-from collectssl_testing import places, tls_servers
+from collectssl_testing import tls_servers
 from collectssl_testing.lab import Lab
 
 MODULE = "certfleet.collectssl.tls_endpoint_info"
-_OLDEST = {(2, 16): (3, 6), (2, 19): (3, 8), (2, 21): (3, 9)}
-
-
-def _version(text: str) -> tuple[int, int]:
-    major, minor = text.split(".")[:2]
-    return int(major), int(minor)
-
-
-def _pythons() -> dict[str, str]:
-    """The interpreters at hand that this ansible-core takes on a target."""
-    listed = (
-        os.environ.get("COLLECTSSL_TEST_PYTHONS") or f"{sys.version_info[0]}.{sys.version_info[1]}={sys.executable}"
-    )
-    oldest = _OLDEST[max(core for core in _OLDEST if core <= places.core_version())]
-    found = dict(item.split("=", 1) for item in listed.split(","))
-    return {version: path for version, path in found.items() if _version(version) >= oldest}
 
 
 @pytest.fixture
@@ -138,34 +119,6 @@ def test_a_home_folder_is_that_of_the_machine_that_connects(lab: Lab, authority:
     assert run.one("target").data["verified"]
     # The controller has another home, without such a file.
     assert run.one("controller").message.endswith("root.pem cannot be used: No such file or directory.")
-
-
-def test_the_pythons_of_targets(lab: Lab, authority: tls_servers.Authority) -> None:
-    """The module itself, on every Python that this ansible-core takes."""
-    good, expired = authority.issue("good", "localhost"), authority.issue("old", "localhost", days=(-9, -1))
-    pythons = _pythons()
-    ca = {"host": "localhost", "ca_path": str(authority.path)}
-    with (
-        tls_servers.s_server(good) as port,
-        tls_servers.s_server(expired) as old_port,
-        tls_servers.Server(tls_servers.imap(good)) as mail,
-    ):
-        run = lab.play(
-            {version: {"ansible_python_interpreter": path} for version, path in pythons.items()},
-            [
-                _look("good", port=port, **ca),
-                _look("expired", port=old_port, **ca),
-                _look("mail", port=mail.port, starttls="imap", **ca),
-                _look("refused", port=1, **ca),
-            ],
-            forks=2,
-        ).must_succeed()
-    for version in pythons:
-        for task, identity in (("good", good), ("mail", good), ("expired", expired)):
-            result = run.one(task, version).data
-            assert result["fingerprint_sha256"] == identity.fingerprint(), json.dumps(result)
-            assert result["verified"] is (task != "expired")
-        assert "localhost port 1 could not be connected to: " in run.one("refused", version).message
 
 
 def test_it_is_no_part_of_the_action_group(lab: Lab, authority: tls_servers.Authority) -> None:
