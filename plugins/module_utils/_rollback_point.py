@@ -71,7 +71,8 @@ class RollbackPoint:
         if known is None:
             return self._result(False, False, {}, {}, ())
         with self._only_one(known):
-            known = self._in_order(known)
+            # Only now nobody else removes it.
+            known = self._in_order(self._manifest() or {})
             sources = {path: self._copy(name) for path, name in known.items()}
             lost = [source for path, source in sources.items() if known[path] and not os.path.lexists(source or "")]
             if lost:
@@ -91,13 +92,16 @@ class RollbackPoint:
         """Remove the point, and the folder of all points with the last of them."""
         known = self._manifest()
         changed = os.path.lexists(self._folder)
-        if changed and not self._module.check_mode:
+        if self._module.check_mode:
+            return self._result(changed, known is not None, known or {}, {}, ())
+        if changed:
             with doing(f"The rollback point {self._folder} could not be removed"):
                 _disk.remove(os.path.join(self._folder, _MANIFEST))
                 _disk.sync_directories([self._folder])
                 shutil.rmtree(self._folder)
-            with contextlib.suppress(OSError):
-                os.rmdir(os.path.dirname(self._folder))
+        # A run that was killed here has left it empty.
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(self._folder))
         return self._result(changed, known is not None, known or {}, {}, ())
 
     @contextlib.contextmanager

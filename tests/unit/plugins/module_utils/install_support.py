@@ -192,7 +192,7 @@ def module_arguments(arguments: dict[str, t.Any]) -> t.Iterator[None]:
 
 
 #: The calls by which file systems change.
-CALLS = ("open", "link", "rename", "unlink", "symlink", "chmod", "chown", "setxattr", "fsync")
+CALLS = ("open", "link", "rename", "unlink", "symlink", "mkdir", "rmdir", "chmod", "chown", "setxattr", "fsync")
 
 
 class Meddler:
