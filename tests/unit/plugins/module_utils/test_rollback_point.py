@@ -70,7 +70,7 @@ class _Files:
         }
         with module_arguments(arguments):
             module = basic.AnsibleModule(supports_check_mode=True, **rollback_point_spec().kwargs())
-        module.warn = self.warnings.append
+        module.warn = self.warnings.append  # type: ignore[assignment,method-assign]
         point = RollbackPoint(module)
         return {"present": point.keep, "restored": point.restore, "absent": point.drop}[state]()
 
@@ -240,7 +240,7 @@ def test_mistake(files: _Files, mistake: str) -> None:
     """Named in one sentence, with nothing touched."""
     options, words = _MISTAKES[mistake]
     live = str(files.live)
-    given = {
+    given: dict[str, t.Any] = {
         name: [one.replace("LIVE", live) for one in value] if isinstance(value, list) else value.replace("LIVE", live)
         for name, value in options.items()
     }
