@@ -9,6 +9,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import threading
 import time
 import typing as t
 
@@ -162,6 +163,7 @@ def test_no_certificate_at_all() -> None:
 @pytest.mark.parametrize("parting", ["silent", "talking", "reset"])
 def test_the_end_of_a_connection_changes_nothing(parting: str) -> None:
     """A server that does not close, that talks on and on, or that resets."""
+    over = threading.Event()
 
     def serve(connection: tls_servers.Connection) -> None:
         connection.secure(good())
@@ -171,9 +173,10 @@ def test_the_end_of_a_connection_changes_nothing(parting: str) -> None:
             with contextlib.suppress(OSError):
                 while parting == "talking":
                     connection.send(b"x" * 16384)
-            time.sleep(3)
+            over.wait(20)
 
     with tls_servers.Server(serve) as server:
         with at_most(0.5):
             result: dict[str, t.Any] = look(server.port, ca_path=trusted())
+        over.set()
         assert result["verified"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -25,8 +26,8 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tl
 )
 
 Options = dict[str, t.Any]
-#: Takes the options of several probes; returns what each returns, or the message it fails with.
-There = t.Callable[..., list[t.Any]]
+#: What each probe returns, or the message that it fails with, by name.
+Answers = dict[str, t.Any]
 
 #: The interpreters of this machine as 3.6=/path,3.8=/path, where the runner has looked for them.
 _PYTHONS = dict(
@@ -36,7 +37,7 @@ _ROOT = pathlib.Path(_tls_endpoint.__file__).parents[2]
 
 # Makes up the packages above the collection, as no such Python has an ansible-core.
 _SCRIPT = """
-import json, sys, types, warnings
+import concurrent.futures, json, sys, types, warnings
 warnings.simplefilter("error")
 name = "ansible_collections.certfleet.collectssl"
 parts = name.split(".")
@@ -47,30 +48,102 @@ for depth in range(1, len(parts) + 1):
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._tls_endpoint import endpoint_of, probe
 
-defaults = {"port": 443, "server_name": None, "starttls": None, "timeout": 10, "ca_path": None}
-results = []
-for options in json.loads(sys.argv[2]):
+defaults = {"port": 443, "server_name": None, "starttls": None, "timeout": 30, "ca_path": None}
+
+def look(options):
     try:
-        results.append(probe(endpoint_of(dict(defaults, **options))))
+        return probe(endpoint_of(dict(defaults, **options)))
     except CollectError as exc:
-        results.append(str(exc))
-print(json.dumps(results))
+        return str(exc)
+
+# At one time, as some of them wait for the timeout.
+with concurrent.futures.ThreadPoolExecutor(4) as looks:
+    print(json.dumps(list(looks.map(look, json.loads(sys.argv[2])))))
 """
 
 
+def _hang_up(connection: tls_servers.Connection) -> None:
+    connection.sock.recv(4096)
+
+
+def _banner(connection: tls_servers.Connection) -> None:
+    connection.send("220 hello\r\n")
+    connection.wait()
+
+
+class _Cases(t.NamedTuple):
+    """Every probe by name, and what some of them have to find."""
+
+    probes: dict[str, Options]
+    same: list[str]
+    expired: tls_servers.Identity
+    old: tls_servers.Identity
+
+
+#: Behaviour, protocol of STARTTLS, what the message has to say.
+_FAILURES: dict[str, tuple[tls_servers.Behaviour, str | None, str]] = {
+    "hang up": (_hang_up, None, "the server closed the connection in the middle of it"),
+    "banner": (_banner, None, "the server did not answer with TLS"),
+    "silence": (tls_servers.Connection.wait, None, "was not over within the timeout of 2 seconds"),
+    "no greeting": (
+        tls_servers.Connection.wait,
+        "imap",
+        "the server's greeting did not come within the timeout of 2 seconds",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def cases() -> t.Iterator[_Cases]:
+    """The servers of all probes, for all Pythons."""
+    ca = {"ca_path": trusted()}
+    expired = authority().issue("expired-there", "localhost", days=(-9, -1))
+    old = authority().issue("old-there", "127.0.0.1", kind="rsa")
+    with contextlib.ExitStack() as stack:
+
+        def serve(behaviour: tls_servers.Behaviour) -> int:
+            return stack.enter_context(tls_servers.Server(behaviour)).port
+
+        port = serve(tls_servers.tls(good()))
+        probes: dict[str, Options] = {
+            "address": {"host": "127.0.0.1", "port": port, **ca},
+            "name": {"host": "localhost", "port": port, **ca},
+            "other name": {"host": "localhost", "port": port, **ca, "server_name": "absent.example.com"},
+            "other address": {"host": "localhost", "port": port, **ca, "server_name": "192.0.2.1"},
+            "absent": {"host": "absent.invalid"},
+            "no name": {"host": "no name"},
+            "no store": {"host": "127.0.0.1", "ca_path": "/does/not/exist"},
+        }
+        for protocol, mail in tls_servers.MAIL.items():
+            probes[protocol] = {"host": "localhost", "port": serve(mail(good())), **ca, "starttls": protocol}
+        same = list(probes)
+        probes["expired"] = {"host": "localhost", "port": serve(tls_servers.tls(expired)), **ca}
+        port = stack.enter_context(tls_servers.s_server(old, "-tls1", "-cipher", "DEFAULT@SECLEVEL=0"))
+        probes["old"] = {"host": "127.0.0.1", "port": port, **ca}
+        for name, (behaviour, starttls, _words) in _FAILURES.items():
+            probes[name] = {"host": "127.0.0.1", "port": serve(behaviour), "timeout": 2, "starttls": starttls}
+        yield _Cases(probes, same, expired, old)
+
+
+def _answers(python: str, probes: dict[str, Options]) -> Answers:
+    # Without bytecode, so that the checkout stays as it is.
+    command = [python, "-B", "-c", _SCRIPT, str(_ROOT), json.dumps(list(probes.values()))]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (run.returncode, run.stderr) == (0, ""), run.stderr
+    return dict(zip(probes, json.loads(run.stdout), strict=True))
+
+
+@pytest.fixture(scope="module")
+def everywhere(cases: _Cases) -> dict[str, concurrent.futures.Future[Answers]]:
+    """What each Python answers to all probes, of one process a Python; they mostly wait, so several at a time."""
+    with concurrent.futures.ThreadPoolExecutor(3) as pythons:
+        return {version: pythons.submit(_answers, path, cases.probes) for version, path in _PYTHONS.items()}
+
+
 @pytest.fixture(params=list(_PYTHONS))
-def there(request: pytest.FixtureRequest) -> There:
-    """The probe under another Python."""
-    python = _PYTHONS[request.param]
-
-    def probe(*probes: Options) -> list[t.Any]:
-        # Without bytecode, so that the checkout stays as it is.
-        command = [python, "-B", "-c", _SCRIPT, str(_ROOT), json.dumps(probes)]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert (run.returncode, run.stderr) == (0, ""), run.stderr
-        return list(json.loads(run.stdout))
-
-    return probe
+def there(request: pytest.FixtureRequest, everywhere: dict[str, concurrent.futures.Future[Answers]]) -> Answers:
+    """What another Python answers."""
+    return everywhere[request.param].result()
 
 
 def _here(options: Options) -> t.Any:
@@ -80,32 +153,21 @@ def _here(options: Options) -> t.Any:
         return str(exc)
 
 
-def test_the_same_on_every_python(there: There) -> None:
+@pytest.fixture(scope="module")
+def here(cases: _Cases) -> Answers:
+    """What this Python answers."""
+    return {name: _here(cases.probes[name]) for name in cases.same}
+
+
+def test_the_same_on_every_python(there: Answers, here: Answers) -> None:
     """Trusted or not, by name or address, with and without STARTTLS, and when there is nothing to see."""
-    ca = {"ca_path": trusted()}
-    with contextlib.ExitStack() as stack:
-        port = stack.enter_context(tls_servers.Server(tls_servers.tls(good()))).port
-        probes: list[Options] = [
-            {"host": "127.0.0.1", "port": port, **ca},
-            {"host": "localhost", "port": port, **ca},
-            {"host": "localhost", "port": port, **ca, "server_name": "absent.example.com"},
-            {"host": "localhost", "port": port, **ca, "server_name": "192.0.2.1"},
-            {"host": "absent.invalid"},
-            {"host": "no name"},
-            {"host": "127.0.0.1", "ca_path": "/does/not/exist"},
-        ]
-        for protocol, mail in tls_servers.MAIL.items():
-            port = stack.enter_context(tls_servers.Server(mail(good()))).port
-            probes.append({"host": "localhost", "port": port, **ca, "starttls": protocol})
-        assert there(*probes) == [_here(options) for options in probes]
+    assert {name: there[name] for name in here} == here
 
 
-def test_trust_on_every_python(there: There) -> None:
+def test_trust_on_every_python(there: Answers, cases: _Cases) -> None:
     """Python 3.6 does not tell why, but the certificate is there all the same."""
-    expired = authority().issue("expired-there", "localhost", days=(-9, -1))
-    with tls_servers.Server(tls_servers.tls(expired)) as server:
-        (result,) = there({"host": "localhost", "port": server.port, "ca_path": trusted()})
-    assert result["fingerprint_sha256"] == expired.fingerprint()
+    result = there["expired"]
+    assert result["fingerprint_sha256"] == cases.expired.fingerprint()
     assert result["verified"] is False
     assert result["verify_error"] in (
         "certificate has expired",
@@ -113,39 +175,17 @@ def test_trust_on_every_python(there: There) -> None:
     )
 
 
-def test_failed_handshakes_on_every_python(there: There) -> None:
+@pytest.mark.parametrize("failing", _FAILURES)
+def test_failed_handshakes_on_every_python(there: Answers, failing: str) -> None:
     """Each Python has its own exceptions for these."""
-
-    def hang_up(connection: tls_servers.Connection) -> None:
-        connection.sock.recv(4096)
-
-    def banner(connection: tls_servers.Connection) -> None:
-        connection.send("220 hello\r\n")
-        connection.wait()
-
-    cases: tuple[tuple[tls_servers.Behaviour, str | None, str], ...] = (
-        (hang_up, None, "the server closed the connection in the middle of it"),
-        (banner, None, "the server did not answer with TLS"),
-        (tls_servers.Connection.wait, None, "was not over within the timeout of 1 seconds"),
-        (tls_servers.Connection.wait, "imap", "the server's greeting did not come within the timeout of 1 seconds"),
-    )
-    with contextlib.ExitStack() as stack:
-        ports = [stack.enter_context(tls_servers.Server(behaviour)).port for behaviour, _starttls, _words in cases]
-        probes = [
-            {"host": "127.0.0.1", "port": port, "timeout": 1, "starttls": case[1]}
-            for port, case in zip(ports, cases, strict=True)
-        ]
-        for message, (_behaviour, _starttls, words) in zip(there(*probes), cases, strict=True):
-            assert words in message
+    assert _FAILURES[failing][2] in there[failing]
 
 
-def test_an_old_server_on_every_python(there: There) -> None:
+def test_an_old_server_on_every_python(there: Answers, cases: _Cases) -> None:
     """As far as their OpenSSL goes back, they look at what they would not trust."""
-    identity = authority().issue("old-there", "127.0.0.1", kind="rsa")
-    with tls_servers.s_server(identity, "-tls1", "-cipher", "DEFAULT@SECLEVEL=0") as port:
-        (result,) = there({"host": "127.0.0.1", "port": port, "ca_path": trusted()})
+    result = there["old"]
     assert result["protocol"] == "TLSv1"
-    assert result["fingerprint_sha256"] == identity.fingerprint()
+    assert result["fingerprint_sha256"] == cases.old.fingerprint()
     assert result["verified"] is False
     assert result["verify_error"].startswith(
         "not checked, as a TLS handshake with the usual settings of this host failed"
