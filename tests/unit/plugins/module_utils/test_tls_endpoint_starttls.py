@@ -201,7 +201,9 @@ def _stopping(protocol: str, steps: int, fault: str) -> tls_servers.Behaviour:
 @pytest.fixture(scope="module")
 def told() -> dict[t.Any, str]:
     """What the probe says of each server that keeps it waiting; all of them at one time, as each takes the timeout."""
-    servers = {(protocol, *stop): _stopping(protocol, *stop) for protocol in _PROTOCOLS for stop in _STOPS}
+    servers: dict[t.Any, tls_servers.Behaviour] = {
+        (protocol, *stop): _stopping(protocol, *stop) for protocol in _PROTOCOLS for stop in _STOPS
+    }
     servers.update({protocol: tls_servers.tls(good()) for protocol in _PROTOCOLS})
 
     def look_at(case: t.Any) -> str:
