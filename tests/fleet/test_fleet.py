@@ -246,7 +246,8 @@ def test_prober_tells_what_is_wrong(fleet: Fleet, other: Initial) -> None:
     assert outcomes(host.endpoints[0], trust=[fleet.initial.root], server_name="www.example.com") == {"unverified"}
     assert outcomes(Endpoint(host.name, 444)) == {"connect"}
     assert outcomes(Endpoint(host.name, 22)) == {"handshake"}
-    mail.write("/etc/ssl/fleet/privkey.pem", other.key, 0o600)
+    # A key that does not belong to the chain behind it.
+    mail.write("/etc/ssl/fleet/combined.pem", other.key + fleet.initial.fullchain, 0o600)
     mail.run(["service", "postfix", "reload"])
     assert outcomes(mail.endpoints[0]) == {"starttls"}
     fleet.reset([mail.name])
