@@ -73,7 +73,8 @@ def test_other_identifiers(lab: Lab, variable: str, field: str) -> None:
     """By the ID of a certificate or a base order number, in check mode as well."""
     identifier = "500" + lab.order()
     lab.order(**{field: identifier})
-    run = _run(lab, "--check", **{variable: [int(identifier)]}).must_succeed()
+    given: dict[str, t.Any] = {variable: [int(identifier)]}
+    run = _run(lab, "--check", **given).must_succeed()
     _head, line = _table(run)
     assert line.startswith(f"{identifier}  issued ")
 
