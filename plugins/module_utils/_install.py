@@ -50,10 +50,7 @@ class _Installation:
             journals = _journal.find(self._paths)
             idle = not journals and not _journal.leftovers(self._paths)
             if idle or self._module.check_mode:
-                view = _journal.View(journals)
-                if journals:
-                    self._module.warn("An earlier run was interrupted; a real run would first put its files back")
-                plan = self._plan(view, _altered(view, journals))
+                plan = self._plan(*_recovery.foresee(self._module, journals))
                 if self._module.check_mode or not plan.replaces:
                     return self._result(plan, {})
         # Released in between: two runs that both wait to be the only one would wait for each other.
@@ -61,8 +58,7 @@ class _Installation:
             return self._change(journals)
 
     def _change(self, journals: List[_journal.Journal]) -> Dict[str, Any]:
-        undone = _altered(_journal.View(journals), journals)
-        _recovery.undo(self._module, journals, self._attributes)
+        undone = _recovery.undo(self._module, journals, self._attributes)
         plan = self._plan(_journal.View([]), undone)
         _recovery.sweep(self._paths)
         backups: Dict[str, str] = {}
@@ -80,11 +76,6 @@ class _Installation:
         if self._module._diff:
             result["diff"] = plan.diff()
         return result
-
-
-def _altered(view: _journal.View, journals: List[_journal.Journal]) -> FrozenSet[str]:
-    paths = (entry.path for journal in journals for entry in journal.entries)
-    return frozenset(path for path in paths if view.alters(path))
 
 
 def _words(command: Any) -> List[str]:

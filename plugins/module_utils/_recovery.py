@@ -8,7 +8,7 @@ This module util is private to the collection. It can have breaking changes at a
 
 import contextlib
 import os
-from typing import Any, Iterable, Iterator, List
+from typing import Any, FrozenSet, Iterable, Iterator, List, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _directory_lock, _journal
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
@@ -16,13 +16,14 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._file_attribu
 
 
 @contextlib.contextmanager
-def alone(paths: Iterable[str]) -> Iterator[List[_journal.Journal]]:
+def alone(paths: Iterable[str], beside: Iterable[str] = ()) -> Iterator[List[_journal.Journal]]:
     """Within the context nobody else changes these files; yields the journals of interrupted runs that did.
 
-    The other files of those journals are locked as well. Raises ``InstallError`` as ``_directory_lock.locked`` does.
+    The other files of those journals are locked as well, and the directories ``beside``. Raises ``InstallError`` as
+    ``_directory_lock.locked`` does.
     """
     paths = list(paths)
-    directories = [os.path.dirname(path) for path in paths]
+    directories = [os.path.dirname(path) for path in paths] + list(beside)
     while True:
         with _directory_lock.locked(directories, exclusive=True):
             journals = _journal.find(paths)
@@ -34,8 +35,20 @@ def alone(paths: Iterable[str]) -> Iterator[List[_journal.Journal]]:
         directories.extend(more)
 
 
-def undo(module: Any, journals: Iterable[_journal.Journal], attributes: FileAttributes) -> None:
-    """Put back what these journals tell of, and warn of it; raises ``InstallError`` where that cannot be done."""
+def foresee(module: Any, journals: List[_journal.Journal]) -> Tuple[_journal.View, FrozenSet[str]]:
+    """The files as ``undo`` would make them, and those that it would alter; warns that they are not so yet."""
+    if journals:
+        module.warn("An earlier run was interrupted; a real run would first put its files back")
+    view = _journal.View(journals)
+    return view, _altered(view, journals)
+
+
+def undo(module: Any, journals: List[_journal.Journal], attributes: FileAttributes) -> FrozenSet[str]:
+    """Put back what these journals tell of, and warn of it; the files that this altered.
+
+    Raises ``InstallError`` where that cannot be done.
+    """
+    altered = _altered(_journal.View(journals), journals)
     for journal in journals:
         paths = ", ".join(entry.path for entry in journal.entries)
         try:
@@ -48,6 +61,7 @@ def undo(module: Any, journals: Iterable[_journal.Journal], attributes: FileAttr
         module.warn(f"An earlier run was interrupted; these files were put back first: {paths}")
         for name in aside:
             module.warn(f"A file was replaced by hand after that run; the one it had replaced is kept as {name}")
+    return altered
 
 
 def sweep(paths: Iterable[str]) -> None:
@@ -58,3 +72,8 @@ def sweep(paths: Iterable[str]) -> None:
         raise InstallError(
             f"{exc.filename or 'A file'}, left by an interrupted run, could not be removed: {exc.strerror}."
         ) from exc
+
+
+def _altered(view: _journal.View, journals: Iterable[_journal.Journal]) -> FrozenSet[str]:
+    paths = (entry.path for journal in journals for entry in journal.entries)
+    return frozenset(path for path in paths if view.alters(path))

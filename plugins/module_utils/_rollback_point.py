@@ -3,23 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A rollback point: copies of files, or the note that there were none, kept until something is proven to work.
 
-A point is a folder of this user alone. Its ``manifest.json`` appears in one step after every copy is whole and flushed,
-and goes before any copy does; so a point is there as a whole or not at all, wherever a run is killed.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
 import contextlib
 import hashlib
-import json
 import os
 import re
-import shutil
-import stat
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Collection, Dict, FrozenSet, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import (
     _directory_lock,
     _disk,
+    _journal,
     _pem,
     _recovery,
 )
@@ -27,10 +23,27 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._destinations
 from ansible_collections.certfleet.collectssl.plugins.module_utils._disk import doing
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._file_attributes import FileAttributes
+from ansible_collections.certfleet.collectssl.plugins.module_utils._rollback_folder import (
+    DamagedPoint,
+    Manifest,
+    RollbackFolder,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._transaction import Step, Transaction
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,199}\Z")
-_MANIFEST, _DRAFT = "manifest.json", "manifest.draft"
+_CHUNK = 1 << 16
+
+
+class _Now(NamedTuple):
+    """The files as the work finds them: how to read them, and which of them an interrupted installation had changed."""
+
+    view: _journal.View
+    undone: FrozenSet[str]
+
+    def source(self, path: str) -> Optional[str]:
+        """Where a file is read; None if there is none. A file that may not be looked at is no missing one."""
+        _disk.inode(path)
+        return self.view.source(path)
 
 
 class RollbackPoint:
@@ -38,189 +51,141 @@ class RollbackPoint:
 
     def __init__(self, module: Any) -> None:
         self._module = module
-        self._name = module.params["name"]
-        self._folder = os.path.join(module.params["directory"], self._name)
-        if not _NAME.match(self._name):
+        name, directory = module.params["name"], module.params["directory"]
+        if not _NAME.match(name):
             raise InstallError(
-                f"name: {self._name!r} cannot name a rollback point; use letters, digits and . _ @ + - only, "
+                f"name: {name!r} cannot name a rollback point; use letters, digits and . _ @ + - only, "
                 "beginning with a letter or digit."
             )
-        if not os.path.isabs(self._folder):
-            raise InstallError(f"directory: {module.params['directory']} is a relative path; give an absolute one.")
+        if not os.path.isabs(directory):
+            raise InstallError(f"directory: {directory} is a relative path; give an absolute one.")
+        self._folder = RollbackFolder(directory, name)
         self._paths = [_real(path) for path in module.params["paths"] or []]
 
     def keep(self) -> Dict[str, Any]:
         """Copy the files as they are now. What the point holds already stays: older, it is nearer to what works."""
         if not self._paths:
             raise InstallError("paths: name at least one file to keep.")
-        with self._only_one(self._paths):
-            known = self._manifest()
-            new = [path for path in self._paths if path not in (known or {})]
-            wanted = dict(known or {})
-            wanted.update((path, _copy_name(path) if os.path.lexists(path) else None) for path in new)
-            wanted = self._in_order(wanted)
-            changed = known is None or bool(new)
-            if changed and not self._module.check_mode:
-                self._create(known, wanted, new)
-            sources = {path: self._copy(name) if path not in new else path for path, name in wanted.items()}
-            return self._result(changed, known is not None, wanted, sources, ())
+        with self._alone(self._paths) as now:
+            self._folder.judge()
+            known = self._folder.manifest()
+            held = dict(known or {})
+            new = [path for path in dict.fromkeys(self._paths) if path not in held]
+            with doing("The files to be kept could not be looked at"):
+                sources = {path: now.source(path) for path in new}
+            for path, source in sources.items():
+                if source is not None and not os.path.isfile(source):
+                    raise InstallError(f"{path} is not a regular file, so it cannot be kept.")
+            sources.update((path, name and self._folder.copy(path)) for path, name in held.items())
+            if new and not self._module.check_mode:
+                self._folder.keep(held, new)
+            changed = bool(new or now.undone)
+            return self._result(changed, known is not None, self._in_order(sources), now.undone)
 
     def restore(self) -> Dict[str, Any]:
         """Put the files back as one transaction; the point stays."""
-        known = self._manifest()
-        if known is None:
-            return self._result(False, False, {}, {}, ())
-        with self._only_one(known):
-            # Only now nobody else removes it.
-            known = self._in_order(self._manifest() or {})
-            sources = {path: self._copy(name) for path, name in known.items()}
-            lost = [source for path, source in sources.items() if known[path] and not os.path.lexists(source or "")]
-            if lost:
-                raise InstallError(
-                    f"The rollback point {self._folder} is damaged: there is no {lost[0]}. Nothing was changed."
-                )
-            with doing("The files to be put back could not be compared"):
-                steps = self._steps(known)
-            if steps and not self._module.check_mode:
-                for step in steps:
-                    if not os.path.isdir(step.destination.directory):
-                        raise InstallError(f"{step.path}: its directory does not exist any more. Nothing was changed.")
-                Transaction(self._module, steps, FileAttributes(self._module), []).run()
-            return self._result(bool(steps), True, known, sources, tuple(step.path for step in steps))
+        while True:
+            known = self._folder.manifest()
+            if known is None:
+                return self._result(False, False, {}, ())
+            with self._alone(known) as now:
+                # Only now nobody else changes the point; if somebody did before, there are other files to lock.
+                if self._folder.manifest() == known:
+                    return self._put_back(known, now)
 
     def drop(self) -> Dict[str, Any]:
-        """Remove the point, and the folder of all points with the last of them."""
-        known = self._manifest()
-        changed = os.path.lexists(self._folder)
-        if self._module.check_mode:
-            return self._result(changed, known is not None, known or {}, {}, ())
-        if changed:
-            with doing(f"The rollback point {self._folder} could not be removed"):
-                _disk.remove(os.path.join(self._folder, _MANIFEST))
-                _disk.sync_directories([self._folder])
-                shutil.rmtree(self._folder)
-        # A run that was killed here has left it empty.
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.dirname(self._folder))
-        return self._result(changed, known is not None, known or {}, {}, ())
+        """Remove the point, damaged or not, and the folder of all points with the last of them."""
+        with _directory_lock.locked([self._folder.parent], exclusive=not self._module.check_mode):
+            changed = self._folder.exists
+            known: Optional[Manifest] = None
+            if changed:
+                self._folder.judge()
+                try:
+                    known = self._folder.manifest()
+                except DamagedPoint:
+                    known = {}
+            if not self._module.check_mode:
+                self._folder.remove()
+            return self._result(changed, known is not None, self._in_order(known or {}), (), fingerprints=False)
 
     @contextlib.contextmanager
-    def _only_one(self, paths: Iterable[str]) -> Iterator[None]:
-        """Keep other runs from these files; outside check mode an installation that was interrupted is undone first."""
-        paths = list(paths)
+    def _alone(self, paths: Collection[str]) -> Iterator[_Now]:
+        """Keep other runs from these files and from the point, an interrupted installation of the files being undone.
+
+        In check mode the files only look like that, and others may look at them, too.
+        """
         if self._module.check_mode:
-            with _directory_lock.locked([os.path.dirname(path) for path in paths], exclusive=False):
-                yield
+            directories = [os.path.dirname(path) for path in paths] + [self._folder.parent]
+            with _directory_lock.locked(directories, exclusive=False):
+                yield _Now(*_recovery.foresee(self._module, _journal.find(paths)))
             return
-        with _recovery.alone(paths) as journals:
-            _recovery.undo(self._module, journals, FileAttributes(self._module))
+        with _recovery.alone(paths, [self._folder.parent]) as journals:
+            undone = _recovery.undo(self._module, journals, FileAttributes(self._module))
             _recovery.sweep(paths)
-            yield
+            yield _Now(_journal.View([]), undone)
 
-    def _create(
-        self, known: Optional[Dict[str, Optional[str]]], wanted: Dict[str, Optional[str]], new: List[str]
-    ) -> None:
-        with doing(f"The rollback point {self._folder} could not be made"):
-            self._make_folders()
-            if known is None:
-                # A run that was killed while it made or removed the point has left these.
-                for name in os.listdir(self._folder):
-                    _disk.remove(os.path.join(self._folder, name))
-            for path in new:
-                copy = self._copy(wanted[path])
-                if copy is None:
-                    continue
-                if not os.path.isfile(path):
-                    raise InstallError(f"{path} is not a regular file, so it cannot be kept.")
-                _disk.remove(copy)
-                _disk.duplicate(path, copy, link=False)
-                _disk.sync_file(copy)
-            draft = os.path.join(self._folder, _DRAFT)
-            _disk.remove(draft)
-            _disk.create(draft, json.dumps({"files": list(wanted.items())}).encode("utf-8"))
-            _disk.sync_directories([self._folder])
-            os.rename(draft, os.path.join(self._folder, _MANIFEST))
-            _disk.sync_directories([self._folder, os.path.dirname(self._folder)])
+    def _put_back(self, known: Manifest, now: _Now) -> Dict[str, Any]:
+        known = self._in_order(known)
+        with doing("The files to be put back could not be compared"):
+            steps = self._steps(known, now)
+        if not self._module.check_mode:
+            try:
+                if steps:
+                    # Where it can, a transaction gives what it puts in place a second name. With the copy itself,
+                    # whoever writes into the file in its place would write into the rollback point.
+                    spared = tuple(
+                        step._replace(origin=self._folder.spare(step.path)) if step.stays else step for step in steps
+                    )
+                    Transaction(self._module, spared, FileAttributes(self._module), []).run()
+            finally:
+                self._folder.remove_spares(known)
+        restored = now.undone.union(step.path for step in steps)
+        sources = {path: name and self._folder.copy(path) for path, name in known.items()}
+        return self._result(bool(restored), True, sources, restored)
 
-    def _make_folders(self) -> None:
-        for folder in (os.path.dirname(self._folder), self._folder):
-            if not os.path.lexists(folder):
-                os.mkdir(folder, 0o700)
-                # A umask may take rights away from the owner, too.
-                os.chmod(folder, 0o700)
-        self._trust()
-
-    def _trust(self) -> None:
-        """Make sure that nobody else can have written what would be put back, or read a private key."""
-        for folder in (os.path.dirname(self._folder), self._folder):
-            status = os.lstat(folder)
-            if (
-                not stat.S_ISDIR(status.st_mode)
-                or status.st_uid != os.geteuid()
-                or stat.S_IMODE(status.st_mode) & 0o077
-            ):
-                raise InstallError(
-                    f"{folder} is not a folder of this user alone (mode 0700), so no rollback point can be trusted to "
-                    "it. Nothing was changed. Run as the user who made it, or give another directory."
-                )
-
-    def _manifest(self) -> Optional[Dict[str, Optional[str]]]:
-        """The copy of each file that the point holds, None for one that was not there; None if there is no point."""
-        path = os.path.join(self._folder, _MANIFEST)
-        with doing(f"The rollback point {self._folder} could not be read"):
-            data = _disk.read(path)
-            if data is None:
-                return None
-            self._trust()
-        try:
-            files = json.loads(data.decode("utf-8"))["files"]
-            return {str(path): None if name is None else os.path.basename(str(name)) for path, name in files}
-        except (AttributeError, KeyError, TypeError, ValueError) as exc:
-            raise InstallError(f"{path} cannot be read: {exc}. Nothing was changed.") from exc
-
-    def _copy(self, name: Optional[str]) -> Optional[str]:
-        return None if name is None else os.path.join(self._folder, name)
-
-    def _in_order(self, known: Dict[str, Optional[str]]) -> Dict[str, Optional[str]]:
+    def _in_order(self, known: Manifest) -> Manifest:
         """The files in the order the task names them, and then those it does not name."""
         named = {path: known[path] for path in self._paths if path in known}
         named.update((path, name) for path, name in known.items() if path not in named)
         return named
 
-    def _steps(self, known: Dict[str, Optional[str]]) -> Tuple[Step, ...]:
+    def _steps(self, known: Manifest, now: _Now) -> Tuple[Step, ...]:
         steps = []
         for path in reversed(list(known)):
             destination = Destination("paths", "", path, path)
-            copy, existed = self._copy(known[path]), os.path.lexists(path)
-            if copy is None and existed:
-                steps.append(Step(destination, True))
-            elif copy is not None and not (existed and _same(copy, path)):
-                steps.append(Step(destination, existed, origin=copy))
+            source, copy = now.source(path), self._folder.copy(path)
+            if source is not None and os.path.isdir(source):
+                raise InstallError(f"{path} is a directory now, so it cannot be put back. Nothing was changed.")
+            if known[path] is None:
+                if source is not None:
+                    steps.append(Step(destination, True))
+            elif source is None or not _same(copy, source):
+                if not os.path.isdir(destination.directory):
+                    raise InstallError(f"{path}: its directory does not exist any more. Nothing was changed.")
+                steps.append(Step(destination, source is not None, origin=copy))
         return tuple(steps)
 
     @staticmethod
     def _result(
-        changed: bool,
-        found: bool,
-        known: Dict[str, Optional[str]],
-        sources: Dict[str, Optional[str]],
-        restored: Tuple[str, ...],
+        changed: bool, found: bool, sources: Manifest, altered: Iterable[str], fingerprints: bool = True
     ) -> Dict[str, Any]:
+        """The results of the task; ``sources`` says where each file of the point can be read as it was kept."""
+        altered = frozenset(altered)
         files = [
             {
                 "path": path,
-                "existed": known[path] is not None,
-                "changed": path in restored,
-                "fingerprint_sha256": _fingerprint(sources.get(path)),
+                "existed": source is not None,
+                "changed": path in altered,
+                "fingerprint_sha256": _fingerprint(source) if fingerprints else None,
             }
-            for path in known
+            for path, source in sources.items()
         ]
-        fingerprints = [file["fingerprint_sha256"] for file in files if file["fingerprint_sha256"]]
+        found_in = [file["fingerprint_sha256"] for file in files if file["fingerprint_sha256"]]
         return {
             "changed": changed,
             "found": found,
             "files": files,
-            "fingerprint_sha256": fingerprints[0] if fingerprints else None,
+            "fingerprint_sha256": found_in[0] if found_in else None,
         }
 
 
@@ -230,16 +195,24 @@ def _real(path: str) -> str:
     return os.path.realpath(path)
 
 
-def _copy_name(path: str) -> str:
-    return hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
-
-
 def _same(copy: str, path: str) -> bool:
-    if not os.path.isfile(path) or _disk.read(copy) != _disk.read(path):
+    if not os.path.isfile(path) or not _same_content(copy, path):
         return False
     one, other = _disk.protection(copy), _disk.protection(path)
     # Nobody but root can give a copy to somebody else.
     return one == other if os.geteuid() == 0 else one.mode == other.mode
+
+
+def _same_content(copy: str, path: str) -> bool:
+    if os.path.getsize(copy) != os.path.getsize(path):
+        return False
+    with open(copy, "rb") as one, open(path, "rb") as other:
+        while True:
+            chunk = one.read(_CHUNK)
+            if chunk != other.read(_CHUNK):
+                return False
+            if not chunk:
+                return True
 
 
 def _fingerprint(source: Optional[str]) -> Optional[str]:

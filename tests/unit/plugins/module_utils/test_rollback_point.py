@@ -93,6 +93,12 @@ class _Files:
         return found
 
 
+@pytest.fixture(autouse=True)
+def fixture_no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Still counted as calls, but no test here takes the power away, and a disk takes its time."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+
+
 @pytest.fixture
 def files(tmp_path: pathlib.Path) -> _Files:
     """Files, and no rollback point."""
@@ -206,7 +212,7 @@ def test_check_mode(files: _Files, state: str) -> None:
 
 
 def test_interrupted_installation_is_undone_first(files: _Files, tmp_path: pathlib.Path) -> None:
-    """What is kept is never a half-done state."""
+    """What is kept is never a half-done state, and check mode knows."""
     host = Host(tmp_path / "installed")
     host.write_key("ec-old")
     host.install(**host.everything(content=bundle("ec-old")))
@@ -217,7 +223,11 @@ def test_interrupted_installation_is_undone_first(files: _Files, tmp_path: pathl
             pytest.fail("no kill left a new file under an old name")
         if host.path.read_bytes() != before and host.hidden():
             break
-    files.run("present", paths=[str(host.path)], directory=str(tmp_path / "points"))
+    given: dict[str, t.Any] = {"paths": [str(host.path)], "directory": str(tmp_path / "points")}
+    predicted = files.run("present", check=True, **given)
+    assert host.path.read_bytes() != before
+    assert "a real run would first put its files back" in files.warnings.pop()
+    assert files.run("present", **given) == predicted
     assert host.path.read_bytes() == before
     assert len(files.warnings) == 1
     assert str(host.path) in files.warnings[0]
@@ -231,25 +241,26 @@ _MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
     "relative folder": ({"directory": "points"}, "directory: points is a relative path; give an absolute one."),
     "nothing to keep": ({"paths": []}, "paths: name at least one file to keep."),
     "a folder": ({"paths": ["LIVE"]}, " is not a regular file, so it cannot be kept."),
+    "a folder after a file": ({"paths": ["LIVE/site.pem", "LIVE"]}, " is not a regular file, so it cannot be kept."),
     "no folder for points": ({"directory": "LIVE/a/b"}, "/www could not be made: No such file or directory."),
 }
 
 
+@pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize("mistake", _MISTAKES)
-def test_mistake(files: _Files, mistake: str) -> None:
-    """Named in one sentence, with nothing touched."""
+def test_mistake(files: _Files, mistake: str, check: bool) -> None:
+    """Named in one sentence, with nothing touched, and in check mode, too."""
     options, words = _MISTAKES[mistake]
     live = str(files.live)
     given: dict[str, t.Any] = {
         name: [one.replace("LIVE", live) for one in value] if isinstance(value, list) else value.replace("LIVE", live)
         for name, value in options.items()
     }
-    before = files.state(files.live)
+    before = files.state()
     with pytest.raises(InstallError) as caught:
-        files.run("present", **given)
+        files.run("present", check, **given)
     assert words in str(caught.value)
-    assert files.state(files.live) == before
-    assert not list(files.points.rglob("manifest.json")) if files.points.exists() else True
+    assert files.state() == before
 
 
 def _damage_manifest(files: _Files) -> None:
@@ -276,17 +287,30 @@ def _no_folder_any_more(files: _Files) -> None:
     files.live.rmdir()
 
 
+def _folder_instead_of_a_file(files: _Files) -> None:
+    files.certificate.unlink()
+    files.certificate.mkdir()
+
+
+def _another_copy_in_the_manifest(files: _Files) -> None:
+    manifest = files.points / "www/manifest.json"
+    manifest.write_text(manifest.read_text(encoding="ascii").replace("site.key", "site.kez"), encoding="ascii")
+
+
 _DAMAGES: dict[str, tuple[t.Callable[[_Files], None], str]] = {
     "manifest": (_damage_manifest, "manifest.json cannot be read: "),
     "copy": (_lose_a_copy, " is damaged: there is no "),
+    "another copy": (_another_copy_in_the_manifest, "it names another copy for "),
+    "directory": (_folder_instead_of_a_file, "site.pem is a directory now, so it cannot be put back."),
     "mode": (_open_to_all, "points is not a folder of this user alone (mode 0700)"),
     "owner": (_of_somebody_else, "www is not a folder of this user alone (mode 0700)"),
     "folder": (_no_folder_any_more, "its directory does not exist any more. Nothing was changed."),
 }
 
 
+@pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize("damage", _DAMAGES)
-def test_damage(files: _Files, damage: str) -> None:
+def test_damage(files: _Files, damage: str, check: bool) -> None:
     """A point that is not what it was is not put back, and the message says why."""
     if damage == "owner" and not _ROOT:
         pytest.skip("only root can give a folder away")
@@ -294,12 +318,110 @@ def test_damage(files: _Files, damage: str) -> None:
     files.change()
     harm, words = _DAMAGES[damage]
     harm(files)
-    before = files.state(files.live)
+    before = files.state()
     with pytest.raises(InstallError) as caught:
-        files.run("restored")
+        files.run("restored", check)
     assert words in str(caught.value)
     assert "Nothing was changed." in str(caught.value)
-    assert files.state(files.live) == before
+    assert files.state() == before
+
+
+@pytest.mark.parametrize("harm", [_damage_manifest, _lose_a_copy])
+def test_damaged_point_is_noticed_early_and_can_be_removed(files: _Files, harm: t.Callable[[_Files], None]) -> None:
+    """It is of no use to find out when the files are to be put back; and it must not be in the way for ever."""
+    files.run("present")
+    harm(files)
+    with pytest.raises(InstallError, match="is damaged: "):
+        files.run("present")
+    predicted = files.run("absent", check=True)
+    assert files.run("absent") == predicted
+    assert (predicted["changed"], predicted["found"], predicted["files"]) == (True, True, [])
+    assert not files.points.exists()
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("work", ["present", "absent"])
+def test_folder_of_something_else(files: _Files, work: str, check: bool) -> None:
+    """Whoever mistypes a directory loses nothing that is in it."""
+    folder = files.points / "www"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "precious.conf").write_text("mine", encoding="ascii")
+    for path in (files.points, folder):
+        path.chmod(0o700)
+    before = files.state()
+    with pytest.raises(InstallError, match=r"www holds deeper, which is of no rollback point\. Nothing was changed\."):
+        files.run(work, check)
+    assert files.state() == before
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("work", ["present", "absent"])
+def test_folder_that_others_can_enter(files: _Files, work: str, check: bool) -> None:
+    """Refused before anything is made or removed in it."""
+    if work == "absent":
+        files.run("present")
+    files.points.mkdir(exist_ok=True)
+    files.points.chmod(0o755)
+    before = files.state()
+    with pytest.raises(InstallError, match=r"points is not a folder of this user alone \(mode 0700\)"):
+        files.run(work, check)
+    assert files.state() == before
+
+
+def test_empty_folder_of_others_stays(files: _Files) -> None:
+    """The folder of all points goes with the last of them only if it is one."""
+    files.points.mkdir(mode=0o755)
+    files.points.chmod(0o755)
+    assert not files.run("absent")["changed"]
+    assert files.points.is_dir()
+
+
+def test_writing_into_a_file_that_was_put_back_leaves_the_point_alone(files: _Files) -> None:
+    """Both may be on one file system, where a second name would do for a copy, but not here."""
+    before = files.state(files.live)
+    files.run("present")
+    for _attempt in range(2):
+        files.change()
+        files.run("restored")
+        assert files.state(files.live) == before
+        assert not [path for path in files.live.iterdir() if path.stat().st_nlink != 1]
+    assert len(list((files.points / "www").iterdir())) == 3
+
+
+def test_large_file(files: _Files) -> None:
+    """A difference after megabytes is one."""
+    large = bytes(3 << 20)
+    files.key.write_bytes(large)
+    files.run("present")
+    files.key.write_bytes(large[:-1] + b"x")
+    assert _changed(files.run("restored"))["site.key"]
+    assert files.key.read_bytes() == large
+
+
+def test_file_that_may_not_be_looked_at_is_not_missing(files: _Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be removed when the point is restored."""
+    real = os.lstat
+
+    def lstat(path: t.Any, **options: t.Any) -> os.stat_result:
+        if str(path) == str(files.key) and not options:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path, **options)
+
+    monkeypatch.setattr(os.path, "realpath", str)
+    monkeypatch.setattr(os, "lstat", lstat)
+    with pytest.raises(InstallError, match="The files to be kept could not be looked at: Permission denied"):
+        files.run("present")
+
+
+def test_copies_that_a_killed_run_left_go(files: _Files) -> None:
+    """A draft, a copy that no manifest names, a copy that was to be moved away: keys may be in them."""
+    files.run("present", paths=files.paths[:1])
+    strays = [files.points / "www" / name for name in ("manifest.draft", "0" * 32, "1" * 32 + ".spare")]
+    for work in ("present", "restored"):
+        for stray in strays:
+            stray.write_bytes(b"stray")
+        assert files.run(work)["found"]
+        assert not [stray for stray in strays if stray.exists()]
 
 
 _WORK = ("present", "restored", "absent")
@@ -368,7 +490,11 @@ def test_failing_anywhere(tmp_path: pathlib.Path, work: str, code: int) -> None:
         if said is not None:
             assert os.strerror(code) in said, number
             rest = {name: what for name, what in files.state(files.live).items() if "/.collectssl-" not in name}
-            assert rest == before or work == "restored", (number, said)
+            undone = any(words in said for words in ("No file was changed.", "has been put back as it was."))
+            assert rest == before or (work == "restored" and not undone), (number, said)
+            assert "\n" not in said, number
+            if work == "present" and not (files.points / "www/manifest.json").exists():
+                assert not files.points.exists(), (number, said)
         files.run(work)
         assert files.state() == expected, number
 
