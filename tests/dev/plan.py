@@ -49,6 +49,7 @@ def jobs() -> list[Job]:
         "extra-checks",
         "license-check",
     )
-    # The first time on a machine, the root file systems of the fleet's hosts are made.
-    fleet = Job("fleet", "fleet", matrix.FLEET.python, "integration", counts_tests=True, optional=True, seconds=3600)
+    # The first time on a machine, the root file systems of the fleet's hosts are made. One worker has the fleet and all
+    # that is not integration tests to do meanwhile, which is about as much.
+    fleet = Job("fleet", "fleet", matrix.FLEET.python, counts_tests=True, optional=True, seconds=3600)
     return [fleet, *integration, *sanity, *units, *(Job(name, "lint") for name in sessions)]

@@ -13,15 +13,17 @@ from collectssl_testing.runs import Run
 
 HOSTS = 40
 FORKS = 20
+#: Enough of them for a second run, as each costs a process there too.
+AGAIN = 8
 
 
 def _task(name: str, **options: t.Any) -> dict[str, t.Any]:
     return {"name": name, MODULE: {"fullchain_path": "{{ dir }}/fullchain.pem", **options}}
 
 
-def _outcomes(run: Run, task: str, status: str) -> None:
+def _outcomes(run: Run, task: str, status: str, hosts: int = HOSTS) -> None:
     results = run.of(task)
-    assert len(results) == HOSTS, run.shown
+    assert len(results) == hosts, run.shown
     assert {result.status for result in results} == {status}, run.shown
 
 
@@ -40,8 +42,8 @@ def test_forty_hosts_are_served_by_one_call(lab: Lab) -> None:
     installed = files.snapshot(lab.folder / "hosts")
 
     lab.simulator.reset()
-    second = lab.play(hosts, [task], forks=FORKS).must_succeed()
-    _outcomes(second, "install", "ok")
+    second = lab.play(dict(list(hosts.items())[:AGAIN]), [task], forks=FORKS).must_succeed()
+    _outcomes(second, "install", "ok", AGAIN)
     assert not any(result.changed for result in second.results)
     # A new run asks anew, since the same order may have been reissued.
     assert len(lab.simulator.calls()) == 1
