@@ -158,8 +158,8 @@ def test_time_line(scene: _Scene, browser: Browser) -> None:
     (today,) = marks
     ends = {}
     for row in browser.all("#orders tbody tr"):
-        for bar in row.find_elements("css selector", ".line .span"):
-            ends[row.text.split("order number ")[1].split()[0]] = bar.rect["x"] + bar.rect["width"]
+        for validity in row.find_elements("css selector", ".line .span"):
+            ends[row.text.split("order number ")[1].split()[0]] = validity.rect["x"] + validity.rect["width"]
     assert ends.keys() == {_SOON, REISSUED}
     assert today < ends[_SOON] < ends[REISSUED]
 

@@ -133,17 +133,22 @@ class Browser:
 
 def why_not() -> str | None:
     """Why no browser can be had here; None where one can."""
-    missing = [] if any(map(shutil.which, _BROWSERS)) else ["chromium"]
+    missing = [] if _program() else ["chromium"]
     if not shutil.which("chromedriver"):
         missing.append("chromedriver")
     return f"there is no {' and no '.join(missing)} on PATH" if missing else None
+
+
+def _program() -> str | None:
+    found = [path for path in map(shutil.which, _BROWSERS) if path]
+    return found[0] if found else None
 
 
 @contextlib.contextmanager
 def browser() -> t.Iterator[Browser]:
     """A browser of one's own, with nothing from before, and without a network."""
     options = webdriver.ChromeOptions()
-    options.binary_location = str(next(filter(None, map(shutil.which, _BROWSERS))))
+    options.binary_location = str(_program())
     # Its sandbox does not run as root; all it opens is what the tests made.
     for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "host-resolver-rules=MAP * ~NOTFOUND"):
         options.add_argument(f"--{argument}")
