@@ -56,7 +56,7 @@ options:
     description:
       - With V(present) the files are copied. What a point of that name holds already stays as it is.
       - With V(restored) the files are put back, and the point stays. Nothing happens if there is no point.
-      - With V(absent) the point is removed.
+      - With V(absent) the point is removed, even a damaged one, which the other states refuse.
     type: str
     default: present
     choices: [present, restored, absent]
@@ -64,6 +64,8 @@ options:
     description:
       - The folder of the rollback points. It is made if its parent is there, belongs to the user who runs the module
         alone (mode V(0700)), and is removed with the last point in it.
+      - A folder of the point's name in it that holds anything but a rollback point is refused, and nothing in it is
+        touched.
     type: path
     default: /var/lib/certfleet-collectssl
   unsafe_writes:
@@ -74,7 +76,7 @@ options:
     default: false
 notes:
   - The copies keep the mode and the owner of the files, in a folder that nobody else can enter.
-  - If an installation of the same files was interrupted, it is undone first.
+  - If an installation of the same files was interrupted, it is undone first, which counts as a change.
 seealso:
   - module: certfleet.collectssl.collectssl_certificate
 """
@@ -121,7 +123,8 @@ fingerprint_sha256:
   type: str
   returned: success
 files:
-  description: The files of the rollback point, in the order of O(paths).
+  description:
+    - The files of the rollback point, in the order of O(paths); empty for a damaged one that was removed.
   type: list
   elements: dict
   returned: success
@@ -135,7 +138,7 @@ files:
       type: bool
       returned: always
     changed:
-      description: Whether it was put back by this task.
+      description: Whether it was put back by this task, or by undoing an interrupted installation.
       type: bool
       returned: always
     fingerprint_sha256:
