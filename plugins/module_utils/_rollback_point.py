@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import re
-from typing import Any, Collection, Dict, FrozenSet, Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Collection, Dict, FrozenSet, Iterable, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import (
     _directory_lock,
@@ -66,7 +66,8 @@ class RollbackPoint:
         """Copy the files as they are now. What the point holds already stays: older, it is nearer to what works."""
         if not self._paths:
             raise InstallError("paths: name at least one file to keep.")
-        with self._alone(self._paths) as now:
+        with contextlib.ExitStack() as locks:
+            now = self._alone(locks, self._paths)
             self._folder.judge()
             known = self._folder.manifest()
             held = dict(known or {})
@@ -88,7 +89,8 @@ class RollbackPoint:
             known = self._folder.manifest()
             if known is None:
                 return self._result(False, False, {}, ())
-            with self._alone(known) as now:
+            with contextlib.ExitStack() as locks:
+                now = self._alone(locks, known)
                 # Only now nobody else changes the point; if somebody did before, there are other files to lock.
                 if self._folder.manifest() == known:
                     return self._put_back(known, now)
@@ -108,21 +110,19 @@ class RollbackPoint:
                 self._folder.remove()
             return self._result(changed, known is not None, self._in_order(known or {}), (), fingerprints=False)
 
-    @contextlib.contextmanager
-    def _alone(self, paths: Collection[str]) -> Iterator[_Now]:
-        """Keep other runs from these files and from the point, an interrupted installation of the files being undone.
+    def _alone(self, locks: contextlib.ExitStack, paths: Collection[str]) -> _Now:
+        """While ``locks`` are held nobody else changes these files or the point; interrupted installations are undone.
 
         In check mode the files only look like that, and others may look at them, too.
         """
         if self._module.check_mode:
             directories = [os.path.dirname(path) for path in paths] + [self._folder.parent]
-            with _directory_lock.locked(directories, exclusive=False):
-                yield _Now(*_recovery.foresee(self._module, _journal.find(paths)))
-            return
-        with _recovery.alone(paths, [self._folder.parent]) as journals:
-            undone = _recovery.undo(self._module, journals, FileAttributes(self._module))
-            _recovery.sweep(paths)
-            yield _Now(_journal.View([]), undone)
+            locks.enter_context(_directory_lock.locked(directories, exclusive=False))
+            return _Now(*_recovery.foresee(self._module, _journal.find(paths)))
+        journals = locks.enter_context(_recovery.alone(paths, [self._folder.parent]))
+        undone = _recovery.undo(self._module, journals, FileAttributes(self._module))
+        _recovery.sweep(paths)
+        return _Now(_journal.View([]), undone)
 
     def _put_back(self, known: Manifest, now: _Now) -> Dict[str, Any]:
         known = self._in_order(known)
