@@ -24,8 +24,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 #: The copy of each file that a point holds, by the real path of the file; None for a file that was not there.
 Manifest = Dict[str, Optional[str]]
 
-_MANIFEST, _DRAFT, _SPARE = "manifest.json", "manifest.draft", ".spare"
-_OURS = re.compile(r"(manifest\.(json|draft)|[0-9a-f]{32}(\.spare)?)\Z")
+_MANIFEST, _DRAFT = "manifest.json", "manifest.draft"
+_OURS = re.compile(r"(manifest\.(json|draft)|[0-9a-f]{32})\Z")
 
 
 class DamagedPoint(InstallError):
@@ -101,16 +101,8 @@ class RollbackFolder:
                     os.rmdir(folder)
             raise
 
-    def spare(self, path: str) -> str:
-        """A second copy of a file, which may be moved away."""
-        spare = self.copy(path) + _SPARE
-        with doing(f"The file to be put back to {path} could not be copied within {self.path}"):
-            _disk.remove(spare)
-            _disk.duplicate(self.copy(path), spare, link=False)
-        return spare
-
-    def remove_spares(self, held: Manifest) -> None:
-        """Remove what is left of second copies. What cannot be removed now goes with the next run, or the point."""
+    def tidy(self, held: Manifest) -> None:
+        """Remove what killed runs left; what cannot be removed now goes with the point."""
         with contextlib.suppress(OSError, InstallError):
             self._tidy(held)
 

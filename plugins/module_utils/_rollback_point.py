@@ -129,16 +129,9 @@ class RollbackPoint:
         with doing("The files to be put back could not be compared"):
             steps = self._steps(known, now)
         if not self._module.check_mode:
-            try:
-                if steps:
-                    # Where it can, a transaction gives what it puts in place a second name. With the copy itself,
-                    # whoever writes into the file in its place would write into the rollback point.
-                    spared = tuple(
-                        step._replace(origin=self._folder.spare(step.path)) if step.stays else step for step in steps
-                    )
-                    Transaction(self._module, spared, FileAttributes(self._module), []).run()
-            finally:
-                self._folder.remove_spares(known)
+            self._folder.tidy(known)
+            if steps:
+                Transaction(self._module, steps, FileAttributes(self._module), []).run()
         restored = now.undone.union(step.path for step in steps)
         sources = {path: name and self._folder.copy(path) for path, name in known.items()}
         return self._result(bool(restored), True, sources, restored)
@@ -162,7 +155,7 @@ class RollbackPoint:
             elif source is None or not _same(copy, source):
                 if not os.path.isdir(destination.directory):
                     raise InstallError(f"{path}: its directory does not exist any more. Nothing was changed.")
-                steps.append(Step(destination, source is not None, origin=copy))
+                steps.append(Step(destination, source is not None, origin=copy, own=True))
         return tuple(steps)
 
     @staticmethod

@@ -22,13 +22,17 @@ ORDER = ("root", "chain", _destinations.PRIVATE_KEY, _destinations.COMBINED, "fu
 
 
 class Step(NamedTuple):
-    """One file of the transaction: ``content`` is written to it, or ``origin`` is put there, or it goes away."""
+    """One file of the transaction: ``content`` is written to it, or ``origin`` is put there, or it goes away.
+
+    Unless ``own``, the file may be a hard link to ``origin``, which somebody who writes into it then changes, too.
+    """
 
     destination: Destination
     existed: bool
     content: Optional[bytes] = None
     origin: Optional[str] = None
     backup: Optional[str] = None
+    own: bool = False
 
     @property
     def path(self) -> str:
@@ -87,7 +91,7 @@ class Transaction:
                     _disk.sync_file(new)
             elif step.origin is not None:
                 with doing(f"{step.origin} could not be brought to {step.destination.directory}"):
-                    _disk.duplicate(step.origin, new, link=not self._in_place)
+                    _disk.duplicate(step.origin, new, link=not self._in_place and not step.own)
                     _disk.sync_file(new)
             if step.existed:
                 with doing(f"{step.path} could not be kept for going back"):

@@ -414,9 +414,9 @@ def test_file_that_may_not_be_looked_at_is_not_missing(files: _Files, monkeypatc
 
 
 def test_copies_that_a_killed_run_left_go(files: _Files) -> None:
-    """A draft, a copy that no manifest names, a copy that was to be moved away: keys may be in them."""
+    """A draft, and a copy that no manifest names: keys may be in them."""
     files.run("present", paths=files.paths[:1])
-    strays = [files.points / "www" / name for name in ("manifest.draft", "0" * 32, "1" * 32 + ".spare")]
+    strays = [files.points / "www" / name for name in ("manifest.draft", "0" * 32)]
     for work in ("present", "restored"):
         for stray in strays:
             stray.write_bytes(b"stray")
