@@ -34,12 +34,18 @@ class Prober:
         self.endpoints = list(endpoints)
         self._record = record
         self._process = process
+        self._read = 0
+        self._seen: list[Observation] = []
 
     def observations(self) -> list[Observation]:
         """Everything seen so far, in the order in which the connections ended."""
-        text = self._record.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        return [Observation(**json.loads(line)) for line in whole.splitlines()]
+        with self._record.open("rb") as record:
+            record.seek(self._read)
+            data = record.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read += len(whole)
+        self._seen += [Observation(**json.loads(line)) for line in whole.splitlines()]
+        return list(self._seen)
 
     def failures(self) -> list[Observation]:
         """The connections that did not end as they should."""
