@@ -27,7 +27,8 @@ class Outcome(t.NamedTuple):
 
     session: str
     passed: int
-    failed: int
+    failed: tuple[str, ...]
+    """Which tests; a session that does not count its tests is one."""
     skipped: tuple[str, ...]
     """Why, once for each test or session that did not run."""
     seconds: float | None
@@ -36,24 +37,26 @@ class Outcome(t.NamedTuple):
     @classmethod
     def not_run(cls, session: str, reason: str) -> Outcome:
         """Return the outcome of a session that this machine can't run."""
-        return cls(session, 0, 0, (f"{session}: {reason}",), None, reason)
+        return cls(session, 0, (), (f"{session}: {reason}",), None, reason)
 
     @classmethod
     def of(cls, job: plan.Job, status: int | None, seconds: float, log: pathlib.Path, results: pathlib.Path) -> Outcome:
         """Return the outcome of a session that ended with ``status`` (None: it was ended after too long a time)."""
         passed, failed, reasons = _recorded(results)
+        whole = f"{job.session} as a whole, see {log}"
         detail = "took too long" if status is None else ""
         if job.counts_tests:
             if status == 0 and not failed and not passed and job.optional and reasons:
                 return cls.not_run(job.session, reasons[0].removeprefix("Skipped: "))
             if status == 0 and not failed and not passed:
-                failed, detail = 1, "no test ran"
+                failed, detail = [whole], "no test ran"
         else:
             passed = int(status == 0)
             reasons = sorted(set(SANITY_SKIP.findall(log.read_text(encoding="utf-8", errors="replace"))))
         if status != 0 and not failed:
-            failed = 1
-        return cls(job.session, passed, failed, tuple(f"{job.session}: {why}" for why in reasons), seconds, detail)
+            failed = [whole]
+        skipped = tuple(f"{job.session}: {why}" for why in reasons)
+        return cls(job.session, passed, tuple(failed), skipped, seconds, detail)
 
     @property
     def word(self) -> str:
@@ -65,7 +68,7 @@ class Outcome(t.NamedTuple):
     def line(self) -> str:
         """Return the outcome as one line of the table."""
         seconds = "" if self.seconds is None else f"{self.seconds:.0f} s"
-        counts = f"{self.passed} passed, {self.failed} failed, {len(self.skipped)} skipped"
+        counts = f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
         more = f" ({self.detail})" if self.detail else ""
         return f"{self.session:<18} {self.word:<8} {seconds:>7}  {counts}{more}"
 
@@ -76,17 +79,21 @@ class Outcome(t.NamedTuple):
         return "".join(f"    | {line}\n" for line in lines[-TAIL:]) + f"    the whole log: {log}\n"
 
 
-def _recorded(results: pathlib.Path) -> tuple[int, int, list[str]]:
-    """Return how many tests passed and failed according to ``results``, and why the others were skipped."""
+def _recorded(results: pathlib.Path) -> tuple[int, list[str], list[str]]:
+    """Return how many tests passed according to ``results``, which ones failed, and why the others were skipped."""
     if not results.exists():
-        return 0, 0, []
+        return 0, [], []
     records = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    count = collections.Counter(record["outcome"] for record in records)
-    return count["passed"], count["failed"], [record["reason"] for record in records if record["outcome"] == "skipped"]
+    by_outcome: dict[str, list[dict[str, str]]] = collections.defaultdict(list)
+    for record in records:
+        by_outcome[record["outcome"]].append(record)
+    # ansible-test runs its targets from folders with names that nobody knows.
+    failed = [record["test"].rpartition("/targets/")[2] for record in by_outcome["failed"]]
+    return len(by_outcome["passed"]), failed, [record["reason"] for record in by_outcome["skipped"]]
 
 
 def show(outcomes: list[Outcome], missing: list[str]) -> int:
-    """Print the table, what did not run and the final count; return the exit status."""
+    """Print the table, what did not run, what failed and the final count; return the exit status."""
     write = sys.stdout.write
     write("\n")
     for outcome in outcomes:
@@ -94,7 +101,10 @@ def show(outcomes: list[Outcome], missing: list[str]) -> int:
     skipped = [why for outcome in outcomes for why in outcome.skipped] + missing
     for why, times in collections.Counter(skipped).items():
         write(f"not run: {why}" + (f" ({times} times)" if times > 1 else "") + "\n")
+    for outcome in outcomes:
+        for test in outcome.failed:
+            write(f"failed: {outcome.session}: {test}\n")
     passed = sum(outcome.passed for outcome in outcomes)
-    failed = sum(outcome.failed for outcome in outcomes)
+    failed = sum(len(outcome.failed) for outcome in outcomes)
     write(f"\n{passed} passed, {failed} failed, {len(skipped)} skipped\n")
     return 0 if passed and not failed else 1
