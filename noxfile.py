@@ -146,7 +146,7 @@ def _units(session: nox.Session, core: matrix.Core) -> None:
 def _integration(session: nox.Session, core: matrix.Core) -> None:
     """Run the integration tests with ansible-test, in this session's virtual environment.
 
-    Targets that no version of ansible-core changes are left to one series, unless the command line says what to run.
+    Targets that not every version of ansible-core has to run are left to others, unless the command line names some.
     """
     session.install(core.requirement, "-r", "tests/integration/requirements.txt")
     _preset_environment(

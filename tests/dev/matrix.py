@@ -35,7 +35,7 @@ CORES = (
 FLEET = CORES[1]
 """What the controller of the fleet runs; that older and newer series do the same is for the integration tests."""
 
-NEWEST = CORES[-1]
+OLDEST, NEWEST = CORES[0], CORES[-1]
 
 UNITS_APART_FROM_CORE = (
     "tests/unit/simulator",
@@ -57,14 +57,18 @@ The newest series runs them, on the newest Python. An older Python proves nothin
 started by the tests themselves, and what only a controller runs is run on its oldest by the integration tests.
 """
 
-TARGETS_ON_ONE_CORE = {
+TARGETS_ON_SOME_CORES = {
     # What providers and proxies do to an answer is over before ansible-core hears of it.
-    "answers": NEWEST,
-    "proxies": NEWEST,
+    "answers": (NEWEST,),
+    "proxies": (NEWEST,),
     # The oldest series takes every Python of TARGET_PYTHONS on a managed host, newer ones drop some.
-    "target_pythons": CORES[0],
+    "target_pythons": (OLDEST,),
+    # With the series in between, the fleet runs them.
+    "playbook_report": (OLDEST, NEWEST),
+    "role_deploy": (OLDEST, NEWEST),
+    "tls_endpoint_info": (OLDEST, NEWEST),
 }
-"""Integration targets that need ansible-core, but that no version of it changes."""
+"""Integration targets that not every version of ansible-core has to run, and those that do."""
 
 
 def units_left_to_others(core: Core) -> tuple[str, ...]:
@@ -74,7 +78,7 @@ def units_left_to_others(core: Core) -> tuple[str, ...]:
 
 def targets_left_to_others(core: Core) -> tuple[str, ...]:
     """Which integration targets another series runs."""
-    return tuple(target for target, runs_it in TARGETS_ON_ONE_CORE.items() if runs_it is not core)
+    return tuple(target for target, cores in TARGETS_ON_SOME_CORES.items() if core not in cores)
 
 
 TARGET_PYTHONS = ("3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
