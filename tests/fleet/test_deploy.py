@@ -18,6 +18,13 @@ def _one_of_each(fleet: Fleet) -> list[str]:
     return [fleet.of(service)[0].name for service in SERVICES]
 
 
+def _batches(fleet: Fleet, systemd: bool) -> list[str]:
+    """A host with nginx and the two behind it in the inventory, so that it is the canary."""
+    names = list(fleet.hosts)
+    first = names.index(fleet.of("nginx", systemd=systemd)[0].name)
+    return names[first : first + 3]
+
+
 def _seen(stage: Stage, names: t.Sequence[str]) -> dict[str, tuple[set[str], dict[str, str]]]:
     """What each host serves, and the state of its files."""
     served = stage.served(*names)
@@ -48,13 +55,13 @@ def test_first_second_and_reissue(stage: Stage) -> None:
         assert second.code == 0, second.text
         assert set(second.recap()) == set(fleet.hosts)
         assert {counts["changed"] for counts in second.recap().values()} == {0}
-        assert {stage.reloads(name) for name in fleet.hosts} == {1}
+        assert set(stage.reloads(fleet.hosts).values()) == {1}
         assert {name: stage.state(name) for name in fleet.hosts} == states
 
         stage.reissue()
         third = stage.run()
         assert third.code == 0, third.text
-        assert {stage.reloads(name) for name in fleet.hosts} == {2}
+        assert set(stage.reloads(fleet.hosts).values()) == {2}
         prober.wait_for(2)
         assert prober.failures() == []
         histories = {tuple(prober.fingerprints(name)) for name in fleet.hosts}
@@ -84,11 +91,11 @@ def _refused_configuration(host: Host) -> contextlib.AbstractContextManager[None
 
 
 def _reload_fails(host: Host) -> contextlib.AbstractContextManager[None]:
-    return _edited(host, f"/etc/init.d/{host.unit}", '2i [ "$1" = reload ] && exit 1')
+    return host.replaced_reload("exit 1")
 
 
 def _reload_does_nothing(host: Host) -> contextlib.AbstractContextManager[None]:
-    return _edited(host, f"/etc/init.d/{host.unit}", '2i [ "$1" = reload ] && exit 0')
+    return host.replaced_reload("exit 0")
 
 
 def _read_only(host: Host) -> contextlib.AbstractContextManager[None]:
@@ -106,20 +113,32 @@ def _full_disk(host: Host) -> t.Iterator[None]:
             host.run(["rm", filler])
 
 
+class _Obstacle(t.NamedTuple):
+    obstruct: t.Callable[[Host], contextlib.AbstractContextManager[None]]
+    words: list[str]
+    systemd: bool = False
+
+
+_FAILS = ["www", "nginx", "could not be brought into service"]
 _OBSTACLES = {
-    "refused configuration": (_refused_configuration, ["www", "validate: the command nginx", "no_such_directive"]),
-    "reload fails": (_reload_fails, ["www", "nginx", "could not be brought into service"]),
-    "reload does nothing": (_reload_does_nothing, ["www", "port 443", "it serves", "and not"]),
-    "full disk": (_full_disk, [f"{FOLDER}/", "No space left on device", "No file was changed."]),
-    "read-only folder": (_read_only, [f"may not write in the directory {FOLDER}"]),
+    "refused configuration": _Obstacle(
+        _refused_configuration, ["www", "validate: the command nginx", "no_such_directive"]
+    ),
+    "reload fails": _Obstacle(_reload_fails, _FAILS),
+    "reload by systemd fails": _Obstacle(_reload_fails, [*_FAILS, "nginx.service"], systemd=True),
+    "reload does nothing": _Obstacle(_reload_does_nothing, ["www", "port 443", "it serves", "and not"], systemd=True),
+    "full disk": _Obstacle(_full_disk, [f"{FOLDER}/", "No space left on device", "No file was changed."]),
+    "read-only folder": _Obstacle(_read_only, [f"may not write in the directory {FOLDER}"], systemd=True),
 }
 
 
 @pytest.mark.parametrize("obstacle", _OBSTACLES)
 def test_obstacle(stage: Stage, obstacle: str) -> None:
     """The first host fails: it serves what it served, and no other host was touched."""
-    obstruct, words = _OBSTACLES[obstacle]
-    names = _one_of_each(stage.fleet)[:3]
+    obstruct, words, systemd = _OBSTACLES[obstacle]
+    if systemd and stage.fleet.no_systemd:
+        pytest.skip(f"no host with systemd: {stage.fleet.no_systemd}")
+    names = _batches(stage.fleet, systemd)
     before = _seen(stage, names)
     stage.reissue()
     with obstruct(stage.fleet.hosts[names[0]]):

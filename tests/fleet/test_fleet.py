@@ -43,10 +43,11 @@ def _must_serve(fleet: Fleet, endpoint: Endpoint, certificate: str, host: str | 
 
 
 def test_every_service_runs_on_every_release(fleet: Fleet) -> None:
-    """Hosts are spread evenly, over those releases that could be had."""
+    """Hosts are spread evenly, over those releases that could be had, with systemd and without."""
     releases = [release for release in _plan.RELEASES if release not in fleet.missing]
+    kinds = [False] if fleet.no_systemd else [False, True]
     for service in _plan.SERVICES:
-        counts = [len(fleet.of(service, release)) for release in releases]
+        counts = [len(fleet.of(service, release, systemd)) for release in releases for systemd in kinds]
         assert min(counts) >= 1
         assert max(counts) - min(counts) <= 1
     assert len(fleet.hosts) == sum(len(fleet.of(release=release)) for release in releases)
@@ -65,6 +66,19 @@ def test_release(fleet: Fleet, release: str) -> None:
         assert host.read("/root/mine").decode() == host.name
 
 
+def test_systemd(fleet: Fleet) -> None:
+    """A host with systemd came up whole: every unit that was to be there is."""
+    if fleet.no_systemd:
+        pytest.skip(f"no host with systemd: {fleet.no_systemd}")
+    for host in fleet.of(systemd=True):
+        state = host.run(["systemctl", "is-system-running", "--wait"], check=False)
+        failed = host.run(["systemctl", "--failed", "--no-pager"]).stdout
+        assert state.stdout.strip() == "running", (host, failed)
+        assert host.run(["systemctl", "is-active", host.unit, "ssh"]).stdout.split() == ["active", "active"]
+        # The kernel is this machine's.
+        assert host.run(["sh", "-c", "echo 0 >/proc/sys/kernel/sysrq"], check=False).returncode != 0
+
+
 def test_every_host_answers_over_ssh(fleet: Fleet) -> None:
     """Ansible reaches all of them with the inventory, the keys and the known hosts that are written for it."""
     done = fleet.run_in_controller(["ansible", "all", "-m", "ansible.builtin.ping"])
@@ -79,6 +93,8 @@ def test_inventory(fleet: Fleet) -> None:
     for group in (*_plan.SERVICES, *{host.release for host in fleet.hosts.values()}):
         members = [host.name for host in fleet.hosts.values() if group in (host.service, host.release)]
         assert inventory[group]["hosts"] == members
+    with_systemd = [host.name for host in fleet.of(systemd=True)]
+    assert inventory.get("systemd", {}).get("hosts", []) == with_systemd
     variables = inventory["_meta"]["hostvars"]["postfix1"]
     assert variables["fleet_endpoints"][0] == {"host": "postfix1", "port": 25, "starttls": "smtp"}
 
@@ -113,7 +129,7 @@ def _install(host: Host, certificate: Initial) -> None:
 
 
 def test_reload_takes_up_what_is_installed_and_turns_nobody_away(fleet: Fleet, other: Initial) -> None:
-    """ansible.builtin.service reloads services by their init scripts, under a client that connects all the time."""
+    """ansible.builtin.service has every kind of host reload, under a client that connects all the time."""
     # Postfix reads its files in every new process, so key and certificate would not always agree here.
     hosts = [host for host in fleet.hosts.values() if host.service != "postfix"]
     fleet.reset([host.name for host in hosts])
@@ -150,25 +166,25 @@ def test_reload_of_postfix(fleet: Fleet, other: Initial) -> None:
 
 @pytest.mark.parametrize("service", _plan.SERVICES)
 def test_reload_of_a_broken_configuration_fails(fleet: Fleet, service: str) -> None:
-    """The init scripts notice that a configuration can't be loaded, and the old one stays in service."""
-    host = fleet.of(service)[-1]
+    """Init scripts and systemd notice that a configuration can't be loaded, and the old one stays in service."""
     broken = {
         "nginx": "/etc/nginx/nginx.conf",
         "apache": "/etc/apache2/sites-enabled/fleet.conf",
         "haproxy": "/etc/haproxy/haproxy.cfg",
         "postfix": "/etc/postfix/main.cf",
     }
-    fleet.reset([host.name])
-    before = host.read(broken[service]).decode()
-    host.write(broken[service], before.replace("/etc/ssl/fleet", "/nowhere") + "nonsense {\n")
-    done = host.run(["service", host.unit, "reload"], check=False)
-    if service == "postfix":
-        # Postfix says no more than a warning to a line that it doesn't know.
-        assert "nonsense" in done.stderr + host.read("/var/log/mail.log").decode()
-    else:
-        assert done.returncode != 0
-        _must_serve(fleet, host.endpoints[0], fleet.initial.certificate)
-    fleet.reset([host.name])
+    for host in (fleet.of(service, systemd=False)[-1], *fleet.of(service, systemd=True)[-1:]):
+        fleet.reset([host.name])
+        before = host.read(broken[service]).decode()
+        host.write(broken[service], before.replace("/etc/ssl/fleet", "/nowhere") + "nonsense {\n")
+        done = host.run(["service", host.unit, "reload"], check=False)
+        if service != "postfix":
+            assert done.returncode != 0, host
+            _must_serve(fleet, host.endpoints[0], fleet.initial.certificate)
+        elif not host.systemd:
+            # Postfix says no more than a warning to a line that it doesn't know.
+            assert "nonsense" in done.stderr + host.read("/var/log/mail.log").decode()
+        fleet.reset([host.name])
 
 
 def test_a_host_goes_away_and_comes_back(fleet: Fleet) -> None:

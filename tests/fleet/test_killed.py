@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from collectssl_deploying import FOLDER, POINTS, RENEWED, SERVICES, Stage, held_reload
+from collectssl_deploying import FOLDER, POINTS, RENEWED, SERVICES, Stage, held_reload, wait_for_held_reload
 from collectssl_fleet import Trap
 
 # As many hosts as there are points, and one that nothing happens to.
@@ -155,13 +155,13 @@ def test_killed_before_the_reload(stage: Stage) -> None:
     with held_reload(hosts):
         run = stage.start(names, "-e", '{"deploy_serial": ["100%"]}')
         for host in hosts:
-            host.run(["sh", "-c", "until [ -s /run/reload-held ]; do sleep 0.1; done"])
+            wait_for_held_reload(host)
         stage.fleet.kill_tree(run)
-    reloads = {name: stage.reloads(name) for name in names}
+    reloads = stage.reloads(names)
     assert stage.served(*names) == old
     healed = stage.run(names)
     assert healed.code == 0, healed.text
-    assert {name: stage.reloads(name) for name in names} == {name: count + 1 for name, count in reloads.items()}
+    assert stage.reloads(names) == {name: count + 1 for name, count in reloads.items()}
     served = stage.served(*names)
     for name in names:
         assert len(served[name]) == 1

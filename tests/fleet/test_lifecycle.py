@@ -19,6 +19,7 @@ from collectssl_fleet import (
     CannotRun,
     Fleet,
     FleetError,
+    _cgroups,
     _directory,
     _mirror,
     _places,
@@ -58,6 +59,9 @@ def _traces(directory: pathlib.Path) -> list[str]:
         found += [f"mount of process {pid}: {line}" for line in mounts.splitlines() if str(directory) in line]
     links = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
     found += [f"interface {line}" for line in links.splitlines() if re.match(r"(fleet|host\d+)\b", line)]
+    # The groups have a hierarchy of their own, or one beside those of version 1.
+    groups = pathlib.Path("/sys/fs/cgroup")
+    found += [f"control group {path}" for depth in ("", "*/") for path in groups.glob(depth + _cgroups.name(directory))]
     if directory.exists():
         found.append(f"the directory {directory}")
     return found

@@ -63,7 +63,7 @@ def scene(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[
     assert deployed.code == 0, deployed.text
 
     fleet.hosts[stale].write(f"{FOLDER}/cert.pem", fleet.initial.certificate)
-    fleet.hosts[silent].run(["/etc/init.d/apache2", "stop"])
+    fleet.hosts[silent].run(["service", "apache2", "stop"])
     fleet.hosts[down].kill()
     folder = tmp_path_factory.mktemp("report")
     trusted = folder / "roots.pem"

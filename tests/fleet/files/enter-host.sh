@@ -4,9 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Become a host: the first process of fresh namespaces, with /proc still the controller's.
-#   enter-host.sh MARK DIRECTORY NAME LINK MAC ADDRESS ADDRESS6 BRIDGE
+#   enter-host.sh MARK DIRECTORY NAME LINK MAC ADDRESS ADDRESS6 BRIDGE systemd|scripts
 set -eu
-mark=$1 directory=$2 name=$3 link=$4 mac=$5 address=$6 address6=$7 bridge=$8
+mark=$1 directory=$2 name=$3 link=$4 mac=$5 address=$6 address6=$7 bridge=$8 init=$9
 root=$directory/tree/$name/root
 
 # The same card every time: its neighbours remember it for a while after the host went away.
@@ -38,9 +38,22 @@ mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mount -t sysfs -o ro sysfs "$root/sys"
 mount -t proc proc "$root/proc"
+if [ "$init" = systemd ]; then
+    mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+    # systemd would set some of the kernel's settings, which are this machine's.
+    mount --bind "$root/proc/sys" "$root/proc/sys"
+    mount -o remount,bind,ro "$root/proc/sys"
+fi
 
 # From here on nothing of this machine's file systems is left in the host's mount namespace.
 cd "$root"
 pivot_root . .
 umount --lazy .
-exec chroot . /bin/sh -c 'exec /sbin/init "$@" </dev/null >>/var/log/init.log 2>&1' sh "$mark" "$directory" "$name"
+if [ "$init" = systemd ]; then
+    # As it is on every machine that systemd has started.
+    mount --make-rshared /
+    set -- env -i container=fleet /sbin/init --unit=fleet.target
+else
+    set -- /bin/sh /sbin/init
+fi
+exec chroot . /bin/sh -c 'exec "$@" </dev/null >>/var/log/init.log 2>&1' sh "$@" "$mark" "$directory" "$name"

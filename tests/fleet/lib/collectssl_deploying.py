@@ -25,7 +25,6 @@ APART = {"one.fleet.test": "6001", "two.fleet.test": "6002"}
 """Orders for other names, with a key of their own each."""
 
 _ACCOUNT = {"login_name": "fleet@example.com", "login_password": "a + & % = ü password"}
-_RELOADS = "/var/log/reloads"
 _FILES = {
     "path": f"{FOLDER}/cert.pem",
     "chain_path": f"{FOLDER}/chain.pem",
@@ -42,11 +41,7 @@ _VALIDATE = {
     "postfix": "postfix check",
 }
 SERVICES = tuple(_VALIDATE)
-# Counted where it happens: whoever has a service reload comes through its init script. A held one never gets there.
-_COUNT = (
-    f'2i if [ "$1" = reload ]; then [ -e /run/hold-reload ] && {{ echo $$ >/run/reload-held; sleep 600; }}; '
-    f"echo reload >>{_RELOADS}; fi"
-)
+_HELD, _ENDED = "/run/reload-held", "/run/reload-ended"
 
 
 class Outcome(t.NamedTuple):
@@ -155,9 +150,9 @@ class Stage:
         text = self.fleet.hosts[host].run(["sh", "-c", script], check=False).stdout
         return {line.split(" ", 1)[0]: line for line in text.splitlines() if line.startswith("/")}
 
-    def reloads(self, host: str) -> int:
-        """How often its service was reloaded."""
-        return len(self.fleet.hosts[host].run(["cat", _RELOADS], check=False).stdout.split())
+    def reloads(self, names: t.Iterable[str]) -> dict[str, int]:
+        """How often the service of each host was reloaded."""
+        return {name: self.fleet.hosts[name].reloads for name in names}
 
 
 @contextlib.contextmanager
@@ -165,7 +160,7 @@ def stage(fleet: Fleet) -> t.Iterator[Stage]:
     """All hosts as they were at the start, and a simulator with the orders."""
     fleet.reset()
     for host in fleet.hosts.values():
-        host.run(["sed", "-i", _COUNT, f"/etc/init.d/{host.unit}"])
+        host.count_reloads()
     private = {order: ec.generate_private_key(ec.SECP256R1()) for order in (*RENEWED, *APART.values())}
     keys = {
         order: key.private_bytes(
@@ -199,10 +194,16 @@ def stage(fleet: Fleet) -> t.Iterator[Stage]:
 @contextlib.contextmanager
 def held_reload(hosts: t.Sequence[Host]) -> t.Iterator[None]:
     """Within the context, a reload of the service of these hosts never comes to its work, and ends with them killed."""
-    for host in hosts:
-        host.run(["touch", "/run/hold-reload"])
-    try:
-        yield
-    finally:
+    # With systemd a reload may go on with another unit when that of the first was killed.
+    with contextlib.ExitStack() as stack:
         for host in hosts:
-            host.run(["sh", "-c", "kill -9 $(cat /run/reload-held); rm -f /run/hold-reload /run/reload-held"])
+            stack.enter_context(host.replaced_reload(f"[ ! -e {_ENDED} ] || exit 1; echo $$ >>{_HELD}; exec sleep 600"))
+            stack.callback(host.run, ["sh", "-c", f"touch {_ENDED}; kill -9 $(cat {_HELD}); rm {_HELD}"])
+        yield
+    for host in hosts:
+        host.run(["rm", _ENDED])
+
+
+def wait_for_held_reload(host: Host) -> None:
+    """Return when somebody has it reload."""
+    host.run(["sh", "-c", f"until [ -s {_HELD} ]; do sleep 0.1; done"])

@@ -88,7 +88,7 @@ def write(directory: pathlib.Path, plans: t.Sequence[Plan]) -> None:
 def _inventory(plans: t.Sequence[Plan]) -> dict[str, t.Any]:
     groups: dict[str, dict[str, t.Any]] = {}
     for plan in plans:
-        for group in (plan.service, plan.release):
+        for group in (plan.service, plan.release, *(["systemd"] if plan.systemd else [])):
             groups.setdefault(group, {"hosts": {}})["hosts"][plan.name] = None
     hosts = {
         plan.name: {

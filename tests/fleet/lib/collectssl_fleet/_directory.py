@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import pathlib
 import re
-import shutil
+import subprocess
 import tempfile
 import typing as t
 
-from . import _processes
+from . import _cgroups, _processes
 from ._errors import CannotRun, FleetError
+from ._places import FILES
 from ._plan import Plan, plan
 
 DEFAULT = pathlib.Path("/run/collectssl-fleet")
@@ -30,10 +31,11 @@ class State(t.NamedTuple):
     hosts: int
     releases: list[str]
     missing: dict[str, str]
+    no_systemd: str | None
 
     def plans(self) -> list[Plan]:
         """The hosts."""
-        return plan(self.hosts, self.releases)
+        return plan(self.hosts, self.releases, systemd=self.no_systemd is None)
 
 
 def claim(directory: pathlib.Path | None) -> pathlib.Path:
@@ -50,7 +52,7 @@ def claim(directory: pathlib.Path | None) -> pathlib.Path:
     if _processes.of(directory):
         raise FleetError(f"There is a fleet in {directory} already.")
     if (directory / _STATE).exists():
-        shutil.rmtree(directory)
+        _remove(directory)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise CannotRun(f"{directory} holds something else than a fleet.")
@@ -73,15 +75,27 @@ def read_state(directory: pathlib.Path) -> State:
 def end(directory: pathlib.Path) -> bool:
     """End the fleet of a directory, whatever is left of it, and remove the directory; False if there was nothing."""
     processes = _processes.of(directory)
+    # A keeper whose owner is gone may be removing it at this moment.
+    ours = bool(processes) or (directory / _STATE).exists()
     # The keeper goes first: the kernel ends everything in its process namespace with it.
     for _name, pid in sorted(processes.items(), key=lambda item: item[0] != _processes.KEEPER):
         _processes.kill(pid)
         if not _processes.wait_gone(pid):
             raise FleetError(f"Process {pid} of the fleet in {directory} does not end.")
-    ours = (directory / _STATE).exists()
     if ours:
-        shutil.rmtree(directory)
-    return bool(processes) or ours
+        _remove(directory)
+    return ours
+
+
+def removal(directory: pathlib.Path) -> list[str]:
+    """The command line that removes the directory of a fleet that has ended, and its control groups."""
+    return ["unshare", "--mount", "sh", str(FILES / "remove-fleet.sh"), str(directory), _STATE, _cgroups.name(directory)]
+
+
+def _remove(directory: pathlib.Path) -> None:
+    done = subprocess.run(removal(directory), capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise FleetError(f"The fleet in {directory} can't be removed: {done.stderr.strip()}.")
 
 
 def everywhere() -> list[pathlib.Path]:

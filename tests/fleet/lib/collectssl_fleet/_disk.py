@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 import typing as t
@@ -14,6 +15,31 @@ from ._places import FILES
 from ._plan import Plan
 
 PKI = "/etc/ssl/fleet"
+
+# What systemd brings up with every machine, and a host of the fleet has no use for: devices, swap, kernel modules and
+# settings, things that are done once a day.
+_MASKED = (
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "kmod-static-nodes.service",
+    "modprobe@.service",
+    "paths.target",
+    "proc-sys-fs-binfmt_misc.automount",
+    "swap.target",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-binfmt.service",
+    "systemd-journal-flush.service",
+    "systemd-journald-audit.socket",
+    "systemd-modules-load.service",
+    "systemd-random-seed.service",
+    "systemd-remount-fs.service",
+    "systemd-sysctl.service",
+    "systemd-update-utmp.service",
+    "timers.target",
+)
 
 
 class File(t.NamedTuple):
@@ -47,8 +73,6 @@ class Keys(t.NamedTuple):
 def entries(plan: Plan, initial: Initial, keys: Keys, hosts_file: str) -> dict[str, Entry]:
     """The files of a host by absolute path."""
     common: dict[str, Entry] = {
-        "/sbin/init": _packaged("init", 0o755),
-        "/etc/fleet-services": File(plan.unit + "\n"),
         "/etc/hostname": File(plan.name + "\n"),
         "/etc/hosts": File(hosts_file),
         # Names that are not in /etc/hosts don't exist, and are known at once not to.
@@ -59,7 +83,7 @@ def entries(plan: Plan, initial: Initial, keys: Keys, hosts_file: str) -> dict[s
         "/root/.ssh/authorized_keys": File(keys.authorized, 0o600),
     }
     pki: dict[str, Entry] = {f"{PKI}/{name}": File(*value) for name, value in initial.files().items()}
-    return {**common, **pki, **_SERVICES[plan.service](plan)}
+    return {**common, **(_systemd(plan) if plan.systemd else _scripts(plan)), **pki, **_SERVICES[plan.service](plan)}
 
 
 def fill(root: pathlib.Path, content: t.Mapping[str, Entry]) -> None:
@@ -85,6 +109,22 @@ def _packaged(name: str, mode: int = 0o644, **values: str) -> File:
     return File(text, mode)
 
 
+def _scripts(plan: Plan) -> dict[str, Entry]:
+    return {"/sbin/init": _packaged("init", 0o755), "/etc/fleet-services": File(plan.unit + "\n")}
+
+
+def _systemd(plan: Plan) -> dict[str, Entry]:
+    units = "/etc/systemd/system"
+    masked: dict[str, Entry] = {f"{units}/{name}": Link("/dev/null") for name in _MASKED}
+    return {
+        **masked,
+        "/sbin/init": Link("/lib/systemd/systemd"),
+        # Without one it is the first start of a new machine, with work of its own.
+        "/etc/machine-id": File(hashlib.sha256(plan.fqdn.encode()).hexdigest()[:32] + "\n"),
+        f"{units}/fleet.target": _packaged("fleet.target", unit=plan.unit),
+    }
+
+
 def _nginx(_plan: Plan) -> dict[str, Entry]:
     return {"/etc/nginx/nginx.conf": _packaged("nginx.conf")}
 
@@ -101,11 +141,10 @@ def _apache(_plan: Plan) -> dict[str, Entry]:
     }
 
 
-def _haproxy(_plan: Plan) -> dict[str, Entry]:
-    return {
-        "/etc/haproxy/haproxy.cfg": _packaged("haproxy.cfg"),
-        "/etc/default/haproxy": _packaged("default-haproxy"),
-    }
+def _haproxy(plan: Plan) -> dict[str, Entry]:
+    # The init script alone needs help with handing sockets over.
+    scripts: dict[str, Entry] = {} if plan.systemd else {"/etc/default/haproxy": _packaged("default-haproxy")}
+    return {"/etc/haproxy/haproxy.cfg": _packaged("haproxy.cfg"), **scripts}
 
 
 def _postfix(plan: Plan) -> dict[str, Entry]:

@@ -16,7 +16,9 @@ set -e
 new=$(mktemp -d)
 mount -t tmpfs -o "size=$2,mode=$(stat -c %a "$1")" tmpfs "$new"
 cp -a "$1/." "$new/"
-mount --move "$new" "$1"
+# Where systemd runs, mounts are shared, and those can't be moved.
+mount --bind "$new" "$1"
+umount "$new"
 rmdir "$new"
 """
 

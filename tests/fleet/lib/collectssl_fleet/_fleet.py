@@ -15,7 +15,18 @@ import sys
 import tempfile
 import typing as t
 
-from . import _ansible, _certificates, _directory, _disk, _namespaces, _processes, _requirements, _roots, _simulator
+from . import (
+    _ansible,
+    _certificates,
+    _cgroups,
+    _directory,
+    _disk,
+    _namespaces,
+    _processes,
+    _requirements,
+    _roots,
+    _simulator,
+)
 from ._certificates import SERVER_NAME, Initial
 from ._errors import CannotRun, FleetError
 from ._host import Host
@@ -30,14 +41,19 @@ _BRIDGE = "fleet"
 # an overlay have a bounded length and characters of their own.
 _PREPARE = f"""
 set -eu
-directory=$1
-shift
+directory=$1 cgroups=$2
+shift 2
 ip link add {_BRIDGE} type bridge
 ip -6 address add {CONTROLLER6}/{PREFIX6} dev {_BRIDGE} nodad
 ip address add {CONTROLLER}/{PREFIX} dev {_BRIDGE}
 ip link set {_BRIDGE} up
 mount --bind "$directory/hosts" /etc/hosts
 mount --bind "$directory/resolv.conf" "$(readlink -f /etc/resolv.conf)"
+if [ -n "$cgroups" ]; then
+    mkdir "$directory/tree/.cgroups"
+    mount -t cgroup2 none "$directory/tree/.cgroups"
+    mkdir -p "$directory/tree/.cgroups/$cgroups"
+fi
 for root in "$@"; do
     mkdir -p "$directory/tree/.roots/${{root%%=*}}"
     mount --bind -o ro "${{root#*=}}" "$directory/tree/.roots/${{root%%=*}}"
@@ -59,10 +75,17 @@ done
 
 _START = """
 set -eu
-enter=$1 mark=$2 directory=$3 bridge=$4
-while read -r name link mac address address6; do
-    setsid --fork unshare --net --mount --uts --ipc --pid --fork --kill-child \
-        sh "$enter" "$mark" "$directory" "$name" "$link" "$mac" "$address" "$address6" "$bridge" \
+enter=$1 mark=$2 directory=$3 bridge=$4 cgroups=$5
+while read -r name link mac address address6 init; do
+    set -- unshare --net --mount --uts --ipc --pid --fork --kill-child
+    if [ "$init" = systemd ]; then
+        cgroup=$directory/tree/.cgroups/$cgroups/$name
+        # What an earlier start has left is empty.
+        [ ! -d "$cgroup" ] || find "$cgroup" -depth -type d -exec rmdir {} ';' || :
+        mkdir -p "$cgroup"
+        set -- sh -c 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"' sh "$cgroup" "$@" --cgroup
+    fi
+    setsid --fork "$@" sh "$enter" "$mark" "$directory" "$name" "$link" "$mac" "$address" "$address6" "$bridge" "$init" \
         </dev/null >>"$directory/log/$name.log" 2>&1
 done
 """
@@ -85,6 +108,7 @@ class Fleet:
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: int | None = None
         self.missing: dict[str, str] = {}
+        self.no_systemd: str | None = None
         self.hosts: dict[str, Host] = {}
         self.directory = pathlib.Path()
 
@@ -124,15 +148,19 @@ class Fleet:
             self._say(f"{release}: left out, {reason}")
         if not roots:
             raise CannotRun(f"No Debian release could be had: {'; '.join(map(': '.join, self.missing.items()))}.")
+        self.no_systemd = _cgroups.why_not()
+        if self.no_systemd:
+            self._say(f"systemd: left out, {self.no_systemd}")
         self.directory = _directory.claim(self._wanted_directory)
-        state = _directory.State(self._count, list(roots), self.missing)
+        state = _directory.State(self._count, list(roots), self.missing, self.no_systemd)
         _directory.write_state(self.directory, state)
         try:
             self._take(state)
             plans = state.plans()
             self._write_files(plans)
             self._start_keeper(owned)
-            self._in_keeper(_PREPARE, str(self.directory), *(f"{name}={path}" for name, path in roots.items()))
+            cgroups = "" if self.no_systemd else _cgroups.name(self.directory)
+            self._in_keeper(_PREPARE, str(self.directory), cgroups, *(f"{name}={root}" for name, root in roots.items()))
             self._blank(plans)
             self.start_hosts(plans)
             self.wait_until_ready()
@@ -153,7 +181,7 @@ class Fleet:
             self._process = None
 
     def _take(self, state: _directory.State) -> None:
-        self.missing = state.missing
+        self.missing, self.no_systemd = state.missing, state.no_systemd
         self.hosts = {plan.name: Host(plan, self) for plan in state.plans()}
 
     def _write_files(self, plans: t.Sequence[Plan]) -> None:
@@ -169,9 +197,10 @@ class Fleet:
     def _start_keeper(self, owned: bool) -> None:
         isolated = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
         marked = [_processes.MARK, str(self.directory), _processes.KEEPER, "owned" if owned else "free"]
+        removal = _directory.removal(self.directory)
         with (self.directory / "log" / "keeper.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [*isolated, sys.executable, str(PACKAGE / "_keeper.py"), *marked],
+                [*isolated, sys.executable, str(PACKAGE / "_keeper.py"), *marked, *removal],
                 cwd="/",
                 stdin=subprocess.PIPE if owned else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -203,10 +232,12 @@ class Fleet:
         """The certificate that every host starts with."""
         return _certificates.read(self.directory / "pki")
 
-    def of(self, service: str | None = None, release: str | None = None) -> list[Host]:
-        """The hosts with a service, or a release, or both."""
+    def of(self, service: str | None = None, release: str | None = None, systemd: bool | None = None) -> list[Host]:
+        """The hosts with a service, of a release, with systemd or without; None says that it does not matter."""
         return [
-            host for host in self.hosts.values() if service in (None, host.service) and release in (None, host.release)
+            host
+            for host in self.hosts.values()
+            if service in (None, host.service) and release in (None, host.release) and systemd in (None, host.systemd)
         ]
 
     def init_of(self, name: str) -> int | None:
@@ -217,12 +248,13 @@ class Fleet:
         """Start hosts that do not run; returns at once."""
         running = _processes.of(self.directory)
         lines = [
-            f"{plan.name} {plan.link} {plan.mac} {plan.address}/{PREFIX} {plan.address6}/{PREFIX6}"
+            f"{plan.name} {plan.link} {plan.mac} {plan.address}/{PREFIX} {plan.address6}/{PREFIX6} "
+            + ("systemd" if plan.systemd else "scripts")
             for plan in plans
             if plan.name not in running
         ]
-        enter = str(FILES / "enter-host.sh")
-        self._in_keeper(_START, enter, _processes.MARK, str(self.directory), _BRIDGE, lines=lines)
+        enter, cgroups = str(FILES / "enter-host.sh"), _cgroups.name(self.directory)
+        self._in_keeper(_START, enter, _processes.MARK, str(self.directory), _BRIDGE, cgroups, lines=lines)
 
     def kill_hosts(self, plans: t.Sequence[Plan]) -> None:
         """Cut hosts off the network, then end them; nothing happens to those that do not run."""

@@ -9,7 +9,7 @@ import contextlib
 import subprocess
 import typing as t
 
-from . import _faults, _namespaces, _processes
+from . import _faults, _namespaces, _processes, _reloads
 from ._errors import FleetError
 from ._plan import Endpoint, Plan
 
@@ -71,6 +71,11 @@ class Host:
     def release(self) -> str:
         """Its Debian release."""
         return self.plan.release
+
+    @property
+    def systemd(self) -> bool:
+        """Whether systemd runs it."""
+        return self.plan.systemd
 
     @property
     def endpoints(self) -> list[Endpoint]:
@@ -144,6 +149,19 @@ class Host:
     def read_only(self, path: str) -> contextlib.AbstractContextManager[None]:
         """Within the context, a directory is mounted read-only."""
         return _faults.read_only(self, path)
+
+    def count_reloads(self) -> None:
+        """Count reloads of its service from here on, until a reset."""
+        _reloads.count(self)
+
+    @property
+    def reloads(self) -> int:
+        """How many have been counted; one that did not come to its work is none."""
+        return _reloads.counted(self)
+
+    def replaced_reload(self, script: str) -> contextlib.AbstractContextManager[None]:
+        """Within the context, a reload of its service is this shell script, and does nothing else."""
+        return _reloads.replaced(self, script)
 
     def _init(self) -> int:
         init = self._machinery.init_of(self.name)

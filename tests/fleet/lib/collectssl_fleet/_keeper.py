@@ -3,17 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The process that a fleet hangs on: the first one of its process namespace. A program of its own, for any Python 3.
 
-    _keeper.py MARK DIRECTORY keeper owned|free
+    _keeper.py MARK DIRECTORY keeper owned|free COMMAND...
 
 Its network namespace is the controller's, and its mount namespace holds the disks of the hosts. When it ends, however
 that comes, the kernel ends every process of the fleet, and mounts, bridge and interfaces go with the namespaces.
-An owned keeper ends when its standard input does, that is with the process that brought the fleet up.
+An owned keeper ends when its standard input does, that is with the process that brought the fleet up. It runs COMMAND
+then, which removes what outlives processes.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -34,9 +34,10 @@ def main() -> None:
             signal.pause()
     while os.read(0, 4096):
         pass
-    # The owner is gone without having taken the fleet down, and nobody else will take its directory away.
+    # The owner is gone without having taken the fleet down, and nobody else will take away what is left.
+    os.kill(-1, signal.SIGKILL)
     subprocess.call(["umount", "--lazy", tree])
-    shutil.rmtree(directory, ignore_errors=True)
+    subprocess.call(sys.argv[5:])
 
 
 if __name__ == "__main__":

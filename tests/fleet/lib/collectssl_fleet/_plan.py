@@ -34,6 +34,8 @@ class Plan(t.NamedTuple):
     name: str
     service: str
     release: str
+    systemd: bool
+    """Whether systemd runs it, and not init scripts alone."""
 
     @property
     def fqdn(self) -> str:
@@ -57,7 +59,7 @@ class Plan(t.NamedTuple):
 
     @property
     def unit(self) -> str:
-        """What `service UNIT reload` takes."""
+        """What `service UNIT reload` takes, with systemd and without."""
         return UNITS[self.service]
 
     @property
@@ -73,13 +75,18 @@ class Plan(t.NamedTuple):
         return [Endpoint(self.name, 443)]
 
 
-def plan(count: int, releases: t.Sequence[str]) -> list[Plan]:
-    """Spread services and releases evenly over so many hosts: each service gets every release in turn."""
+def plan(count: int, releases: t.Sequence[str], systemd: bool) -> list[Plan]:
+    """Spread services and releases evenly over so many hosts: each service gets every release in turn.
+
+    Where there can be hosts with systemd, every second service has it, until all releases have had their turn; then
+    the others have it.
+    """
     if not 1 <= count <= MOST_HOSTS:
         raise ValueError(f"A fleet has from 1 to {MOST_HOSTS} hosts, not {count}.")
     plans = []
     for index in range(count):
         lap, position = divmod(index, len(SERVICES))
         service = SERVICES[position]
-        plans.append(Plan(index + 1, f"{service}{lap + 1}", service, releases[lap % len(releases)]))
+        with_systemd = systemd and (lap // len(releases) + position) % 2 == 1
+        plans.append(Plan(index + 1, f"{service}{lap + 1}", service, releases[lap % len(releases)], with_systemd))
     return plans

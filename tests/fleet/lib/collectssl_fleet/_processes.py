@@ -4,7 +4,8 @@
 """Find the fleet's processes on this machine by what their command lines say.
 
 Nothing depends on a file with process numbers, so whatever was killed, and however, what is left can be found. The
-keeper and the first process of each host have the command line `PROGRAM SCRIPT MARK DIRECTORY NAME ...`.
+keeper and the first process of each host have the command line `PROGRAM SCRIPT MARK DIRECTORY NAME ...`, and are the
+first of their process namespaces. With systemd, an option stands in place of the script.
 """
 
 from __future__ import annotations
@@ -47,9 +48,18 @@ def marked() -> list[Marked]:
     found = []
     for pid in pids():
         words = command_line(pid)
-        if len(words) >= 5 and words[2] == MARK:
+        # A child looks like its parent until it runs a program of its own.
+        if len(words) >= 5 and words[2] == MARK and _is_first(pid):
             found.append(Marked(words[3], words[4], pid))
     return found
+
+
+def _is_first(pid: int) -> bool:
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return any(line.split()[-1] == "1" for line in status.splitlines() if line.startswith("NSpid:"))
 
 
 def of(directory: pathlib.Path) -> dict[str, int]:

@@ -34,6 +34,7 @@ PACKAGES = (
     "ca-certificates",
     "iproute2",
     "procps",
+    "systemd",
 )
 _KEYRING = pathlib.Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SECONDS = 1500

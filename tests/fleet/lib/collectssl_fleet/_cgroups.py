@@ -1,0 +1,33 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The control groups of hosts with systemd, which does not start without one. They outlive their processes."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+
+from ._processes import MARK
+
+_TRIAL = """
+set -e
+mount -t cgroup2 none /mnt
+mkdir "/mnt/$1"
+rmdir "/mnt/$1"
+unshare --cgroup true
+"""
+
+
+def name(directory: pathlib.Path) -> str:
+    """The group that a fleet has those of its hosts in."""
+    return MARK + str(directory).replace("/", "_")
+
+
+def why_not() -> str | None:
+    """Why this machine can't have a host with systemd; None if it can."""
+    command = ["unshare", "--mount", "sh", "-c", _TRIAL, "sh", f"{MARK}-trial"]
+    trial = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if trial.returncode == 0:
+        return None
+    return (trial.stderr.strip().splitlines() or ["no reason given"])[0]
