@@ -6,23 +6,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import pathlib
 import typing as t
 
-import pytest
 from collectssl_deploying import FOLDER, POINTS, SERVICES, Outcome, Stage
 from collectssl_fleet import Fleet, Host, Trap
 
 
 def _one_of_each(fleet: Fleet) -> list[str]:
     return [fleet.of(service)[0].name for service in SERVICES]
-
-
-def _batches(fleet: Fleet, systemd: bool) -> list[str]:
-    """A host with nginx and the two behind it in the inventory, so that it is the canary."""
-    names = list(fleet.hosts)
-    first = names.index(fleet.of("nginx", systemd=systemd)[0].name)
-    return names[first : first + 3]
 
 
 def _seen(stage: Stage, names: t.Sequence[str]) -> dict[str, tuple[set[str], dict[str, str]]]:
@@ -116,40 +109,45 @@ def _full_disk(host: Host) -> t.Iterator[None]:
 class _Obstacle(t.NamedTuple):
     obstruct: t.Callable[[Host], contextlib.AbstractContextManager[None]]
     words: list[str]
-    systemd: bool = False
 
 
-_FAILS = ["www", "nginx", "could not be brought into service"]
+# The first of these hosts that systemd runs are those with Apache.
 _OBSTACLES = {
-    "refused configuration": _Obstacle(
-        _refused_configuration, ["www", "validate: the command nginx", "no_such_directive"]
-    ),
-    "reload fails": _Obstacle(_reload_fails, _FAILS),
-    "reload by systemd fails": _Obstacle(_reload_fails, [*_FAILS, "nginx.service"], systemd=True),
-    "reload does nothing": _Obstacle(_reload_does_nothing, ["www", "port 443", "it serves", "and not"], systemd=True),
-    "full disk": _Obstacle(_full_disk, [f"{FOLDER}/", "No space left on device", "No file was changed."]),
-    "read-only folder": _Obstacle(_read_only, [f"may not write in the directory {FOLDER}"], systemd=True),
+    "nginx1": _Obstacle(_refused_configuration, ["validate: the command nginx", "no_such_directive"]),
+    "apache1": _Obstacle(_read_only, [f"may not write in the directory {FOLDER}"]),
+    "haproxy1": _Obstacle(_full_disk, [f"{FOLDER}/", "No space left on device", "No file was changed."]),
+    "nginx2": _Obstacle(_reload_fails, ["nginx: ", "nginx could not be reloaded either"]),
+    "apache2": _Obstacle(_reload_fails, ["apache2: ", "apache2 could not be reloaded either"]),
+    "apache3": _Obstacle(_reload_does_nothing, ["port 443", "it serves", "and not"]),
 }
+_UNOBSTRUCTED, _LATER = "postfix1", ["haproxy3", "postfix3"]
 
 
-@pytest.mark.parametrize("obstacle", _OBSTACLES)
-def test_obstacle(stage: Stage, obstacle: str) -> None:
-    """The first host fails: it serves what it served, and no other host was touched."""
-    obstruct, words, systemd = _OBSTACLES[obstacle]
-    if systemd and stage.fleet.no_systemd:
-        pytest.skip(f"no host with systemd: {stage.fleet.no_systemd}")
-    names = _batches(stage.fleet, systemd)
+def test_obstacles(stage: Stage) -> None:
+    """Canaries that fail serve what they served, another one goes through, and no host behind them is touched."""
+    hosts = stage.fleet.hosts
+    canaries = [name for name in hosts if name in _OBSTACLES or name == _UNOBSTRUCTED]
+    names = [*canaries, *_LATER]
     before = _seen(stage, names)
     stage.reissue()
-    with obstruct(stage.fleet.hosts[names[0]]):
-        outcome = stage.run(names)
-        assert stage.served(names[0])[names[0]] == before[names[0]][0]
+    with contextlib.ExitStack() as obstacles:
+        for name, obstacle in _OBSTACLES.items():
+            obstacles.enter_context(obstacle.obstruct(hosts[name]))
+        outcome = stage.run(names, "-e", json.dumps({"deploy_serial": [len(canaries), "100%"]}))
+        assert stage.served(*_OBSTACLES) == {name: before[name][0] for name in _OBSTACLES}
     assert outcome.code != 0
-    assert outcome.recap()[names[0]]["failed"] == 1
-    assert set(outcome.recap()) == {names[0]}, outcome.text
-    for word in [names[0], *words]:
-        assert word in outcome.words, outcome.text
-    assert _seen(stage, names) == before
+    assert {name: counts["failed"] for name, counts in outcome.recap().items()} == {
+        name: int(name in _OBSTACLES) for name in names
+    }, outcome.text
+    for name, (_obstruct, words) in _OBSTACLES.items():
+        said = outcome.failure(name)
+        for word in [f"{name}: www could not be brought into service.", *words]:
+            assert word in said, (name, said)
+    lost = ", ".join(_OBSTACLES)
+    assert f"Stopped before {_LATER[0]}, which is as it was: {lost} failed or could not be reached." in outcome.words
+    after = _seen(stage, names)
+    assert after.pop(_UNOBSTRUCTED) != before.pop(_UNOBSTRUCTED)
+    assert after == before
 
 
 def test_host_goes_away(stage: Stage, tmp_path: pathlib.Path) -> None:

@@ -138,7 +138,7 @@ def test_reload_takes_up_what_is_installed_and_turns_nobody_away(fleet: Fleet, o
     old, new = fleet.initial.fingerprint, other.fingerprint
     trust = [fleet.initial.root, other.root]
     endpoints = [endpoint for host in hosts for endpoint in host.endpoints]
-    with fleet.probing(endpoints, trust=trust) as prober:
+    with fleet.probing(endpoints, trust=trust, interval=0.4) as prober:
         for host in hosts:
             _install(host, other)
         prober.wait_for(1)

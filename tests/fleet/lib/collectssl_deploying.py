@@ -55,6 +55,11 @@ class Outcome(t.NamedTuple):
         """The text without its line breaks."""
         return " ".join(self.text.split())
 
+    def failure(self, host: str) -> str:
+        """What the last task that failed on a host said."""
+        (*_earlier, last) = re.findall(rf"^fatal: \[{host}\]: FAILED! => (.*)$", self.text, re.MULTILINE)
+        return str(json.loads(last)["msg"])
+
     def recap(self) -> dict[str, dict[str, int]]:
         """The last lines: counts by host."""
         lines = re.findall(r"^(\S+)\s+: (ok=.*)$", self.text, re.MULTILINE)
