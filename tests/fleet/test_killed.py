@@ -93,7 +93,7 @@ def test_module_killed(stage: Stage) -> None:
     undisturbed = _undisturbed(stage, RENEWED[0], names)
     others = names[1:]
     before = stage.state(others[0])
-    with stage.probing(others, interval=0.3) as prober:
+    with stage.probing(others, interval=0.5) as prober:
         traps = {}
         for index, name in enumerate(others):
             traps[name] = Trap(stage.fleet.hosts[name], FOLDER, POINTS)
@@ -122,7 +122,7 @@ def test_controller_killed(stage: Stage) -> None:
     undisturbed = _undisturbed(stage, RENEWED[1], names)
     others = names[1:]
     old = stage.served(others[0])[others[0]]
-    with stage.probing(others, interval=0.3) as prober:
+    with stage.probing(others, interval=0.5) as prober:
         traps = [Trap(stage.fleet.hosts[name], FOLDER, POINTS) for name in others]
         # Hosts go through a run task by task together, so one that is held keeps the others from a later task.
         tasks: dict[str, list[str]] = {}

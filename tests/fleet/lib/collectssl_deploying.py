@@ -57,7 +57,7 @@ class Outcome(t.NamedTuple):
 
     def failure(self, host: str) -> str:
         """What the last task that failed on a host said."""
-        (*_earlier, last) = re.findall(rf"^fatal: \[{host}\]: FAILED! => (.*)$", self.text, re.MULTILINE)
+        (*_earlier, last) = re.findall(rf"^(?:fatal|failed): \[{host}\].*? => (.*)$", self.text, re.MULTILINE)
         return str(json.loads(last)["msg"])
 
     def recap(self) -> dict[str, dict[str, int]]:
