@@ -118,7 +118,7 @@ _OBSTACLES = {
     "apache1": _Obstacle(_read_only, [f"may not write in the directory {FOLDER}."]),
     "nginx1": _Obstacle(_refused_configuration, [*_BACK, "validate: the command nginx", "no_such_directive"]),
     "haproxy1": _Obstacle(_full_disk, [*_BACK, f"{FOLDER}/", "No space left on device", "No file was changed."]),
-    "nginx2": _Obstacle(_reload_fails, [*_BACK, "service. nginx: ", "Going back, nginx could not be reloaded either: "]),
+    "nginx2": _Obstacle(_reload_fails, [*_BACK, "service. nginx: ", "Going back, nginx could not be reloaded"]),
     "apache2": _Obstacle(_reload_fails, [*_BACK, "service. apache2: ", "Going back, apache2 could not be reloaded"]),
     "apache3": _Obstacle(_reload_does_nothing, [*_BACK, "apache3 port 443: it serves", "and not"]),
 }

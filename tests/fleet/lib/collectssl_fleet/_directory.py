@@ -89,7 +89,8 @@ def end(directory: pathlib.Path) -> bool:
 
 def removal(directory: pathlib.Path) -> list[str]:
     """The command line that removes the directory of a fleet that has ended, and its control groups."""
-    return ["unshare", "--mount", "sh", str(FILES / "remove-fleet.sh"), str(directory), _STATE, _cgroups.name(directory)]
+    script = str(FILES / "remove-fleet.sh")
+    return ["unshare", "--mount", "sh", script, str(directory), _STATE, _cgroups.name(directory)]
 
 
 def _remove(directory: pathlib.Path) -> None:
