@@ -127,7 +127,7 @@ def _units(session: nox.Session, core: matrix.Core) -> None:
     `ansible-test units` starts a process for every single test, which makes the sets of keys and certificates that are
     shared by many tests anew each time. Imports resolve the same here.
 
-    Tests that not every version of ansible-core has to run are left to others, unless the command line says what to run.
+    Tests that not every version of ansible-core has to run are left to others, unless the command line names some.
     """
     session.install(core.requirement, "-r", "tests/unit/requirements.txt")
     plugins = _ansible_test_folder(session) / "_util/target/pytest/plugins"

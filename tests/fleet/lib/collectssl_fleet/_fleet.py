@@ -85,8 +85,8 @@ while read -r name link mac address address6 init; do
         mkdir -p "$cgroup"
         set -- sh -c 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"' sh "$cgroup" "$@" --cgroup
     fi
-    setsid --fork "$@" sh "$enter" "$mark" "$directory" "$name" "$link" "$mac" "$address" "$address6" "$bridge" "$init" \
-        </dev/null >>"$directory/log/$name.log" 2>&1
+    set -- "$@" sh "$enter" "$mark" "$directory" "$name" "$link" "$mac" "$address" "$address6" "$bridge" "$init"
+    setsid --fork "$@" </dev/null >>"$directory/log/$name.log" 2>&1
 done
 """
 
