@@ -80,8 +80,11 @@ class FileAttributes:
             self._module.set_attributes_if_different(path, self._module.params.get("attributes"), False, expand=False)
 
     def flags(self, path: str) -> str:
-        """The ``lsattr`` letters of a file that keep it from being replaced; looked for only if the task sets flags."""
-        if not self._module.params.get("attributes"):
+        """The ``lsattr`` letters of a file that keep it from being replaced.
+
+        A task that could set flags, and does not, meets none of its own, and is spared the look.
+        """
+        if not self._module.params.get("attributes", True):
             return ""
         present = self._module.get_file_attributes(path, include_version=False).get("attr_flags", "")
         return "".join(letter for letter in _FROZEN if letter in present)

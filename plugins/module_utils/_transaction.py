@@ -102,7 +102,7 @@ class Transaction:
             return _journal.write(tuple(self._entry(step) for step in self._steps))
 
     def _entry(self, step: Step) -> _journal.Entry:
-        flags = self._attributes.flags(step.path) if step.existed and step.content is not None else ""
+        flags = self._attributes.flags(step.path) if step.existed else ""
         return _journal.Entry(
             path=step.path,
             before=_disk.inode(step.path) if step.existed else None,
@@ -123,6 +123,8 @@ class Transaction:
                     _disk.remove(step.path)
                 if step.content is not None:
                     self._attributes.finish(step.path)
+                elif step.stays and entry.flags:
+                    self._attributes.put_flags(step.path, entry.flags)
         with doing("The directories could not be flushed"):
             _disk.sync_directories(journal.directories())
 

@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import stat
+import subprocess
 import typing as t
 
 import pytest
@@ -506,3 +507,22 @@ def _said(work: t.Callable[[], t.Any], number: int, act: t.Callable[[str], None]
         except InstallError as error:
             return str(error)
     return None
+
+
+@pytest.mark.skipif(not _ROOT or not shutil.which("chattr"), reason="only root can make a file immutable")
+def test_files_that_were_made_immutable_go_back(files: _Files) -> None:
+    """The deployment set the flag, and the file from before had it, too."""
+    before = files.certificate.read_bytes()
+    files.run("present")
+    files.change()
+    frozen = [str(files.certificate), str(files.other)]
+    if subprocess.run(["chattr", "+i", *frozen], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this file system knows no such flag")
+    try:
+        assert files.run("restored")["changed"]
+        assert files.certificate.read_bytes() == before
+        assert not files.other.exists()
+        assert "i" in subprocess.check_output(["lsattr", frozen[0]], text=True).split()[0]
+        assert not files.run("restored")["changed"]
+    finally:
+        subprocess.run(["chattr", "-R", "-i", str(files.live)], check=False)
