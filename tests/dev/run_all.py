@@ -145,6 +145,8 @@ def main() -> int:
     """Run what the command line asks for and print the summary."""
     # The sessions are process groups of their own, so a signal to this one has to be passed on: see Runner.run.
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(128 + signal.SIGTERM))
+    # Ignored in the background of a shell, and then by every test that waits for what an interrupt does.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     jobs = _choose(sys.argv[1:])
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)

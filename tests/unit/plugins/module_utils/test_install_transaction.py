@@ -156,6 +156,21 @@ def test_the_key_and_then_the_certificate_come_last(tmp_path: pathlib.Path, monk
     assert [name for name in renamed if "/.collectssl-" not in name] == [str(path) for path in wanted]
 
 
+@pytest.fixture
+def heeded() -> t.Iterator[None]:
+    """Signals are heeded, though who started the tests may have them ignored, as nohup does."""
+    usual: dict[signal.Signals, t.Any] = {
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+        signal.SIGINT: signal.default_int_handler,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_puts_everything_back(number: signal.Signals, tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path)
