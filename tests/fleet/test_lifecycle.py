@@ -261,6 +261,18 @@ def test_a_release_that_cannot_be_had(
     assert sorted(path.suffix for path in _roots.cache().iterdir()) == [".lock", ".log"]
 
 
+def test_a_machine_without_control_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hosts do without systemd, and it is said why."""
+    monkeypatch.setattr(_cgroups, "_TRIAL", "mount -t cgroup9 none /mnt")
+    said: list[str] = []
+    with Fleet(hosts=FEW, say=said.append) as fleet:
+        assert fleet.no_systemd
+        assert "cgroup9" in fleet.no_systemd
+        assert f"systemd: left out, {fleet.no_systemd}" in said
+        assert fleet.of(systemd=True) == []
+    _must_be_gone(fleet.directory)
+
+
 def test_mirror_of_the_environment_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """COLLECTSSL_FLEET_MIRROR is taken alone."""
     monkeypatch.setenv(_mirror.VARIABLE, "http://127.0.0.1:1/debian")
