@@ -245,6 +245,8 @@ _MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
     "layout": ({"layout": "lighttpd"}, "deploy_layouts must have the layout that it names (it has web)"),
     "endpoint": ({"endpoints": [{"prot": 443}]}, "prot"),
     "name": ({"name": "two"}, "needs a name of its own"),
+    "wildcard": ({"name": "*.example.com"}, "of letters, digits and . _ @ + - beginning with a letter or digit"),
+    "folder": ({"directory": "tls"}, "each directory must be absolute paths"),
 }
 
 
