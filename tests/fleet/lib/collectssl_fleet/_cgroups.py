@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
 
+from . import _requirements
 from ._processes import MARK
 
 _TRIAL = """
@@ -26,8 +26,4 @@ def name(directory: pathlib.Path) -> str:
 
 def why_not() -> str | None:
     """Why this machine can't have a host with systemd; None if it can."""
-    command = ["unshare", "--mount", "sh", "-c", _TRIAL, "sh", f"{MARK}-trial"]
-    trial = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if trial.returncode == 0:
-        return None
-    return (trial.stderr.strip().splitlines() or ["no reason given"])[0]
+    return _requirements.refusal(["unshare", "--mount", "sh", "-c", _TRIAL, "sh", f"{MARK}-trial"])

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import typing as t
 
 from ._errors import CannotRun
 
@@ -47,7 +48,12 @@ def check() -> None:
         wanted = ", ".join(f"{program} (package {package})" for package, program in missing.items())
         raise CannotRun(f"A fleet needs programs that are not installed: {wanted}.")
     command = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    trial = subprocess.run([*command, "sh", "-c", _TRIAL], capture_output=True, text=True, timeout=60, check=False)
-    if trial.returncode != 0:
-        reason = (trial.stderr.strip().splitlines() or ["no reason given"])[0]
+    reason = refusal([*command, "sh", "-c", _TRIAL])
+    if reason:
         raise CannotRun(f"This machine does not grant a fleet namespaces, overlay file systems and bridges: {reason}.")
+
+
+def refusal(command: t.Sequence[str]) -> str | None:
+    """Why a command that tries something out fails, in the first line that it says; None if it does not."""
+    trial = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return None if trial.returncode == 0 else (trial.stderr.strip().splitlines() or ["no reason given"])[0]
