@@ -69,6 +69,10 @@ for (const one of document.body.querySelectorAll('*')) {
 return found;
 """
 
+# A frame is laid out and painted between two calls of this kind.
+_PAINTED = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
+_SIZE = "const {scrollWidth: width, scrollHeight: height} = document.documentElement; return {width, height};"
+
 
 class Browser:
     """A window with one page in it."""
@@ -84,6 +88,8 @@ class Browser:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self._tell("Emulation.setEmulatedMedia", media=media, features=features)
         self.driver.get(page.as_uri())
+        # The load event may come before the first layout: to a browser that is short of time the page has no width yet.
+        self.driver.execute_async_script(_PAINTED)
 
     def _tell(self, command: str, **parameters: t.Any) -> dict[str, t.Any]:
         return t.cast("dict[str, t.Any]", self.driver.execute_cdp_cmd(command, parameters))
@@ -122,7 +128,8 @@ class Browser:
 
     def picture(self, file: pathlib.Path) -> None:
         """Keep a picture of the whole page."""
-        shot = self._tell("Page.captureScreenshot", captureBeyondViewport=True)
+        clip = {"x": 0, "y": 0, "scale": 1, **self.ask(_SIZE)}
+        shot = self._tell("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         file.write_bytes(base64.b64decode(shot["data"]))
 
     def on_paper(self) -> bytes:
