@@ -36,9 +36,17 @@ def test_the_search_finds_what_there_is(tmp_path: pathlib.Path) -> None:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("padding", bytes(range(256)) * 4)
         archive.writestr("args", simulator.PASSWORD)
-    files.write(tmp_path / "payload.py", b'ZIPDATA = "' + base64.b64encode(packed.getvalue()) + b'"')
+    payload = b'ZIPDATA = "' + base64.b64encode(packed.getvalue()) + b'"'
+    files.write(tmp_path / "payload.py", payload)
     assert search.found_below(tmp_path, simulator.PASSWORD)
     assert not search.found_below(tmp_path, "something else")
+
+    # While it is being written it is no archive yet, which is an error only when nobody writes any more.
+    for size in range(len(payload) - 5, len(payload) - 1):
+        files.write(tmp_path / "payload.py", payload[:size])
+        assert not search.found_below(tmp_path, "something else", growing=True)
+    with pytest.raises(zipfile.BadZipFile):
+        search.found_below(tmp_path, simulator.PASSWORD)
 
 
 def _vaulted(lab: Lab, variables: dict[str, str]) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ import re
 import typing as t
 import urllib.parse
 import zipfile
+import zlib
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{200,}={0,2}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{200,}")
 
 
 def forms(secret: str) -> dict[str, bytes]:
@@ -59,10 +60,10 @@ def shown_in(data: bytes, secret: str) -> dict[str, bytes]:
     return {name: data[max(0, place - 300) : place + 200] for name, place in places.items() if place >= 0}
 
 
-def found_below(folder: pathlib.Path, secret: str) -> list[str]:
+def found_below(folder: pathlib.Path, secret: str, growing: bool = False) -> list[str]:
     """Files below a folder that hold a secret, with the form of it; file names count, and packed archives are unpacked.
 
-    Files that go away meanwhile are left out.
+    Files that go away meanwhile are left out. Of growing files, an archive that is not whole yet is searched as it is.
     """
     hits = []
     for path in walk(folder):
@@ -70,7 +71,7 @@ def found_below(folder: pathlib.Path, secret: str) -> list[str]:
             data = str(path).encode("utf-8", "surrogateescape") + b"\0" + path.read_bytes()
         except OSError:
             continue
-        hits += [f"{path}: {form}" for part in unpacked(data) for form in found_in(part, secret)]
+        hits += [f"{path}: {form}" for part in unpacked(data, growing) for form in found_in(part, secret)]
     return hits
 
 
@@ -83,12 +84,25 @@ def walk(folder: pathlib.Path) -> t.Iterator[pathlib.Path]:
                 yield path
 
 
-def unpacked(data: bytes) -> t.Iterator[bytes]:
-    """Some data, and what is in the ZIP archives that it is or carries as base64, as the payload of a module does."""
+def unpacked(data: bytes, growing: bool = False) -> t.Iterator[bytes]:
+    """Some data, and what is in the ZIP archives that it is or carries as base64, as the payload of a module does.
+
+    An archive that cannot be read is an error, unless it may still be growing.
+    """
     yield data
-    candidates = [base64.b64decode(found + b"=" * (-len(found) % 4)) for found in _BASE64.findall(data)]
+    candidates = [_decoded(found) for found in _BASE64.findall(data)]
     for candidate in [data[max(0, data.find(b"PK\x03\x04")) :], *candidates]:
         if candidate[:4] == b"PK\x03\x04":
-            with zipfile.ZipFile(io.BytesIO(candidate)) as archive:
-                for name in archive.namelist():
-                    yield name.encode("utf-8") + b"\0" + archive.read(name)
+            try:
+                with zipfile.ZipFile(io.BytesIO(candidate)) as archive:
+                    for name in archive.namelist():
+                        yield name.encode("utf-8") + b"\0" + archive.read(name)
+            except (zipfile.BadZipFile, zlib.error, EOFError):
+                if not growing:
+                    raise
+
+
+def _decoded(text: bytes) -> bytes:
+    # One letter behind whole groups of four is the beginning of something that is not there yet.
+    whole = text[:-1] if len(text) % 4 == 1 else text
+    return base64.b64decode(whole + b"=" * (-len(whole) % 4))

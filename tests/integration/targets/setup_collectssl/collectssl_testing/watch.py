@@ -62,6 +62,6 @@ class Watch:
 
     def _look_at_files(self) -> None:
         for folder in self._folders:
-            self.hits.update(found_below(folder, self._secret))
+            self.hits.update(found_below(folder, self._secret, growing=True))
             for _parent, _folders, names in os.walk(folder):
                 self.files.update(names)
