@@ -28,7 +28,7 @@ class Outcome(t.NamedTuple):
     session: str
     passed: int
     failed: tuple[str, ...]
-    """Which tests; a session that does not count its tests is one."""
+    """Which tests, and why; a session that does not count its tests is one."""
     skipped: tuple[str, ...]
     """Why, once for each test or session that did not run."""
     seconds: float | None
@@ -88,7 +88,10 @@ def _recorded(results: pathlib.Path) -> tuple[int, list[str], list[str]]:
     for record in records:
         by_outcome[record["outcome"]].append(record)
     # ansible-test runs its targets from folders with names that nobody knows.
-    failed = [record["test"].rpartition("/targets/")[2] for record in by_outcome["failed"]]
+    failed = [
+        f"{record['test'].rpartition('/targets/')[2]}: {record['reason']}".removesuffix(": ")
+        for record in by_outcome["failed"]
+    ]
     return len(by_outcome["passed"]), failed, [record["reason"] for record in by_outcome["skipped"]]
 
 

@@ -17,11 +17,22 @@ import typing as t
 if t.TYPE_CHECKING:  # pragma: no cover
     import pytest
 
+_SHOWN = 500
+"""How many characters of an exception are kept."""
+
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2])
-    return str(getattr(report, "wasxfail", ""))
+    if hasattr(report, "wasxfail"):
+        return str(report.wasxfail)
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        said = f"{os.path.basename(crash.path)}, line {crash.lineno}: {crash.message}"
+    else:
+        # Of a file that could not be imported, and of a fixture that there is not, the end says why.
+        said = str(report.longrepr or "")[-_SHOWN:]
+    return " ".join(said.split())[:_SHOWN]
 
 
 def _record(report: pytest.TestReport | pytest.CollectReport, outcome: str) -> None:
