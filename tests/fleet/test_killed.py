@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from collectssl_deploying import FOLDER, POINTS, RENEWED, SERVICES, Stage, held_reload, wait_for_held_reload
+from collectssl_deploying import FOLDER, PENDING, POINTS, RENEWED, SERVICES, Stage, held_reload, wait_for_held_reload
 from collectssl_fleet import Trap
 
 # As many hosts as there are points, and one that nothing happens to.
@@ -147,7 +147,7 @@ def test_controller_killed(stage: Stage) -> None:
 
 
 def test_killed_before_the_reload(stage: Stage) -> None:
-    """All files are new and no service knows it: the next run has each reload once."""
+    """All files are new and no service knows it: the next run has each reload once, if a renewal is pending, too."""
     names = [stage.fleet.of(service)[1].name for service in SERVICES]
     hosts = [stage.fleet.hosts[name] for name in names]
     stage.renew(RENEWED[2], names)
@@ -159,6 +159,8 @@ def test_killed_before_the_reload(stage: Stage) -> None:
         stage.fleet.kill_tree(run)
     reloads = stage.reloads(names)
     assert stage.served(*names) == old
+    waiting = names[::2]
+    stage.settings(fleet_order=f"{{{{ '{PENDING}' if inventory_hostname in {waiting} else '{RENEWED[2]}' }}}}")
     healed = stage.run(names)
     assert healed.code == 0, healed.text
     assert stage.reloads(names) == {name: count + 1 for name, count in reloads.items()}
@@ -166,6 +168,8 @@ def test_killed_before_the_reload(stage: Stage) -> None:
     for name in names:
         assert len(served[name]) == 1
         assert not served[name] & old[name]
+        assert not [path for path in stage.state(name) if "/." in path or path.startswith(POINTS)]
+    assert len(set().union(*served.values())) == 1
     again = stage.run(names)
     assert again.code == 0
     assert {counts["changed"] for counts in again.recap().values()} == {0}

@@ -111,6 +111,13 @@ def hosts(stage: Stage) -> dict[str, Host]:
     return found
 
 
+def _masters(host: Host) -> set[int]:
+    """The processes that every other one of Postfix comes from."""
+    found = {pid for pid, line in host.processes().items() if "/sbin/master" in line}
+    assert found, host.processes()
+    return found
+
+
 def test_layouts(stage: Stage, hosts: dict[str, Host]) -> None:
     """From nothing at all: a run in check mode, then keys, then two certificates a server and one reload for both."""
     names = [host.name for host in hosts.values()]
@@ -151,3 +158,13 @@ def test_layouts(stage: Stage, hosts: dict[str, Host]) -> None:
     assert hosts["postfix"].reloads == 1
     assert f'"New in service: {_TWO}"' in third.words
     assert f"New in service: {_ONE}" not in third.words
+
+    mail = hosts["postfix"]
+    masters = _masters(mail)
+    stage.settings(deploy_services={"postfix": {"state": "restarted"}})
+    stage.simulator.control("advance", order_number=APART[_ONE])
+    restarted = stage.run([mail.name])
+    assert restarted.code == 0, restarted.text
+    assert f"New in service: {_ONE}" in restarted.words
+    assert mail.reloads == 1
+    assert not masters & _masters(mail)

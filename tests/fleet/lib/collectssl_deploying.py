@@ -19,6 +19,8 @@ FOLDER = "/etc/ssl/fleet"
 POINTS = "/var/lib/certfleet-collectssl"
 REISSUED = "4711"
 """The order for the key that all hosts have, reissued as often as it is advanced."""
+PENDING = "4712"
+"""An order that is being processed for ever."""
 RENEWED = tuple(str(number) for number in range(5001, 5006))
 """Orders with a key of their own each."""
 APART = {"one.fleet.test": "6001", "two.fleet.test": "6002"}
@@ -83,6 +85,7 @@ class Stage:
             "name": "www",
             "order_number": "{{ fleet_order }}",
             "expected_names": [SERVER_NAME],
+            "allow_pending": True,
             "validate": "{{ fleet_validate[fleet_service] }}",
             "services": ["{{ fleet_unit }}"],
             "endpoints": "{{ fleet_endpoints }}",
@@ -192,6 +195,8 @@ def stage(fleet: Fleet) -> t.Iterator[Stage]:
                 "life": forever,
             }
         )
+    pending = {"order_number": PENDING, "account": _ACCOUNT["login_name"], "names": [SERVER_NAME]}
+    orders.append({**pending, "key": orders[0]["key"], "life": [{"state": "pending"}]})
     with fleet.simulator({"accounts": [_ACCOUNT], "orders": orders}) as simulator:
         yield Stage(fleet, simulator, keys)
 

@@ -102,8 +102,10 @@ class Host:
         )
         return number
 
-    def run(self, *arguments: str, hosts: Hosts | None = None, **variables: t.Any) -> Run:
-        """Run the role, on this host unless others are given."""
+    def run(
+        self, *arguments: str, hosts: Hosts | None = None, play: dict[str, t.Any] | None = None, **variables: t.Any
+    ) -> Run:
+        """Run the role, on this host unless others are given, in a play with these keywords."""
         role = {
             "role": _ROLE,
             "vars": {
@@ -122,7 +124,9 @@ class Host:
             "listen": "certfleet.collectssl certificate changed",
             "ansible.builtin.debug": {"msg": "{{ deploy_changed_certificates }}"},
         }
-        return self.lab.plays(hosts or {"web": {}}, [{"roles": [role], "handlers": [handler]}], *arguments)
+        return self.lab.plays(
+            hosts or {"web": {}}, [{**(play or {}), "roles": [role], "handlers": [handler]}], *arguments
+        )
 
     def reloads(self) -> int:
         """How often the service was asked to reload."""
@@ -138,9 +142,15 @@ class Host:
         texts = {name: (self.folder / "tls" / f"{name}.pem").read_text(encoding="ascii") for name in _NAMES}
         return {name: text[: text.index("-----END CERTIFICATE-----") + 26] for name, text in texts.items()}
 
-    def end(self) -> None:
-        """End the servers."""
-        for path in self.folder.glob("*.pid"):
+    def begin(self, name: str) -> dict[str, t.Any]:
+        """The first task of an installation."""
+        module = "certfleet.collectssl.collectssl_rollback_point"
+        paths = [str(self.folder / "tls" / f"{name}.{suffix}") for suffix in ("pem", "key")]
+        return {module: {"name": name, "directory": "{{ dir }}/points", "paths": paths}}
+
+    def end(self, name: str = "*") -> None:
+        """End the servers, or one of them."""
+        for path in self.folder.glob(f"{name}.pid"):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(path.read_text()), signal.SIGKILL)
             path.unlink()
@@ -189,24 +199,36 @@ def test_life_of_a_host(host: Host) -> None:
     assert host.reloads() == 1
     assert _notified(second) == []
 
-    # The service forgot its certificates: a reload, though no file changes.
-    host.end()
-    healed = host.run().must_succeed()
+    # It is not served any more: a reload, though no file changes and a new one is pending. A run was killed before it
+    # changed anything.
+    host.end("two")
+    renewed = {**host.certificates[1], "order_number": host.lab.order(life=[{"state": "pending"}])}
+    before = files.snapshot(host.folder / "tls")
+    healed = host.run(
+        play={"pre_tasks": [host.begin("two")]},
+        deploy_certificates=[host.certificates[0], {**renewed, "allow_pending": True}],
+    ).must_succeed()
+    assert not (host.folder / "points").exists()
     assert host.reloads() == 2
     assert host.served() == host.installed()
+    assert files.snapshot(host.folder / "tls") == before
     assert _notified(healed) == []
 
     host.lab.simulator.advance(host.orders["two"])
     old = host.served()
-    predicted = host.run("--check").must_succeed()
+    before = files.snapshot(host.folder / "tls")
+    predicted = host.run(play={"check_mode": True}).must_succeed()
     assert "To be reloaded: web" in predicted.output
+    assert files.snapshot(host.folder / "tls") == before
+    assert not (host.folder / "points").exists()
     assert host.served() == old
-    third = host.run().must_succeed()
+    # Those are no predictions, whatever the command line says.
+    third = host.run("--check", play={"check_mode": False}).must_succeed()
     assert host.reloads() == 3
     assert _notified(third) == ["two"]
     assert host.served()["one"] == old["one"]
     assert host.served()["two"] == host.installed()["two"] != old["two"]
-    assert {len(host.lab.simulator.calls(number)) for number in host.orders.values()} == {5}
+    assert [len(host.lab.simulator.calls(host.orders[name])) for name in _NAMES] == [5, 4]
 
     _not_taken(host)
 
