@@ -149,7 +149,7 @@ def test_garbage(protocol: str, garbage: bytes) -> None:
         connection.wait()
 
     with tls_servers.Server(serve) as server:
-        assert "in place of its answer to ST" in failure(server.port, starttls=protocol, timeout=1)
+        assert "in place of its answer to ST" in failure(server.port, starttls=protocol, timeout=3)
 
 
 @pytest.mark.parametrize("protocol", _PROTOCOLS)

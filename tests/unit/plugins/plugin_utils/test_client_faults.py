@@ -316,7 +316,7 @@ def test_an_echo_where_a_number_should_stand_is_not_shown(identity: Identity) ->
 def test_a_page_made_to_slow_the_search_for_secrets_down_does_not(identity: Identity, piece: str) -> None:
     page = answer(f"<html>a{piece * (3 * 10**6 // len(piece.encode('utf-8')))}")
     with Server(identity.context(), page) as server:
-        begun = time.monotonic()
+        begun = time.process_time()
         with pytest.raises(ProtocolError, match="is an HTML page"):
             asker_of(server, identity, seconds=20).ask()
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
