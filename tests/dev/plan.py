@@ -25,8 +25,6 @@ class Job(t.NamedTuple):
     """Whether pytest records each test; other jobs count as one."""
     optional: bool = False
     """Whether all of its tests may be skipped, each saying why this machine can't run it."""
-    seconds: int = 900
-    """After how long it is ended."""
 
 
 def jobs() -> list[Job]:
@@ -51,5 +49,5 @@ def jobs() -> list[Job]:
     )
     # The first time on a machine, the root file systems of the fleet's hosts are made. One worker has the fleet and all
     # that is not integration tests to do meanwhile, which is about as much.
-    fleet = Job("fleet", "fleet", matrix.FLEET.python, counts_tests=True, optional=True, seconds=3600)
+    fleet = Job("fleet", "fleet", matrix.FLEET.python, counts_tests=True, optional=True)
     return [fleet, *integration, *sanity, *units, *(Job(name, "lint") for name in sessions)]

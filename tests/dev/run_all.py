@@ -30,6 +30,8 @@ import summary
 import tree
 
 WORKERS = 2
+SECONDS = 2700
+"""After how long a session is ended: for one that hangs, as a slow machine may need twice the usual time."""
 LOGS = tree.CHECKOUT / "tests/output/logs"
 
 
@@ -97,10 +99,10 @@ class Runner:
         log = LOGS / f"{job.session}.log"
         results = LOGS / f"{job.session}.jsonl"
         started = time.monotonic()
-        status = self._nox(job.session, log, results, job.seconds)
+        status = self._nox(job.session, log, results)
         return summary.Outcome.of(job, status, time.monotonic() - started, log, results)
 
-    def _nox(self, session: str, log: pathlib.Path, results: pathlib.Path, seconds: int) -> int | None:
+    def _nox(self, session: str, log: pathlib.Path, results: pathlib.Path) -> int | None:
         """Run one session; return its exit status, or None when it took too long and was ended."""
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(open(log, "wb"))
@@ -116,7 +118,7 @@ class Runner:
             )
             self.processes.add(process)
         try:
-            return process.wait(timeout=seconds)
+            return process.wait(timeout=SECONDS)
         except subprocess.TimeoutExpired:
             return None
         finally:
