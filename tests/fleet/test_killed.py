@@ -9,6 +9,7 @@ other would be seen.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -173,3 +174,63 @@ def test_killed_before_the_reload(stage: Stage) -> None:
     again = stage.run(names)
     assert again.code == 0
     assert {counts["changed"] for counts in again.recap().values()} == {0}
+
+
+def test_killed_while_going_back(stage: Stage) -> None:
+    """SIGKILL to the controller while files are put back, to every second module, too: the next run goes through."""
+    names = [stage.fleet.of(service)[4].name for service in SERVICES]
+    hosts = [stage.fleet.hosts[name] for name in names]
+    stage.renew(RENEWED[3], names)
+    before = stage.state(names[0])
+    old = stage.served(*names)
+    with stage.probing(names, interval=0.5) as prober:
+        with contextlib.ExitStack() as obstacles:
+            for host in hosts:
+                obstacles.enter_context(host.replaced_reload("exit 1"))
+            points = _points_of_going_back(stage, names[0])
+            assert stage.state(names[0]) == before
+            traps = [Trap(host, FOLDER, POINTS) for host in hosts]
+            for trap, point in zip(traps, points, strict=True):
+                trap.hold_before(point)
+            run = stage.start(names, *_AT_ONCE)
+            for trap in traps:
+                trap.wait_until_reached()
+            stage.fleet.kill_tree(run)
+            for trap in traps[::2]:
+                trap.let_go()
+            for trap in traps[1::2]:
+                trap.kill_held()
+            for trap in traps:
+                trap.disarm()
+        healed = stage.run(names, *_AT_ONCE)
+        assert healed.code == 0, healed.text
+        served = stage.served(*names)
+        assert prober.failures() == []
+        seen = {one.fingerprint for one in prober.observations()}
+    assert len(set().union(*served.values())) == 1
+    assert seen == old[names[0]] | served[names[0]]
+    assert not served[names[0]] & old[names[0]]
+    states = [stage.state(name) for name in names]
+    assert not [path for path in states[0] if "/." in path or path.startswith(POINTS)]
+    assert f"{FOLDER}/next.pem" not in states[0]
+    assert states == [states[0]] * len(names)
+
+
+def _points_of_going_back(stage: Stage, name: str) -> list[int]:
+    """A deployment that fails here: before the first file is put back, in between, before and after the last one."""
+    trap = Trap(stage.fleet.hosts[name], FOLDER, POINTS)
+    trap.record()
+    failed = stage.run([name])
+    assert "Every file is as it was before." in failed.failure(name)
+    calls = trap.calls()
+    trap.disarm()
+    moved = [
+        number
+        for number, call in enumerate(calls, 1)
+        if os.path.dirname(call.path) == FOLDER and not os.path.basename(call.path).startswith(".")
+    ]
+    # What was moved there is moved back.
+    there, back = moved[: len(moved) // 2], moved[len(moved) // 2 :]
+    assert {calls[number - 1].path for number in back} == {calls[number - 1].path for number in there}
+    assert len(there) == len(back) > 4
+    return [back[0], back[len(back) // 2], back[-1], back[-1] + 1]
