@@ -14,7 +14,7 @@ import os
 import typing as t
 
 from collectssl_deploying import FOLDER, PENDING, POINTS, RENEWED, SERVICES, Stage, held_reload, wait_for_held_reload
-from collectssl_fleet import Trap
+from collectssl_fleet import Call, Trap
 
 # As many hosts as there are points, and one that nothing happens to.
 _HOSTS = 14
@@ -36,6 +36,15 @@ class Undisturbed(t.NamedTuple):
     served: set[str]
 
 
+def _renames(calls: t.Sequence[Call]) -> list[int]:
+    """The numbers of the calls that put a file in its place, or take it away, hidden files left out."""
+    return [
+        number
+        for number, call in enumerate(calls, 1)
+        if os.path.dirname(call.path) == FOLDER and not os.path.basename(call.path).startswith(".")
+    ]
+
+
 def _undisturbed(stage: Stage, order: str, names: t.Sequence[str]) -> Undisturbed:
     """Deploy to the first of the hosts, and put the key on all of them."""
     stage.renew(order, names)
@@ -45,11 +54,7 @@ def _undisturbed(stage: Stage, order: str, names: t.Sequence[str]) -> Undisturbe
     assert outcome.code == 0, outcome.text
     calls = trap.calls()
     trap.disarm()
-    renames = [
-        number
-        for number, call in enumerate(calls, 1)
-        if os.path.dirname(call.path) == FOLDER and not os.path.basename(call.path).startswith(".")
-    ]
+    renames = _renames(calls)
     kept = [number for number, call in enumerate(calls, 1) if call.path == f"{POINTS}/www/manifest.json"]
     # And root and chain, where these are new; the key's old place is the last.
     named = [os.path.basename(calls[number - 1].path) for number in renames]
@@ -224,11 +229,7 @@ def _points_of_going_back(stage: Stage, name: str) -> list[int]:
     assert "Every file is as it was before." in failed.failure(name)
     calls = trap.calls()
     trap.disarm()
-    moved = [
-        number
-        for number, call in enumerate(calls, 1)
-        if os.path.dirname(call.path) == FOLDER and not os.path.basename(call.path).startswith(".")
-    ]
+    moved = _renames(calls)
     # What was moved there is moved back.
     there, back = moved[: len(moved) // 2], moved[len(moved) // 2 :]
     assert {calls[number - 1].path for number in back} == {calls[number - 1].path for number in there}

@@ -12,10 +12,11 @@ from ._host import Host
 from ._plan import Endpoint
 from ._prober import Observation, Prober
 from ._simulator import Simulator
-from ._trap import Trap
+from ._trap import Call, Trap
 
 __all__ = [
     "SERVER_NAME",
+    "Call",
     "CannotRun",
     "Endpoint",
     "Fleet",
