@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, order_info_spec
-from ansible_collections.certfleet.collectssl.plugins.module_utils._response import order_not_asked
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import order_not_asked
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import status_requests_of, waiting_of
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, endpoint_spec
-from ansible_collections.certfleet.collectssl.plugins.module_utils._tls_endpoint import endpoint_of, probe
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.probe import endpoint_of, probe
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
 
 

@@ -62,8 +62,8 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _fleet_report
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._bundle import moment
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _report as _fleet_report
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import moment
 
 
 def fleet_report(hosts: t.Any, warn_days: t.Any = 30, now: t.Any = None) -> dict[str, t.Any]:

@@ -86,13 +86,13 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
     lookup_spec,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OptionError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._request import (
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
     QUERY_ALL,
     QUERY_CERTIFICATE,
     QUERY_CHAIN,
     QUERY_STATUS,
 )
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import (
     provider_of,
     request_of,

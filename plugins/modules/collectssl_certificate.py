@@ -482,7 +482,7 @@ stderr:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import certificate_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._install import install
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install.install import install
 
 
 def main() -> None:

@@ -150,7 +150,7 @@ files:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import rollback_point_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._rollback_point import RollbackPoint
+from ansible_collections.certfleet.collectssl.plugins.module_utils._rollback.point import RollbackPoint
 
 
 def main() -> None:

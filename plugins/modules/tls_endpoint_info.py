@@ -178,8 +178,8 @@ verify_error:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import endpoint_spec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.probe import endpoint_of, probe
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._tls_endpoint import endpoint_of, probe
 
 
 def main() -> None:

@@ -16,14 +16,14 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OrderError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import surroundings
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import (
     Options,
     by_name,
     provider_of,
     validated,
 )
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._proxy import surroundings
 
 
 class CollectActionBase(ActionBase):

@@ -21,14 +21,14 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
     ArgumentSpec,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._request import (
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
     PRODUCT_URLS,
     QUERY_STATUS,
     CollectRequest,
     Credentials,
     show_everything,
 )
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._proxy import proxy_for
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import proxy_for
 
 Options = t.Mapping[str, t.Any]
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _errors
-from ansible_collections.certfleet.collectssl.plugins.module_utils._request import CollectRequest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._response import CALL_LIMIT_REACHED
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._bundle import Bundle
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CALL_LIMIT_REACHED
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 
 # Those that say "there is no answer, or no usable one", whoever asks.
 _UNANSWERED: dict[str, type[_errors.CollectError]] = {

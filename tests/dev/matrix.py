@@ -41,15 +41,11 @@ UNITS_APART_FROM_CORE = (
     "tests/unit/simulator",
     "tests/unit/test_imports.py",
     "tests/unit/plugins/module_utils/test_pem.py",
-    "tests/unit/plugins/module_utils/test_request.py",
-    "tests/unit/plugins/module_utils/test_response_*.py",
-    "tests/unit/plugins/module_utils/test_tls_endpoint_*.py",
-    "tests/unit/plugins/plugin_utils/test_bundle.py",
-    "tests/unit/plugins/plugin_utils/test_chain.py",
-    "tests/unit/plugins/plugin_utils/test_client*.py",
-    "tests/unit/plugins/plugin_utils/test_containers.py",
+    "tests/unit/plugins/module_utils/_wire",
+    "tests/unit/plugins/module_utils/_endpoint",
+    "tests/unit/plugins/plugin_utils/_chain",
+    "tests/unit/plugins/plugin_utils/_http",
     "tests/unit/plugins/plugin_utils/test_outcome.py",
-    "tests/unit/plugins/plugin_utils/test_proxy.py",
 )
 """Unit tests in which ansible-core has no part, so that once is enough: they pass where it can't be imported.
 
@@ -60,7 +56,7 @@ started by the tests themselves, and what only a controller runs is run on its o
 UNITS_ON_SOME_CORES = {
     **dict.fromkeys(UNITS_APART_FROM_CORE, (NEWEST,)),
     # Thousands of modules, each killed at another call; what there is of ansible-core in them hardly changes.
-    "tests/unit/plugins/module_utils/test_install_killed.py": (OLDEST, NEWEST),
+    "tests/unit/plugins/module_utils/_install/test_install_killed.py": (OLDEST, NEWEST),
 }
 """Unit tests that not every version of ansible-core has to run, and those that do."""
 

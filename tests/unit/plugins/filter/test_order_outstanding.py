@@ -10,8 +10,8 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.certfleet.collectssl.plugins.filter.order_outstanding import FilterModule
-from ansible_collections.certfleet.collectssl.plugins.module_utils._request import CollectRequest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._response import parse
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import parse
 
 
 def _filter(value: t.Any) -> str:

@@ -17,8 +17,8 @@ import stat
 import typing as t
 
 from ansible.module_utils import basic
-from ansible_collections.certfleet.collectssl.plugins.module_utils import _install
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import certificate_spec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install import install as _install
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa

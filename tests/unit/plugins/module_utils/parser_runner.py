@@ -12,8 +12,8 @@ import json
 import sys
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError, ProtocolError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._request import CollectRequest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._response import parse
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import parse
 
 
 def _outcome(case):  # type: ignore[no-untyped-def]

@@ -13,15 +13,15 @@ import dataclasses
 import typing as t
 import urllib.parse
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._request import (
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
     QUERY_ALL,
     SHOW,
     CollectRequest,
     Credentials,
     show_everything,
 )
-from ansible_collections.certfleet.collectssl.plugins.module_utils._response import CollectResponse
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._containers import unpack
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.containers import unpack
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _arguments, _render
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._answer import (
     PLAIN,

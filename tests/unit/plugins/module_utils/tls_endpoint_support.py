@@ -15,8 +15,8 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import endpoint_spec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.probe import endpoint_of, probe
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._tls_endpoint import endpoint_of, probe
 
 # The integration tests have these servers too, and find them by this path.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "integration/targets/setup_collectssl"))

@@ -15,7 +15,7 @@ import typing as t
 import urllib.parse
 
 import pytest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._request import (
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
     QUERY_ALL,
     QUERY_CERTIFICATE,
     QUERY_CHAIN,
@@ -23,9 +23,9 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._request impo
     Credentials,
     show_everything,
 )
-from ansible_collections.certfleet.collectssl.plugins.module_utils._response import CollectResponse, parse
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _client
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client as _client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Transport, Waiting
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils import chain_support

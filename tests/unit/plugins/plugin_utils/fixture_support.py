@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible import constants as C
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _session
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import session as _session
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tls_support import Identity
 
 _SURROUNDINGS = (

@@ -18,7 +18,11 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
     order_info_spec,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._request import QUERY_ALL, QUERY_STATUS, Credentials
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
+    QUERY_ALL,
+    QUERY_STATUS,
+    Credentials,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _options
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Waiting
 

@@ -11,9 +11,9 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _errors
-from ansible_collections.certfleet.collectssl.plugins.module_utils._request import QUERY_STATUS, CollectRequest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._response import order_not_asked, parse
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._bundle import Bundle
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_STATUS, CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import order_not_asked, parse
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome, outstanding
 
 ORDER = CollectRequest("order_number", "ABC-1")

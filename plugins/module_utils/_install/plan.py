@@ -1,0 +1,210 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What there is to do: the files that are there against those that are wanted. Planning changes nothing.
+
+This module util is private to the collection. It can have breaking changes at any time.
+"""
+
+import os
+from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk as _disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import View
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install import destinations as _destinations
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install import diff as _diff
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install import privatekey as _privatekey
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install.destinations import (
+    Bundle,
+    Destination,
+    Destinations,
+)
+
+
+class Change(NamedTuple):
+    """A certificate file: what it holds (None: there is none), what it is to hold, attributes to be put right.
+
+    ``undone`` says that undoing an interrupted run changes it, whatever else is to be done.
+    """
+
+    destination: Destination
+    before: Optional[bytes]
+    wanted: bytes
+    drift: Dict[str, Dict[str, Any]]
+    undone: bool
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the file is to be written."""
+        return self.before != self.wanted or bool(self.drift)
+
+    @property
+    def secret(self) -> bool:
+        """Whether the file holds a private key."""
+        return self.destination.role == _destinations.COMBINED
+
+
+class Move(NamedTuple):
+    """The pending private key that is to become the private key; ``existed`` says that there is one to be replaced."""
+
+    pending: Destination
+    privatekey: Destination
+    existed: bool
+
+
+class Plan(NamedTuple):
+    """All that is to be done; ``key_undone`` is a private key file that undoing an interrupted run changes."""
+
+    changes: Tuple[Change, ...]
+    move: Optional[Move]
+    key_undone: Optional[Destination]
+
+    @property
+    def replaces(self) -> bool:
+        """Whether anything is to be written."""
+        return self.move is not None or any(change.replaces for change in self.changes)
+
+    def files(self, backups: Dict[str, str]) -> List[Dict[str, Any]]:
+        """The ``files`` of the results; ``backups`` are the names of the backups made, by real path."""
+        found = [(change.destination, change.replaces or change.undone) for change in self.changes]
+        if self.move is not None:
+            found.append((self.move.privatekey, True))
+        elif self.key_undone is not None:
+            found.append((self.key_undone, True))
+        return [
+            {
+                "path": destination.path,
+                "role": destination.role,
+                "changed": changed,
+                "backup_file": backups.get(destination.real),
+            }
+            for destination, changed in found
+        ]
+
+    def diff(self) -> List[Dict[str, str]]:
+        """The ``diff`` of the results, one entry a file that changes."""
+        entries = [
+            _diff.of_file(change.destination.path, change.before, change.wanted, change.drift)
+            for change in self.changes
+            if change.replaces
+        ]
+        if self.move is not None:
+            entries.append(_diff.of_moved_key(self.move.privatekey.path, self.move.pending.path, self.move.existed))
+        return entries
+
+
+def make(
+    module: Any, wanted: Destinations, parts: Bundle, attributes: FileAttributes, view: View, undone: FrozenSet[str]
+) -> Plan:
+    """Compare what ``view`` shows with what is wanted.
+
+    ``undone`` are the files, by real path, that undoing an interrupted run has changed or will change.
+
+    Raises ``InstallError`` when the certificate does not belong to the private key, when a file cannot be read, and
+    when a file that is to be changed could not be.
+    """
+    planner = _Planner(module, wanted, parts, attributes, view, undone)
+    plan = planner.plan()
+    for change in plan.changes:
+        if change.replaces:
+            _require_directory(change.destination)
+    if plan.move is not None:
+        _require_directory(plan.move.privatekey)
+        _require_directory(plan.move.pending)
+    return plan
+
+
+def _require_directory(destination: Destination) -> None:
+    directory = destination.directory
+    if not os.path.isdir(directory):
+        raise InstallError(f"{destination.option}: the directory {directory} does not exist; create it first.")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise InstallError(f"{destination.option}: this user may not write in the directory {directory}.")
+
+
+class _Planner:
+    def __init__(
+        self,
+        module: Any,
+        wanted: Destinations,
+        parts: Bundle,
+        attributes: FileAttributes,
+        view: View,
+        undone: FrozenSet[str],
+    ) -> None:
+        self._module = module
+        self._wanted = wanted
+        self._parts = parts
+        self._attributes = attributes
+        self._view = view
+        self._undone = undone
+
+    def plan(self) -> Plan:
+        before: Dict[str, Optional[bytes]] = {}
+        for destination in self._wanted.files:
+            with _disk.doing(f"{destination.option}: {destination.path} could not be read"):
+                before[destination.real] = self._view.read(destination.real)
+        key, move = self._key(before)
+        key_undone = self._wanted.privatekey
+        if key_undone is not None and key_undone.real not in self._undone:
+            key_undone = None
+        changes = tuple(self._change(file, before[file.real], key) for file in self._wanted.files)
+        return Plan(changes, move, key_undone)
+
+    def _change(self, destination: Destination, before: Optional[bytes], key: str) -> Change:
+        drift = self._attributes.drift(
+            destination.real, self._view.source(destination.real), destination.role == _destinations.COMBINED
+        )
+        content = self._content(destination, key)
+        return Change(destination, before, content, drift, destination.real in self._undone)
+
+    def _content(self, destination: Destination, key: str) -> bytes:
+        return _destinations.content(destination.role, self._parts, self._module.params["include_root"], key)
+
+    def _key(self, before: Dict[str, Optional[bytes]]) -> Tuple[str, Optional[Move]]:
+        if self._wanted.privatekey is None:
+            return "", None
+        for destination in self._wanted.files:
+            # In the steady state the certificate is in a file already.
+            if destination.role in ("certificate", "fullchain"):
+                source = self._view.source(destination.real)
+                if source is not None and before[destination.real] == self._content(destination, ""):
+                    return self._choose_key(self._wanted.privatekey, source)
+        certificate = self._parts.leaf.encode("latin-1")
+        with _disk.doing("The certificate could not be written to a temporary file"), _disk.scratch(
+            self._module.tmpdir, certificate
+        ) as certificate_file:
+            return self._choose_key(self._wanted.privatekey, certificate_file)
+
+    def _choose_key(self, key: Destination, certificate_file: str) -> Tuple[str, Optional[Move]]:
+        pending = self._wanted.pending
+        try:
+            blocks = self._try_key(key, certificate_file)
+            refusal = f"The certificate does not belong to the private key in {key.path} (privatekey_path)."
+        except InstallError as exc:
+            # A certificate for the pending key need not care what is wrong with the key that one takes the place of.
+            if pending is None:
+                raise
+            blocks, refusal = None, str(exc)
+        if blocks is not None:
+            return blocks, None
+        question = "Was it ordered with another key?"
+        if pending is None:
+            raise InstallError(f"{refusal} {question}")
+        also = f"{pending.path} (pending_privatekey_path)"
+        if self._view.source(pending.real) is None:
+            raise InstallError(f"{refusal} There is no file {also} either. {question}")
+        blocks = self._try_key(pending, certificate_file)
+        if blocks is None:
+            raise InstallError(f"{refusal} Nor does it belong to the one in {also}. {question}")
+        return blocks, Move(pending, key, self._view.source(key.real) is not None)
+
+    def _try_key(self, key: Destination, certificate_file: str) -> Optional[str]:
+        source = self._view.source(key.real)
+        blocks = _privatekey.load(key.option, key.path, source)
+        passphrase = self._module.params.get("privatekey_passphrase")
+        if source is None or not _privatekey.matches(key.option, key.path, source, certificate_file, passphrase):
+            return None
+        return blocks

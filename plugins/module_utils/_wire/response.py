@@ -1,0 +1,168 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An answer of the CollectSSL interface, in any of its forms, as one frozen value.
+
+``parse`` is pure and total: any bytes give a ``CollectResponse`` or raise ``ProtocolError``, never another exception.
+This module util is private to the collection. It can have breaking changes at any time.
+"""
+
+from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire import lines as _response_lines
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire import urlencoded as _response_urlencoded
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import (
+    DETAILS,
+    Fields,
+    binary_container,
+    excerpt,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+
+STATUS_NAMES = {
+    2: "certificates_attached",
+    1: "certificates_available",
+    0: "being_processed",
+    -1: "not_https",
+    -2: "unrecognised_argument",
+    -3: "missing_argument",
+    -4: "invalid_argument",
+    -14: "unknown_error",
+    -16: "permission_denied",
+    -17: "not_post",
+    -20: "rejected",
+    -21: "revoked",
+    -22: "awaiting_payment",
+}
+
+#: "Call limit reached": not in the specification, seen in later documentation; worth another try after a pause.
+CALL_LIMIT_REACHED = -42
+
+_CURRENTLY_BEING_ISSUED = -26
+
+_STATES = {
+    2: "issued",
+    1: "issued",
+    0: "pending",
+    _CURRENTLY_BEING_ISSUED: "pending",
+    -20: "rejected",
+    -21: "revoked",
+    -22: "awaiting_payment",
+}
+
+
+class CollectResponse(
+    NamedTuple(
+        "_CollectResponse",
+        [
+            ("status_code", int),
+            ("message", str),
+            ("error_item", Optional[str]),
+            ("not_before", Optional[str]),
+            ("not_after", Optional[str]),
+            ("fqdn", Optional[str]),
+            ("certificate_status", Optional[str]),
+            ("validation_status", Optional[str]),
+            ("caa_status", Optional[str]),
+            ("mdc_domains", Tuple[Tuple[str, str], ...]),
+            ("details", Tuple[Tuple[str, Optional[str]], ...]),
+            ("extra", Tuple[Tuple[str, Union[str, Tuple[str, ...]]], ...]),
+            ("certificates", Tuple[bytes, ...]),
+            ("container", Optional[Tuple[str, bytes]]),
+        ],
+    )
+):
+    """What the provider said.
+
+    ``not_before`` and ``not_after`` are ISO 8601 in UTC. ``mdc_domains`` holds pairs of a name and ``validated``,
+    ``not_validated`` or ``awaiting_brand``. ``extra`` holds pairs of a name and its value, or its values where it came
+    more than once. ``certificates`` holds the DER of certificates that came one by one, in the
+    order they came; ``container`` is ``("zip" | "pkcs7" | "netscape", bytes)`` where they came as one structure.
+    """
+
+    __slots__ = ()
+
+    @property
+    def status_name(self) -> str:
+        """The name of the status code, ``unlisted`` for one that the specification does not list."""
+        return STATUS_NAMES.get(self.status_code, "unlisted")
+
+    @property
+    def state(self) -> str:
+        """``issued``, ``pending``, ``awaiting_payment``, ``rejected``, ``revoked`` or ``error``."""
+        state = _STATES.get(self.status_code, "error")
+        # The certificate of a revoked order may still be handed out; its status line is then the only word of it.
+        if state == "issued" and (self.certificate_status or "").lower() == "revoked":
+            return "revoked"
+        return state
+
+    def order(self, request: CollectRequest) -> Dict[str, Any]:
+        """The order dictionary that users see."""
+        order: Dict[str, Any] = {
+            request.identifier_kind: request.identifier,
+            "state": self.state,
+            "status": {"code": self.status_code, "name": self.status_name, "message": self.message},
+        }
+        for name in ("fqdn", "not_before", "not_after", "certificate_status", "validation_status", "caa_status"):
+            order[name] = getattr(self, name)
+        order["mdc_domains"] = [{"name": name, "status": status} for name, status in self.mdc_domains]
+        order["details"] = dict(self.details)
+        order["extra"] = {name: value if isinstance(value, str) else list(value) for name, value in self.extra}
+        if self.error_item:
+            order["extra"]["errorItem"] = self.error_item
+        return order
+
+
+def order_not_asked(request: CollectRequest, message: str) -> Dict[str, Any]:
+    """The order dictionary of an order that could not be asked, with the reason."""
+    nothing = _response_of(Fields(0))._replace(message=message)
+    order = nothing.order(request)
+    order.update({"state": "error", "status": {"code": None, "name": "not_asked", "message": message}})
+    return order
+
+
+def parse(body: bytes, content_type: Optional[str], request: CollectRequest) -> CollectResponse:
+    """Read an answer in format 0, format 1 or binary (sections 2 and 3 of the specification).
+
+    :arg body: the bytes of the answer, whole.
+    :arg content_type: what the answer says it is; only told in errors, since the service is not exact about it.
+    :arg request: what was asked; where the form leaves something open, it decides.
+    :raises ProtocolError: where it is not an answer of the interface, or is cut off.
+    """
+    container = binary_container(body) if request.binary else None
+    if container:
+        return _response_of(Fields(2, container=container))
+    text = body.decode("utf-8", "replace").lstrip("\ufeff")
+    for reader in (_response_lines.read, _response_urlencoded.read):
+        fields = reader(text, request)
+        if fields is not None:
+            return _response_of(fields)
+    raise ProtocolError(_not_an_answer(text, content_type))
+
+
+def _response_of(fields: Fields) -> CollectResponse:
+    return CollectResponse(
+        status_code=fields.status_code,
+        message=fields.message or "",
+        error_item=fields.error_item,
+        not_before=fields.not_before,
+        not_after=fields.not_after,
+        fqdn=fields.fqdn,
+        certificate_status=fields.certificate_status,
+        validation_status=fields.validation_status,
+        caa_status=fields.caa_status,
+        mdc_domains=tuple(fields.mdc_domains.items()),
+        details=tuple((name, fields.details.get(name)) for name in DETAILS),
+        extra=tuple(fields.extra.items()),
+        certificates=tuple(fields.certificates),
+        container=fields.container,
+    )
+
+
+def _not_an_answer(text: str, content_type: Optional[str]) -> str:
+    kind = f" (content type {excerpt(content_type, 60)})" if content_type else ""
+    if not text.strip():
+        return f"The answer is empty{kind}; it is not one of the CollectSSL interface."
+    what = "is an HTML page" if "<html" in text[:2000].lower() else "has neither a status line nor an errorCode"
+    return f"The answer {what}{kind}; it is not one of the CollectSSL interface. It begins: {excerpt(text)}"

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers in format 1, URL-encoded names and values (section 3 of the specification).
+
+This module util is private to the collection. It can have breaking changes at any time.
+"""
+
+import re
+from typing import Dict, List, Optional
+from urllib.parse import unquote_plus
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import (
+    DETAILS,
+    Fields,
+    add_certificates,
+    excerpt,
+    integer,
+    iso_from_timestamp,
+    mdc_domains,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+
+_TEXTS = {
+    "errormessage": "message",
+    "erroritem": "error_item",
+    "fqdn": "fqdn",
+    "certificatestatus": "certificate_status",
+    "validationstatus": "validation_status",
+    "caastatus": "caa_status",
+}
+_TIMES = {"notbefore": "not_before", "notafter": "not_after"}
+_CERTIFICATES = ("cacertificate", "certificate")
+_CONTAINERS = {"zipfile": "zip", "netscapecertificatesequence": "netscape", "pkcs7": "pkcs7"}
+_DOMAINS = ("mdcdomaindetails", "mdcdomaindetails2")
+_DETAIL_NAMES = {variable.lower(): name for name, variable in DETAILS.items()}
+_ERROR_CODE = "errorcode"
+_MAX_CODE = 999999
+# What URL-encoding leaves of a name. A page of HTML with a link in it holds more.
+_NAME = re.compile(r"^[A-Za-z0-9_.~*+%\[\]-]+\Z")
+
+
+def read(text: str, dummy_request: CollectRequest) -> Optional[Fields]:
+    """The fields of an answer in format 1; None where there is no ``errorCode``.
+
+    Names are read in any case, since the specification itself spells one in two ways.
+    """
+    pairs = [pair.strip() for pair in text.split("&") if pair.strip()]
+    names = [pair.partition("=")[0].strip() for at, pair in enumerate(pairs) if at == 0 or "=" in pair]
+    if not all(_NAME.match(name) for name in names):
+        return None
+    spelled: Dict[str, str] = {}
+    values: Dict[str, List[str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if equals:
+            key = unquote_plus(name).strip().lower()
+            spelled.setdefault(key, unquote_plus(name).strip())
+            values.setdefault(key, []).append(unquote_plus(value).strip())
+    if _ERROR_CODE not in values:
+        return None
+    fields = Fields(_status_code(values.pop(_ERROR_CODE)))
+    if fields.status_code > 0:
+        _check_end(pairs[-1])
+    # The second list of domains knows a status more than the first, so it has the last word.
+    for key in sorted(values, key=lambda key: key == _DOMAINS[-1]):
+        _read_field(fields, key, spelled[key], [value for value in values[key] if value])
+    return fields
+
+
+def _status_code(given: List[str]) -> int:
+    codes = {integer(value) for value in given}
+    code = codes.pop()
+    if codes or code is None or abs(code) > _MAX_CODE:
+        raise ProtocolError("The answer's errorCode is not a status: {}".format(excerpt(", ".join(given), 40)))
+    return code
+
+
+def _check_end(pair: str) -> None:
+    # Such an end costs the chain a certificate without leaving another trace.
+    name, equals, value = pair.partition("=")
+    if not equals or (not value and unquote_plus(name).strip().lower() in _CERTIFICATES):
+        raise ProtocolError(f"The answer ends in the middle of {excerpt(name, 40)}: it was cut off.")
+
+
+def _read_field(fields: Fields, key: str, spelled: str, values: List[str]) -> None:
+    if key in _CERTIFICATES:
+        for value in values:
+            add_certificates(fields, spelled, value, None)
+    elif key in _CONTAINERS:
+        for value in values:
+            add_certificates(fields, spelled, value, _CONTAINERS[key])
+    elif key in _TEXTS:
+        setattr(fields, _TEXTS[key], values[0] if values else None)
+    elif key in _TIMES:
+        setattr(fields, _TIMES[key], iso_from_timestamp(spelled, values[0]) if values else None)
+    elif key in _DETAIL_NAMES:
+        if values:
+            fields.add_detail(_DETAIL_NAMES[key], values[0])
+    elif key in _DOMAINS:
+        for value in values:
+            domains = mdc_domains(_decode_again(value))
+            if domains is None:
+                fields.extra[spelled] = value
+            fields.mdc_domains.update(domains or {})
+    else:
+        fields.extra[spelled] = values[0] if len(values) == 1 else tuple(values) or ""
+
+
+def _decode_again(value: str) -> str:
+    # This one field may be encoded once more than the rest; the blank between name and status shows that it was not.
+    return value if " " in value else unquote_plus(value)

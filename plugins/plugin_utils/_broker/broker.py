@@ -1,0 +1,233 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one door to the provider: one flight for an order in a run, one call at a time for an account on a controller.
+
+Workers of a run are forks that share nothing but files, so what one of them learns is recorded (issued, pending and
+failures alike), and whoever comes second reads the record. This plugin util is private to the collection. It can have
+breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import hashlib
+import hmac
+import os
+import time
+import typing as t
+import urllib.parse
+
+from ansible import constants as C
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import (
+    ChainError,
+    ProtocolError,
+    TransportError,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_STATUS, CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import order_not_asked
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Waiting
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome, outstanding
+
+
+class Store(t.Protocol):
+    """Where outcomes are recorded and turns are taken; several controllers may one day share another one."""
+
+    def flight(self, key: str) -> t.ContextManager[None]:
+        """Held by the one worker that asks about an order, while it asks."""
+
+    def turn(self, account: str) -> t.ContextManager[None]:
+        """Held for one call of an account."""
+
+    def read(self, key: str) -> list[dict[str, t.Any]]:
+        """What was recorded under a key."""
+
+    def write(self, key: str, records: list[dict[str, t.Any]]) -> None:
+        """Replace what is recorded under a key."""
+
+
+class Broker:
+    """Asks a provider about orders, at most once each for a whole run.
+
+    :arg announce: takes a line for the user while a pending order is waited for.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        announce: t.Callable[[str], None],
+        store: Store | None = None,
+        clock: t.Callable[[], float] = time.time,
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._provider = provider
+        self._announce = announce
+        self._store = store or LocalStore(C.DEFAULT_LOCAL_TMP, C.ANSIBLE_HOME)
+        self._clock = clock
+        self._sleep = sleep
+        self._route = _keyed(provider.transport[:2])
+
+    def collect(self, request: CollectRequest, waiting: Waiting) -> Outcome:
+        """What the provider says of an order, from the run's record where that holds it.
+
+        A pending order is asked again every ``poll_interval`` until ``timeout``, and once more then. Every worker of
+        the run that waits for it shares one wait, so that those who come late do not begin it anew. A call that fails
+        within a wait does not end it.
+
+        :raises CollectError: where the provider cannot be asked for a reason of this controller's own.
+        """
+        since: float | None = None
+        while True:
+            outcome = self._recorded_or_asked(request, waiting, since)
+            if not waiting.timeout or not outcome.waits:
+                return outcome
+            now = self._clock()
+            since = _begin_of_wait(since, outcome.waiting_since, waiting, now)
+            deadline = since + waiting.timeout
+            if now >= deadline:
+                return outcome
+            self._sleep(max(0.0, min(outcome.asked_at + waiting.poll_interval, deadline) - now))
+
+    def _recorded_or_asked(self, request: CollectRequest, waiting: Waiting, since: float | None) -> Outcome:
+        key = self._key(request)
+        recorded = self._recorded(key, request, waiting, since)
+        if recorded is None:
+            with self._store.flight(key):
+                recorded = self._recorded(key, request, waiting, since)
+                if recorded is None:
+                    return self._asked(key, request, waiting, since)
+        return recorded
+
+    def _recorded(self, key: str, request: CollectRequest, waiting: Waiting, since: float | None) -> Outcome | None:
+        now = self._clock()
+        newest_first = reversed(self._outcomes(key))
+        # What is issued stays so for the run, whatever went wrong with another question after it.
+        for outcome in sorted(newest_first, key=lambda outcome: not outcome.final):
+            if not outcome.serves(request, self._route, now, waiting.poll_interval):
+                continue
+            if since is not None and outcome.waits:
+                deadline = _begin_of_wait(since, outcome.waiting_since, waiting, now) + waiting.timeout
+                # At the end of a wait the order is asked a last time, however short ago it was asked before.
+                if outcome.asked_at < deadline <= now:
+                    continue
+            return outcome
+        return None
+
+    def _asked(self, key: str, request: CollectRequest, waiting: Waiting, since: float | None) -> Outcome:
+        old = self._outcomes(key)
+        # A store that takes no record is found out before the call, lest each host make one of its own.
+        self._store.write(key, [outcome.as_record() for outcome in old])
+        outcome = self._ask(request)
+        begun = next((past.waiting_since for past in reversed(old) if past.waits), None)
+        if waiting.timeout and (outcome.pending or since is not None or begun is not None):
+            begun = _begin_of_wait(since, begun, waiting, outcome.asked_at)
+        outcome = outcome._replace(waiting_since=begun)
+        self._announce_progress(outcome, waiting)
+        kept = [past for past in old if not outcome.supersedes(past)]
+        self._store.write(key, [past.as_record() for past in (*kept, outcome)])
+        return outcome
+
+    def _outcomes(self, key: str) -> list[Outcome]:
+        return [Outcome.from_record(record) for record in self._store.read(key)]
+
+    def _ask(self, request: CollectRequest) -> Outcome:
+        # Imported by the one worker that asks; the others live off its record, and these two are slow to load.
+        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.chain import bundle_of_answer
+        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
+
+        client = Client(self._provider, self._sleep)
+        bundle: Bundle | None = None
+        error: tuple[str, str] | None = None
+        order: dict[str, t.Any] | None = None
+        try:
+            response = client.ask(request, functools.partial(self._store.turn, self._account()))
+            order = _scrubbed(response.order(request), client.scrub)
+            if response.state == "issued" and request.query_type != QUERY_STATUS:
+                bundle = bundle_of_answer(response, request, datetime.datetime.now(datetime.timezone.utc))
+        except ChainError as exc:
+            error = (type(exc).__name__, client.scrub(f"What came for {request.label()} cannot be used. {exc}"))
+        except (TransportError, ProtocolError) as exc:
+            error = (type(exc).__name__, str(exc))
+        now = self._clock()
+        return Outcome(
+            request=request,
+            asked_at=now,
+            waiting_since=None,
+            route=self._route,
+            order=order if order is not None else order_not_asked(request, error[1] if error else ""),
+            bundle=bundle,
+            error=error,
+        )
+
+    def _announce_progress(self, outcome: Outcome, waiting: Waiting) -> None:
+        if not outcome.waits or outcome.waiting_since is None:
+            return
+        waited = outcome.asked_at - outcome.waiting_since
+        left = waiting.timeout - waited
+        if left <= 0:
+            return
+        waits_for = outstanding(outcome.order)
+        state = (
+            f"is pending{f' ({waits_for})' if waits_for else ''}" if outcome.pending else "could not be asked this time"
+        )
+        self._announce(
+            f"collectssl: {outcome.request.label()} {state}; waited {waited:.0f} s, {left:.0f} s left, next poll in "
+            f"{min(left, waiting.poll_interval):.0f} s"
+        )
+
+    def _account(self) -> str:
+        """A name for the lock of the account; it tells nothing of a secret."""
+        # The host and not the whole address, since CollectSSL and CollectCCC serve the same accounts.
+        parts = urllib.parse.urlsplit(self._provider.url)
+        name = self._provider.credentials.login_name or "by collection code"
+        return hashlib.sha256(f"{parts.hostname}:{parts.port or 443}\0{name}".encode()).hexdigest()[:32]
+
+    def _key(self, request: CollectRequest) -> str:
+        """A name for the record of an order, as these credentials see it.
+
+        What came from an endpoint that nobody verified is kept from those who verify it.
+        """
+        provider = self._provider
+        verified = provider.transport.verify is not False
+        return _keyed((provider.url, *provider.credentials, verified, *request[:3]))
+
+
+def _begin_of_wait(since: float | None, shared: float | None, waiting: Waiting, now: float) -> float:
+    """When the wait of a worker began, in seconds since the epoch.
+
+    :arg since: when it began as this worker knows it, None for one that comes new.
+    :arg shared: when it began as the record says. Once it ended in vain it still stands for as long as it lasted, or
+        for a poll interval, so that the hosts of later batches do not wait anew; a task that comes much later does.
+    """
+    if shared is not None:
+        ends = shared + waiting.timeout + max(waiting.timeout, waiting.poll_interval)
+        # The clock may have been set back; what begins in the future never began.
+        shared = shared if shared <= now < ends else None
+    return min(moment for moment in (since, shared, now) if moment is not None)
+
+
+def _keyed(parts: t.Iterable[t.Any]) -> str:
+    """A digest that tells no secret: its key is the random name of the run's folder, which goes with the run."""
+    message = "\0".join("" if part is None else str(part) for part in parts)
+    return hmac.new(os.fsencode(C.DEFAULT_LOCAL_TMP), message.encode(), hashlib.sha256).hexdigest()
+
+
+def _scrubbed(order: dict[str, t.Any], scrub: t.Callable[[str], str]) -> dict[str, t.Any]:
+    """An order without the secrets that the provider's own words may echo; words of this collection stay whole."""
+
+    def clean(value: t.Any) -> t.Any:
+        if isinstance(value, dict):
+            return {scrub(name): clean(part) for name, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [clean(part) for part in value]
+        return scrub(value) if isinstance(value, str) else value
+
+    told = {
+        name: clean(order[name]) for name in ("fqdn", "certificate_status", "validation_status", "caa_status", "extra")
+    }
+    status = {**order["status"], "message": scrub(order["status"]["message"])}
+    domains = [{**domain, "name": scrub(domain["name"])} for domain in order["mdc_domains"]]
+    return {**order, **told, "status": status, "mdc_domains": domains}

@@ -1,0 +1,171 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From certificates in any order to the one chain that they are: its beginning, who issued whom, what belongs.
+
+This plugin util is private to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing as t
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate as _certificate
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT
+
+if t.TYPE_CHECKING:
+    from cryptography import x509
+
+# Authorities that certify each other have more ways to a root than anyone can walk; real chains have a handful.
+_MAX_WAYS = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class Path:
+    """Certificates from the end of a chain upwards, each issued by the next.
+
+    ``complete`` where the last one is a root; ``impostor`` is the certificate that bears the name of the last one's
+    issuer and did not issue it.
+    """
+
+    steps: tuple[x509.Certificate, ...]
+    complete: bool = False
+    impostor: x509.Certificate | None = None
+
+
+def find(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf: bool, has_issuers: bool) -> Path:
+    """The chain from its end upwards, with the root where it is there.
+
+    Where several chains are there (an authority may be certified by itself and by others), one whose authorities are
+    valid is taken first, then one that reaches a root, then the longest, which most clients can follow.
+
+    :arg has_leaf: whether it begins with the end-entity certificate.
+    :arg has_issuers: whether the end-entity certificate alone is too little.
+    :raises ChainError: where it is not one chain, a signature does not verify, or an authority is not valid now.
+    """
+    search = _Search(pool)
+    ends = [_leaf(pool)] if has_leaf else _lowest_authorities(pool)
+    paths = [path for end in ends for path in search.paths((end,))]
+    begin = 1 if has_leaf else 0
+
+    def rank(path: Path) -> tuple[bool, bool, bool, int]:
+        return (path.impostor is None, not _invalid(path.steps[begin:], now), path.complete, len(path.steps))
+
+    best = max(paths, key=rank)
+    linked = {cert for path in paths for cert in path.steps}
+    _check(best, [cert for cert in pool if cert not in linked], alone_is_too_little=has_issuers and len(pool) == 1)
+    for authority in _invalid(best.steps[begin:], now):
+        raise ChainError(_reason(authority, now))
+    return best
+
+
+def _leaf(pool: list[x509.Certificate]) -> x509.Certificate:
+    leaves = [cert for cert in _issued_none(pool) if not _certificate.is_authority(cert)]
+    if len(leaves) == 1:
+        return leaves[0]
+    if leaves:
+        raise ChainError(
+            f"{len(leaves)} end-entity certificates came, where one is expected: {_certificate.names(leaves)}."
+        )
+    raise ChainError(
+        f"No end-entity certificate came, only those of certificate authorities: {_certificate.names(pool)}."
+    )
+
+
+def _lowest_authorities(pool: list[x509.Certificate]) -> list[x509.Certificate]:
+    """The certificates of the one authority that would issue the end-entity certificate."""
+    unused = _issued_none(pool)
+    # A root from which nothing hangs counts only where there is nothing else.
+    ends = [cert for cert in unused if not _certificate.is_self_signed(cert)] or unused
+    authorities = {_certificate.identity(cert) for cert in ends}
+    if len(authorities) == 1:
+        return ends
+    raise ChainError(f"The certificates that came are not one chain: {_certificate.names(pool)}.")
+
+
+def _issued_none(pool: list[x509.Certificate]) -> list[x509.Certificate]:
+    """The certificates that no other one names as its issuer."""
+    return [cert for cert in pool if not any(_names_as_issuer(other, cert) for other in pool if other is not cert)]
+
+
+def _names_as_issuer(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
+    if cert.issuer.public_bytes() != issuer.subject.public_bytes():
+        return False
+    if not _certificate.is_self_issued(cert):
+        return True
+    # A root needs no other. Of certificates that share one name, a root and its successor, the signature tells which
+    # issued which.
+    return not _certificate.is_self_signed(cert) and _certificate.is_issued_by(cert, issuer)
+
+
+class _Search:
+    """All ways upwards through a pool of certificates; each signature is verified once."""
+
+    def __init__(self, pool: list[x509.Certificate]) -> None:
+        self._identities = {cert: _certificate.identity(cert) for cert in pool}
+        self._named: dict[bytes, list[x509.Certificate]] = {}
+        for cert in pool:
+            self._named.setdefault(cert.subject.public_bytes(), []).append(cert)
+        self._issuers: dict[x509.Certificate, list[x509.Certificate]] = {}
+        self._ways = 0
+
+    def paths(self, steps: tuple[x509.Certificate, ...]) -> t.Iterator[Path]:
+        """The paths that begin with these steps."""
+        self._ways += 1
+        if self._ways > _MAX_WAYS:
+            raise ChainError(
+                "The certificate authorities that came certify each other in too many ways to be one chain."
+            )
+        last = steps[-1]
+        issuers = self._issuers_of(last)
+        if last in issuers:
+            yield Path(steps, complete=True)
+            return
+        walked = {self._identities[step] for step in steps}
+        onwards = [cert for cert in issuers if self._identities[cert] not in walked]
+        for issuer in onwards:
+            yield from self.paths((*steps, issuer))
+        if not onwards:
+            bearers = [] if issuers else self._bearers(last)
+            yield Path(steps, impostor=bearers[0] if bearers else None)
+
+    def _issuers_of(self, cert: x509.Certificate) -> list[x509.Certificate]:
+        if cert not in self._issuers:
+            self._issuers[cert] = [other for other in self._bearers(cert) if _certificate.is_issued_by(cert, other)]
+        return self._issuers[cert]
+
+    def _bearers(self, cert: x509.Certificate) -> list[x509.Certificate]:
+        """The authorities that bear the name of a certificate's issuer."""
+        named = self._named.get(cert.issuer.public_bytes(), [])
+        return [other for other in named if other is cert or _certificate.is_authority(other)]
+
+
+def _check(path: Path, strangers: list[x509.Certificate], *, alone_is_too_little: bool) -> None:
+    last = path.steps[-1]
+    if path.impostor is not None:
+        raise ChainError(
+            f"The signature of {_certificate.name(last)} does not verify with the key of its issuer "
+            f"{_certificate.name(path.impostor)}: the chain is damaged or forged."
+        )
+    if not path.complete and (strangers or alone_is_too_little):
+        sent = f"sent instead: {_certificate.names(strangers)}" if strangers else "nothing else came"
+        raise ChainError(
+            f"The chain does not link up: {_certificate.name(last)} was issued by {_certificate.issuer_name(last)}, "
+            f"which did not come; {sent}."
+        )
+
+
+def _invalid(authorities: t.Iterable[x509.Certificate], now: datetime.datetime) -> list[x509.Certificate]:
+    return [cert for cert in authorities if not cert.not_valid_before_utc <= now <= cert.not_valid_after_utc]
+
+
+def _reason(authority: x509.Certificate, now: datetime.datetime) -> str:
+    name = _certificate.name(authority)
+    if authority.not_valid_before_utc > now:
+        begin = authority.not_valid_before_utc.strftime(ISO_FORMAT)
+        return f"The certificate authority {name} of the chain is not valid before {begin}."
+    end = authority.not_valid_after_utc.strftime(ISO_FORMAT)
+    return f"The certificate authority {name} of the chain expired at {end}."

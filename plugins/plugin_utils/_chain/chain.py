@@ -1,0 +1,117 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what an answer carries, or a user hands in, to an ordered chain whose every signature was verified.
+
+This plugin util is private to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
+    QUERY_ALL,
+    QUERY_CHAIN,
+    CollectRequest,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import building as _path
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate as _certificate
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import containers as _containers
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
+
+# More than any chain in the world has.
+_MAX_CERTIFICATES = 32
+
+
+def bundle_of_answer(response: CollectResponse, request: CollectRequest, now: datetime.datetime) -> Bundle:
+    """The verified chain that an answer carries.
+
+    :arg now: with a time zone; among several chains, one without expired certificates is taken.
+    :raises ChainError: where there is none, or it is not one chain.
+    """
+    ders = list(response.certificates)
+    if response.container:
+        _certificate.require_cryptography()
+        ders.extend(_containers.unpack(*response.container))
+    if not ders:
+        raise ChainError("The provider says that the certificate is issued, and sent none.")
+    return _bundle(
+        ders,
+        now,
+        has_leaf=request.query_type != QUERY_CHAIN,
+        has_issuers=request.query_type in (QUERY_ALL, QUERY_CHAIN),
+    )
+
+
+def bundle_of_pem(content: str, now: datetime.datetime) -> Bundle:
+    """The verified chain of PEM text that a user handed in; a certificate alone is a chain too.
+
+    :raises ChainError: where there is none, or it is not one chain.
+    """
+    ders = _pem.certificates(content)
+    if ders is None:
+        raise ChainError("content holds a broken PEM block: its base64 is damaged, or it was cut off.")
+    if not ders:
+        raise ChainError("content holds no certificates in PEM form.")
+    return _bundle(ders, now, has_leaf=True, has_issuers=len(ders) > 1)
+
+
+def describe_pem(text: str) -> str:
+    """A text for a diff: each PEM certificate gives way to its subject, serial number, validity and fingerprint."""
+    _certificate.require_cryptography()
+    for block in _pem.blocks(text):
+        text = text.replace(block, _description(block))
+    return text
+
+
+def first_of_pem(content: str, now: datetime.datetime) -> dict[str, t.Any]:
+    """The ``certificate`` dictionary of the first certificate in PEM text, whatever that is for; its chain is empty.
+
+    :raises ChainError: where there is none, or it cannot be read.
+    """
+    _certificate.require_cryptography()
+    ders = _pem.certificates(content)
+    if not ders:
+        raise ChainError("there is no whole certificate in PEM form.")
+    try:
+        facts = _certificate.facts(_certificate.load(ders[0]), ())
+    except _certificate.UNREADABLE as exc:
+        raise ChainError(f"the certificate cannot be read: {exc}") from exc
+    return Bundle(None, (), None, facts).described(now) or {}
+
+
+def _description(block: str) -> str:
+    try:
+        facts = _certificate.facts(_certificate.load(_pem.dearmour(block) or b""), ())
+    except _certificate.UNREADABLE:
+        return "a certificate that cannot be read\n"
+    return (
+        f"subject: {facts['subject']}\nserial number: {facts['serial_number']}\n"
+        f"valid: {facts['not_before']} to {facts['not_after']}\nSHA-256 fingerprint: {facts['fingerprint_sha256']}\n"
+    )
+
+
+def _bundle(ders: list[bytes], now: datetime.datetime, *, has_leaf: bool, has_issuers: bool) -> Bundle:
+    _certificate.require_cryptography()
+    unique = list(dict.fromkeys(ders))
+    if len(unique) > _MAX_CERTIFICATES:
+        raise ChainError(f"{len(unique)} certificates came, more than any chain has ({_MAX_CERTIFICATES} are read).")
+    try:
+        pool = [_certificate.load(der) for der in unique]
+        path = _path.find(pool, now, has_leaf=has_leaf, has_issuers=has_issuers)
+        steps = list(path.steps)
+        leaf = steps.pop(0) if has_leaf else None
+        root = steps.pop() if steps and path.complete else None
+        return Bundle(
+            certificate=_certificate.pem(leaf) if leaf else None,
+            intermediates=tuple(_certificate.pem(step) for step in steps),
+            root=_certificate.pem(root) if root else None,
+            facts=_certificate.facts(leaf, steps) if leaf else None,
+        )
+    except _certificate.UNREADABLE as exc:
+        raise ChainError(f"A certificate of the chain cannot be read: {exc}") from exc

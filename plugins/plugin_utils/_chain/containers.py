@@ -1,0 +1,117 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates out of the structures that carry several: ZIP archive, PKCS#7, Netscape certificate sequence.
+
+This plugin util is private to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import typing as t
+import warnings
+import zipfile
+import zlib
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import certificates
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import excerpt, is_certificate
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate as _certificate
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import netscape as _netscape
+
+_ZIP_MAX_ENTRIES = 32
+_ZIP_MAX_SIZE = 1024 * 1024
+_ZIP_MAX_RATIO = 100
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    RuntimeError,
+    NotImplementedError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+)
+_CERTIFICATE_SUFFIXES = (".crt", ".cer", ".pem", ".der")
+
+
+def unpack(container_type: str, data: bytes) -> list[bytes]:
+    """The DER of every certificate in a structure, in the order in which they stand there.
+
+    :arg container_type: ``zip``, ``pkcs7`` or ``netscape``.
+    :raises ChainError: where it cannot be read, or is larger than any chain.
+    """
+    return _READERS[container_type](data)
+
+
+def _from_zip(data: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    room = _ZIP_MAX_SIZE
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if len(entries) > _ZIP_MAX_ENTRIES:
+                raise ChainError(f"The ZIP archive has {len(entries)} entries; {_ZIP_MAX_ENTRIES} at most are read.")
+            for entry in entries:
+                content = _content(archive, entry, room)
+                room -= len(content)
+                found.extend(_certificates_in_file(entry.filename, content))
+    except _ZIP_ERRORS as exc:
+        raise ChainError(f"The ZIP archive cannot be read: {exc}") from exc
+    return found
+
+
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: int) -> bytes:
+    if entry.compress_type not in _ZIP_METHODS:
+        raise ChainError(f"The ZIP archive uses compression method {entry.compress_type}; deflate alone is read.")
+    # Read through a bound, since the sizes that an archive states need not be true.
+    with archive.open(entry) as stream:
+        content = stream.read(room + 1)
+    if len(content) > min(room, _ZIP_MAX_RATIO * max(entry.compress_size, 1)):
+        raise ChainError("The ZIP archive unpacks to more than any chain takes; it was not unpacked further.")
+    if len(content) != entry.file_size:
+        raise ChainError(f"The file {excerpt(entry.filename, 80)} of the ZIP archive is cut off.")
+    return content
+
+
+def _certificates_in_file(name: str, content: bytes) -> list[bytes]:
+    if is_certificate(content):
+        return [content]
+    ders = certificates(content.decode("utf-8", "replace"))
+    if ders is None or (not ders and name.lower().endswith(_CERTIFICATE_SUFFIXES)):
+        raise ChainError(f"The file {excerpt(name, 80)} of the ZIP archive holds no whole certificate.")
+    return ders
+
+
+def _from_pkcs7(data: bytes) -> list[bytes]:
+    from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+    try:
+        with warnings.catch_warnings():
+            # DER wants a SET sorted, services put the certificates in chain order, and the library complains.
+            warnings.simplefilter("ignore")
+            return [cert.public_bytes(Encoding.DER) for cert in pkcs7.load_der_pkcs7_certificates(data)]
+    except _certificate.UNREADABLE as exc:
+        raise ChainError(f"The PKCS#7 structure cannot be read: {exc}") from exc
+
+
+def _from_netscape(data: bytes) -> list[bytes]:
+    if _netscape.ASN1_IMPORT_ERROR is not None:
+        raise ChainError(
+            "response_type netscape needs the Python library cryptography 47 or newer on the controller; "
+            "the other response types carry the same chain."
+        ) from _netscape.ASN1_IMPORT_ERROR
+    try:
+        return _netscape.certificates(data)
+    except ValueError as exc:
+        raise ChainError(f"The Netscape certificate sequence cannot be read: {exc}") from exc
+
+
+_READERS: dict[str, t.Callable[[bytes], list[bytes]]] = {
+    "zip": _from_zip,
+    "pkcs7": _from_pkcs7,
+    "netscape": _from_netscape,
+}
