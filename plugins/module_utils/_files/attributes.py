@@ -11,7 +11,7 @@ import os
 from typing import Any, Dict, Iterator, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk as _disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 
 #: Of these flags each keeps a file from being replaced.
 _FROZEN = "ia"
@@ -26,7 +26,7 @@ class FileAttributes:
 
     def __init__(self, module: Any) -> None:
         self._module = module
-        self._options_judged = False
+        self._options_tried = False
 
     def drift(self, path: str, source: Optional[str], secret: bool) -> Dict[str, Dict[str, Any]]:
         """What attributes of an existing file are not as wanted: ``{"before": {...}, "after": {...}}``, or ``{}``.
@@ -35,7 +35,7 @@ class FileAttributes:
         says that it holds a private key.
         """
         if source is None:
-            self._judge_options()
+            self._try_options()
             return {}
         diff: Dict[str, Dict[str, Any]] = {}
         arguments = self._arguments(path, source, secret)
@@ -43,26 +43,26 @@ class FileAttributes:
             changed = self._module.set_fs_attributes_if_different(arguments, False, diff, expand=False)
         return diff if changed else {}
 
-    def _judge_options(self) -> None:
+    def _try_options(self) -> None:
         # An owner nobody knows or a mode that is none would only be found when the file is written, and check mode
         # would promise what cannot be done. So they are tried on a stand-in.
         wanted = [self._module.params.get(option) for option in ("owner", "group", "mode")]
-        if self._options_judged or not any(value is not None for value in wanted):
+        if self._options_tried or not any(value is not None for value in wanted):
             return
-        self._options_judged = True
-        with _disk.scratch(self._module.tmpdir, b"") as probe:
+        self._options_tried = True
+        with disk.scratch(self._module.tmpdir, b"") as probe:
             arguments = self._arguments(probe, probe, False)
             arguments.update({"attributes": None, "secontext": [None, None, None]})
             with self._raising(), self._pretending():
                 self._module.set_fs_attributes_if_different(arguments, False, {}, expand=False)
 
-    def settle(self, staged: str, path: str, existing: bool, secret: bool) -> None:
+    def prepare_staged(self, staged: str, path: str, existing: bool, secret: bool) -> None:
         """Give a staged file the attributes it is to have at ``path``, except flags that would keep it from there.
 
         What no option speaks of stays as it is with the existing file, or becomes what a new file gets.
         """
         if existing:
-            _disk.protect(staged, _disk.protection(path))
+            disk.protect(staged, disk.protection(path))
         else:
             umask = os.umask(0o077)
             os.umask(umask)

@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 import tempfile
+import time
 from typing import Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
@@ -139,6 +140,11 @@ def duplicate(source: str, target: str, link: bool = True) -> None:
     protect(target, protection(source))
 
 
+def backup_name(path: str) -> str:
+    """A name for a backup of ``path``, of the form ansible-core gives them."""
+    return "{}.{}.{}".format(path, os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S~"))
+
+
 def replace(source: str, target: str, in_place: bool = False) -> None:
     """Let ``target`` be what ``source`` is; afterwards there is no ``source``.
 
@@ -164,13 +170,14 @@ def _overwrite(source: str, target: str) -> None:
     protect(target, protection(source))
 
 
-def remove(path: str) -> None:
-    """Unlink ``path`` if it is there."""
-    try:
-        os.unlink(path)
-    except OSError as exc:
-        if exc.errno not in (errno.ENOENT, errno.ENOTDIR):
-            raise
+def remove(*paths: str) -> None:
+    """Unlink what is there of ``paths``."""
+    for path in paths:
+        try:
+            os.unlink(path)
+        except OSError as exc:
+            if exc.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise
 
 
 def sync_file(path: str) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal of a transaction, the hidden files beside the destinations, and how a transaction is undone.
+"""The journal of a transaction, and the hidden files beside the destinations.
 
 Beside a destination ``site.pem`` a transaction keeps ``.collectssl-site.pem.new.key`` (what it will become),
 ``.old.key`` (what it was) and ``.journal.key`` (the list of all files of the transaction beside the first of them, a
@@ -22,17 +22,13 @@ import hashlib
 import json
 import os
 import stat
-import time
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk as _disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 
 #: A file name longer than this leaves no room for ours around it; its digest then stands for it.
 _LONGEST_NAME = 200
-
-#: What undoing does to one destination.
-LEAVE, RESTORE, REMOVE, SET_ASIDE = "leave", "restore", "remove", "set aside"
 
 
 class HiddenNames(NamedTuple):
@@ -92,33 +88,27 @@ def write(entries: Tuple[Entry, ...]) -> Journal:
     for entry in entries[1:]:
         os.symlink(names.journal, entry.names.journal)
     journal = Journal(names.journal, entries)
-    _disk.sync_directories(journal.directories())
-    _disk.create(names.draft, json.dumps([dict(entry._asdict()) for entry in entries]).encode("utf-8"))
+    disk.sync_directories(journal.directories())
+    disk.create(names.draft, json.dumps([dict(entry._asdict()) for entry in entries]).encode("utf-8"))
     os.rename(names.draft, names.journal)
-    _disk.sync_directories([os.path.dirname(names.journal)])
+    disk.sync_directories([os.path.dirname(names.journal)])
     return journal
 
 
 def close(journal: Journal) -> None:
     """Declare a transaction ended, well or undone: the one moment in which it takes effect."""
-    _disk.sync_directories(journal.directories())
-    _disk.remove(journal.path)
+    disk.sync_directories(journal.directories())
+    disk.remove(journal.path)
 
 
 def clean(journal: Journal) -> None:
     """Remove what a closed transaction leaves, once it is certain that the journal cannot come back without it."""
-    _disk.sync_directories([os.path.dirname(journal.path)])
-    sweep(entry.path for entry in journal.entries)
-
-
-def sweep(paths: Iterable[str]) -> None:
-    """Remove what hidden files there are beside these destinations, which no journal speaks of any more."""
-    for name in leftovers(paths):
-        _disk.remove(name)
+    disk.sync_directories([os.path.dirname(journal.path)])
+    disk.remove(*leftovers(entry.path for entry in journal.entries))
 
 
 def leftovers(paths: Iterable[str]) -> List[str]:
-    """The hidden files beside these destinations."""
+    """The hidden files beside these destinations; no more than that where no journal speaks of them."""
     return [name for path in paths for name in hidden_names(path) if os.path.lexists(name)]
 
 
@@ -163,82 +153,3 @@ def _untrusted(name: str, reason: str) -> InstallError:
         "Run again as the user of that run, or compare the files by hand and remove it together with its .new.key and "
         ".old.key neighbours."
     )
-
-
-def remedy(entry: Entry) -> str:
-    """What undoing does to a destination, judged by what is there now."""
-    present = _disk.inode(entry.path)
-    if entry.before is None:
-        # Somebody else's file that came since is not ours to remove.
-        return REMOVE if present is not None and present == entry.after else LEAVE
-    if not os.path.lexists(entry.names.old):
-        return LEAVE  # undone already, by a run that was itself interrupted
-    if present == entry.before and not entry.in_place:
-        return LEAVE  # not changed yet
-    if present in (None, entry.before, entry.after):
-        return RESTORE
-    return SET_ASIDE
-
-
-def undo(journal: Journal, put_flags: Callable[[str, str], None]) -> List[str]:
-    """Put everything back as it was before the transaction, and close it. Can be repeated until it succeeds.
-
-    ``put_flags(path, letters)`` makes ``lsattr`` flags be ``letters``; it is called only for transactions that
-    touched them. Returns the names under which old files were set aside, because somebody else has put other ones in
-    their place since.
-    """
-    aside = []
-    for entry in reversed(journal.entries):
-        what = remedy(entry)
-        if entry.flags and what in (RESTORE, REMOVE) and os.path.lexists(entry.path):
-            put_flags(entry.path, "")
-        if what == RESTORE:
-            _disk.replace(entry.names.old, entry.path, entry.in_place)
-        elif what == REMOVE:
-            _disk.remove(entry.path)
-        elif what == SET_ASIDE:
-            aside.append(backup_name(entry.path))
-            os.rename(entry.names.old, aside[-1])
-        if entry.flags and what in (RESTORE, LEAVE) and os.path.lexists(entry.path):
-            put_flags(entry.path, entry.flags)
-        if entry.backup:
-            _disk.remove(entry.backup)
-        # So that the disk never holds an earlier step of going back without the later one: a key must not leave the
-        # place it was put before it is back in the place it came from.
-        _disk.sync_directories([os.path.dirname(entry.path)])
-    close(journal)
-    clean(journal)
-    return aside
-
-
-class View:
-    """The file system as it will be once unfinished transactions are undone, for looking at it without doing so."""
-
-    def __init__(self, journals: Iterable[Journal]) -> None:
-        self._instead: Dict[str, Optional[str]] = {}
-        for journal in journals:
-            for entry in journal.entries:
-                what = remedy(entry)
-                if what == RESTORE:
-                    self._instead[entry.path] = entry.names.old
-                elif what == REMOVE:
-                    self._instead[entry.path] = None
-
-    def source(self, path: str) -> Optional[str]:
-        """Where that is read which ``path`` will hold; None where nothing will be there."""
-        source = self._instead.get(path, path)
-        return source if source is not None and os.path.lexists(source) else None
-
-    def read(self, path: str) -> Optional[bytes]:
-        """What ``path`` will hold; None where nothing will be there."""
-        source = self.source(path)
-        return None if source is None else _disk.read(source)
-
-    def alters(self, path: str) -> bool:
-        """Whether undoing changes what ``path`` holds."""
-        return path in self._instead and self.read(path) != _disk.read(path)
-
-
-def backup_name(path: str) -> str:
-    """A name for a backup of ``path``, of the form ansible-core gives them."""
-    return "{}.{}.{}".format(path, os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S~"))

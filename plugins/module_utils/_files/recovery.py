@@ -1,80 +1,76 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What comes before any change of files: to be alone with them, and to undo what an interrupted run did to them.
+"""How a transaction is undone, by whoever finds its journal: the run itself, or the next one.
 
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-import contextlib
 import os
-from typing import Any, FrozenSet, Iterable, Iterator, List, Tuple
+from typing import Callable, Iterable, List
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import journal as _journal
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import locks as _directory_lock
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import Entry, Journal, clean, close
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
+
+#: What undoing does to one destination.
+LEAVE, RESTORE, REMOVE, SET_ASIDE = "leave", "restore", "remove", "set aside"
 
 
-@contextlib.contextmanager
-def alone(paths: Iterable[str], beside: Iterable[str] = ()) -> Iterator[List[_journal.Journal]]:
-    """Within the context nobody else changes these files; yields the journals of interrupted runs that did.
+def undo_action(entry: Entry) -> str:
+    """What undoing does to a destination, judged by what is there now."""
+    present = disk.inode(entry.path)
+    if entry.before is None:
+        # Somebody else's file that came since is not ours to remove.
+        return REMOVE if present is not None and present == entry.after else LEAVE
+    if not os.path.lexists(entry.names.old):
+        return LEAVE  # undone already, by a run that was itself interrupted
+    if present == entry.before and not entry.in_place:
+        return LEAVE  # not changed yet
+    if present in (None, entry.before, entry.after):
+        return RESTORE
+    return SET_ASIDE
 
-    The other files of those journals are locked as well, and the directories ``beside``. Raises ``InstallError`` as
-    ``_directory_lock.locked`` does.
+
+def put_back(journal: Journal, put_flags: Callable[[str, str], None]) -> List[str]:
+    """Put everything back as it was before the transaction, and close it. Can be repeated until it succeeds.
+
+    ``put_flags(path, letters)`` makes ``lsattr`` flags be ``letters``; it is called only for transactions that
+    touched them. Returns the names under which old files were set aside, because somebody else has put other ones in
+    their place since.
     """
-    paths = list(paths)
-    directories = [os.path.dirname(path) for path in paths] + list(beside)
-    while True:
-        with _directory_lock.locked(directories, exclusive=True):
-            journals = _journal.find(paths)
-            more = [one for journal in journals for one in journal.directories() if one not in directories]
-            if not more:
-                yield journals
-                return
-        # Released in between: two runs that each wait for what the other holds would wait for ever.
-        directories.extend(more)
+    aside = []
+    for entry in reversed(journal.entries):
+        action = undo_action(entry)
+        if entry.flags and action in (RESTORE, REMOVE) and os.path.lexists(entry.path):
+            put_flags(entry.path, "")
+        if action == RESTORE:
+            disk.replace(entry.names.old, entry.path, entry.in_place)
+        elif action == REMOVE:
+            disk.remove(entry.path)
+        elif action == SET_ASIDE:
+            aside.append(disk.backup_name(entry.path))
+            os.rename(entry.names.old, aside[-1])
+        if entry.flags and action in (RESTORE, LEAVE) and os.path.lexists(entry.path):
+            put_flags(entry.path, entry.flags)
+        if entry.backup:
+            disk.remove(entry.backup)
+        # So that the disk never holds an earlier step of going back without the later one: a key must not leave the
+        # place it was put before it is back in the place it came from.
+        disk.sync_directories([os.path.dirname(entry.path)])
+    close(journal)
+    clean(journal)
+    return aside
 
 
-def foresee(module: Any, journals: List[_journal.Journal]) -> Tuple[_journal.View, FrozenSet[str]]:
-    """The files as ``undo`` would make them, and those that it would alter; warns that they are not so yet."""
-    if journals:
-        module.warn("An earlier run was interrupted; a real run would first put its files back")
-    view = _journal.View(journals)
-    return view, _altered(view, journals)
-
-
-def undo(module: Any, journals: List[_journal.Journal], attributes: FileAttributes) -> FrozenSet[str]:
-    """Put back what these journals tell of, and warn of it; the files that this altered.
-
-    Raises ``InstallError`` where that cannot be done.
-    """
-    altered = _altered(_journal.View(journals), journals)
+def view_once_undone(journals: Iterable[Journal]) -> View:
+    """The file system as ``put_back`` will make it."""
+    instead = {}
     for journal in journals:
-        paths = ", ".join(entry.path for entry in journal.entries)
-        try:
-            aside = _journal.undo(journal, attributes.put_flags)
-        except OSError as exc:
-            raise InstallError(
-                f"An earlier run was interrupted while it changed {paths}, and putting them back failed at "
-                f"{exc.filename}: {exc.strerror}. Mend that and run again."
-            ) from exc
-        module.warn(f"An earlier run was interrupted; these files were put back first: {paths}")
-        for name in aside:
-            module.warn(f"A file was replaced by hand after that run; the one it had replaced is kept as {name}")
-    return altered
-
-
-def sweep(paths: Iterable[str]) -> None:
-    """Remove what interrupted runs left beside these files, there being no journal; raises ``InstallError``."""
-    try:
-        _journal.sweep(paths)
-    except OSError as exc:
-        raise InstallError(
-            f"{exc.filename or 'A file'}, left by an interrupted run, could not be removed: {exc.strerror}."
-        ) from exc
-
-
-def _altered(view: _journal.View, journals: Iterable[_journal.Journal]) -> FrozenSet[str]:
-    paths = (entry.path for journal in journals for entry in journal.entries)
-    return frozenset(path for path in paths if view.alters(path))
+        for entry in journal.entries:
+            action = undo_action(entry)
+            if action == RESTORE:
+                instead[entry.path] = entry.names.old
+            elif action == REMOVE:
+                instead[entry.path] = None
+    return View(instead)

@@ -1,50 +1,155 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying a plan out as one transaction: all of it, or nothing of it. ``_journal`` has the rules that make it so.
+"""Many files as one: all of a change, or nothing of it, whatever interrupts it. The door of this package.
 
+Whoever changes files takes them for himself (``locked_for_change``), undoes what an interrupted run did to them
+(``find``, ``undo``, ``sweep``; ``preview`` to look without touching), and has its own steps carried out (``commit``).
+``journal`` has the rules that make it all or nothing. Nothing here knows what the files are for.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+import contextlib
+import os
+from typing import Any, ContextManager, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk as _disk
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import journal as _journal
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, journal, locks
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk import doing
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.interrupts import Interrupted, Interrupts
-from ansible_collections.certfleet.collectssl.plugins.module_utils._install import destinations as _destinations
-from ansible_collections.certfleet.collectssl.plugins.module_utils._install.destinations import Destination
-from ansible_collections.certfleet.collectssl.plugins.module_utils._install.plan import Plan
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import (
+    Entry,
+    Journal,
+    hidden_names,
+    leftovers,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.recovery import put_back, view_once_undone
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 
-#: In which order the files change: a service that reloads in between finds the certificate it had with the key it had,
-#: for as long as that can be.
-ORDER = ("root", "chain", _destinations.PRIVATE_KEY, _destinations.COMBINED, "fullchain", "certificate")
+#: Transactions that interrupted runs left unfinished; what is in it is for this package to know.
+Unfinished = List[Journal]
 
 
 class Step(NamedTuple):
     """One file of the transaction: ``content`` is written to it, or ``origin`` is put there, or it goes away.
 
-    Unless ``own``, the file may be a hard link to ``origin``, which somebody who writes into it then changes, too.
+    ``path`` has no symbolic links in it. A new file that is ``secret`` is for its owner alone; ``backup`` is where the
+    old one is kept afterwards. Unless ``own``, the file may be a hard link to ``origin``, which somebody who writes
+    into it then changes, too.
     """
 
-    destination: Destination
+    path: str
     existed: bool
     content: Optional[bytes] = None
     origin: Optional[str] = None
     backup: Optional[str] = None
+    secret: bool = False
     own: bool = False
 
     @property
-    def path(self) -> str:
-        """The real path of the file."""
-        return self.destination.real
+    def directory(self) -> str:
+        """Where the file is, or would be."""
+        return os.path.dirname(self.path)
 
     @property
     def stays(self) -> bool:
         """Whether there is a file afterwards."""
         return self.content is not None or self.origin is not None
+
+
+def locked_for_reading(paths: Iterable[str], beside: Iterable[str] = ()) -> ContextManager[None]:
+    """Within the context nobody changes these files, nor those in the directories ``beside``; others may read, too.
+
+    Raises ``InstallError`` as ``locks.locked`` does.
+    """
+    return locks.locked([os.path.dirname(path) for path in paths] + list(beside), exclusive=False)
+
+
+@contextlib.contextmanager
+def locked_for_change(paths: Iterable[str], beside: Iterable[str] = ()) -> Iterator[Unfinished]:
+    """Within the context nobody else changes these files; yields the transactions of interrupted runs that did.
+
+    The other files of those transactions are locked as well, and the directories ``beside``. Raises ``InstallError`` as
+    ``locks.locked`` does.
+    """
+    paths = list(paths)
+    directories = [os.path.dirname(path) for path in paths] + list(beside)
+    while True:
+        with locks.locked(directories, exclusive=True):
+            unfinished = find(paths)
+            more = [one for begun in unfinished for one in begun.directories() if one not in directories]
+            if not more:
+                yield unfinished
+                return
+        # Released in between: two runs that each wait for what the other holds would wait for ever.
+        directories.extend(more)
+
+
+def find(paths: Iterable[str]) -> Unfinished:
+    """The transactions that interrupted runs left unfinished, as far as any of these files took part in them.
+
+    Raises ``InstallError`` for one that cannot be trusted: undoing it would move files as somebody else says.
+    """
+    return journal.find(paths)
+
+
+def is_clean(paths: Iterable[str]) -> bool:
+    """Whether no run that was interrupted left anything beside these files."""
+    return not leftovers(paths)
+
+
+def preview(module: Any, unfinished: Unfinished) -> Tuple[View, FrozenSet[str]]:
+    """The files as ``undo`` would make them, and those that it would alter; warns that they are not so yet."""
+    if unfinished:
+        module.warn("An earlier run was interrupted; a real run would first put its files back")
+    view = view_once_undone(unfinished)
+    return view, _altered(view, unfinished)
+
+
+def undo(module: Any, unfinished: Unfinished, attributes: FileAttributes) -> FrozenSet[str]:
+    """Put back what these transactions did, and warn of it; the files that this altered.
+
+    Raises ``InstallError`` where that cannot be done.
+    """
+    altered = _altered(view_once_undone(unfinished), unfinished)
+    for begun in unfinished:
+        paths = ", ".join(entry.path for entry in begun.entries)
+        try:
+            aside = put_back(begun, attributes.put_flags)
+        except OSError as exc:
+            raise InstallError(
+                f"An earlier run was interrupted while it changed {paths}, and putting them back failed at "
+                f"{exc.filename}: {exc.strerror}. Mend that and run again."
+            ) from exc
+        module.warn(f"An earlier run was interrupted; these files were put back first: {paths}")
+        for name in aside:
+            module.warn(f"A file was replaced by hand after that run; the one it had replaced is kept as {name}")
+    return altered
+
+
+def sweep(paths: Iterable[str]) -> None:
+    """Remove what interrupted runs left beside these files, none of them being unfinished; raises ``InstallError``."""
+    try:
+        disk.remove(*leftovers(paths))
+    except OSError as exc:
+        raise InstallError(
+            f"{exc.filename or 'A file'}, left by an interrupted run, could not be removed: {exc.strerror}."
+        ) from exc
+
+
+def commit(module: Any, steps: Tuple[Step, ...], attributes: FileAttributes, validate: List[str]) -> Dict[str, str]:
+    """Change files in the order of the steps; the backups made, by the path of the file.
+
+    The caller holds ``locked_for_change``. ``validate`` is a command, in words, that is run once the new files are in
+    place, or nothing. Raises ``InstallError`` after having put everything back as it was.
+    """
+    return Transaction(module, steps, attributes, validate).run()
+
+
+def _altered(view: View, unfinished: Unfinished) -> FrozenSet[str]:
+    paths = (entry.path for begun in unfinished for entry in begun.entries)
+    return frozenset(path for path in paths if view.alters(path))
 
 
 class Transaction:
@@ -65,11 +170,11 @@ class Transaction:
         """
         with self._interrupts:
             try:
-                journal = self._stage()
-                self._swap(journal)
+                begun = self._stage()
+                self._swap(begun)
                 self._validate()
                 backups = self._back_up()
-                self._commit(journal)
+                self._end(begun)
             except BaseException as exc:
                 self._interrupts.hold()
                 if not isinstance(exc, (InstallError, OSError, Interrupted, KeyboardInterrupt)):
@@ -80,55 +185,53 @@ class Transaction:
                 raise InstallError(f"{message} {outcome}", getattr(exc, "details", None)) from exc
         return backups
 
-    def _stage(self) -> _journal.Journal:
+    def _stage(self) -> Journal:
         for step in self._steps:
-            new, old = _journal.hidden_names(step.path)[:2]
+            names = hidden_names(step.path)
             if step.content is not None:
-                with doing(f"{step.path} could not be written in {step.destination.directory}"):
-                    _disk.create(new, step.content)
+                with doing(f"{step.path} could not be written in {step.directory}"):
+                    disk.create(names.new, step.content)
                 with doing(f"The attributes of {step.path} could not be set"):
-                    self._attributes.settle(
-                        new, step.path, step.existed, step.destination.role == _destinations.COMBINED
-                    )
-                    _disk.sync_file(new)
+                    self._attributes.prepare_staged(names.new, step.path, step.existed, step.secret)
+                    disk.sync_file(names.new)
             elif step.origin is not None:
-                with doing(f"{step.origin} could not be brought to {step.destination.directory}"):
-                    _disk.duplicate(step.origin, new, link=not self._in_place and not step.own)
-                    _disk.sync_file(new)
+                with doing(f"{step.origin} could not be brought to {step.directory}"):
+                    disk.duplicate(step.origin, names.new, link=not self._in_place and not step.own)
+                    disk.sync_file(names.new)
             if step.existed:
                 with doing(f"{step.path} could not be kept for going back"):
-                    _disk.duplicate(step.path, old, link=not self._in_place)
+                    disk.duplicate(step.path, names.old, link=not self._in_place)
         with doing("The directories could not be flushed"):
-            _disk.sync_directories(step.destination.directory for step in self._steps)
+            disk.sync_directories(step.directory for step in self._steps)
         with doing(f"The journal of the transaction beside {self._steps[0].path} could not be written"):
-            return _journal.write(tuple(self._entry(step) for step in self._steps))
+            return journal.write(tuple(self._entry(step) for step in self._steps))
 
-    def _entry(self, step: Step) -> _journal.Entry:
+    def _entry(self, step: Step) -> Entry:
         flags = self._attributes.flags(step.path) if step.existed else ""
-        return _journal.Entry(
+        return Entry(
             path=step.path,
-            before=_disk.inode(step.path) if step.existed else None,
-            after=_disk.inode(_journal.hidden_names(step.path).new) if step.stays else None,
+            before=disk.inode(step.path) if step.existed else None,
+            after=disk.inode(hidden_names(step.path).new) if step.stays else None,
             backup=step.backup,
             flags=flags,
             in_place=self._in_place,
         )
 
-    def _swap(self, journal: _journal.Journal) -> None:
-        for step, entry in zip(self._steps, journal.entries):
+    def _swap(self, begun: Journal) -> None:
+        for step, entry in zip(self._steps, begun.entries):
             with doing(f"{step.path} could not be replaced"):
                 if entry.flags:
                     self._attributes.put_flags(step.path, "")
                 if step.stays:
-                    _disk.replace(entry.names.new, step.path, self._in_place)
+                    disk.replace(entry.names.new, step.path, self._in_place)
                 else:
-                    _disk.remove(step.path)
+                    disk.remove(step.path)
                 if step.content is not None:
                     self._attributes.finish(step.path)
                 elif step.stays and entry.flags:
                     self._attributes.put_flags(step.path, entry.flags)
         with doing("The directories could not be flushed"):
-            _disk.sync_directories(journal.directories())
+            disk.sync_directories(begun.directories())
 
     def _validate(self) -> None:
         if not self._validate_command:
@@ -150,16 +253,16 @@ class Transaction:
         for step in self._steps:
             if step.backup is not None:
                 with doing(f"The backup {step.backup} could not be made"):
-                    _disk.duplicate(_journal.hidden_names(step.path).old, step.backup)
+                    disk.duplicate(hidden_names(step.path).old, step.backup)
                 backups[step.path] = step.backup
         return backups
 
-    def _commit(self, journal: _journal.Journal) -> None:
+    def _end(self, begun: Journal) -> None:
         self._interrupts.hold()
         with doing("The transaction could not be closed"):
-            _journal.close(journal)
+            journal.close(begun)
         try:
-            _journal.clean(journal)
+            journal.clean(begun)
         except OSError as exc:
             self._module.warn(
                 f"The files are installed, but hidden files beside them could not be removed ({exc}); the next run "
@@ -169,38 +272,13 @@ class Transaction:
     def _roll_back(self, message: str) -> str:
         """Undo what has been done so far; a sentence that says how the files are now."""
         try:
-            journals = _journal.find([self._steps[0].path])
-            for journal in journals:
-                _journal.undo(journal, self._attributes.put_flags)
-            _journal.sweep(step.path for step in self._steps)
+            begun = find([self._steps[0].path])
+            for one in begun:
+                put_back(one, self._attributes.put_flags)
+            disk.remove(*leftovers(step.path for step in self._steps))
         except (InstallError, OSError) as exc:
             raise InstallError(
                 "{} Putting the files back did not succeed either: {}. The old files are kept beside them as hidden "
                 "files ending in .old.key; the next run puts them back first.".format(message, str(exc).rstrip("."))
             ) from exc
-        return "Every file has been put back as it was." if journals else "No file was changed."
-
-
-def steps_of(plan: Plan, backup: bool) -> Tuple[Step, ...]:
-    """The steps of an installation; ``backup`` says whether files whose content is replaced are kept."""
-    found = []
-    for change in plan.changes:
-        if change.replaces:
-            existed = change.before is not None
-            wants_backup = backup and existed and change.before != change.wanted
-            found.append(
-                Step(
-                    change.destination,
-                    existed,
-                    content=change.wanted,
-                    backup=_journal.backup_name(change.destination.real) if wants_backup else None,
-                )
-            )
-    last = []
-    if plan.move is not None:
-        key, existed = plan.move.privatekey, plan.move.existed
-        name = _journal.backup_name(key.real) if backup and existed else None
-        found.append(Step(key, existed, origin=plan.move.pending.real, backup=name))
-        last.append(Step(plan.move.pending, True))
-    found.sort(key=lambda step: ORDER.index(step.destination.role))
-    return tuple(found + last)
+        return "Every file has been put back as it was." if begun else "No file was changed."

@@ -78,7 +78,7 @@ def _destination(option: str, role: str, path: str) -> Destination:
     return Destination(option, role, path, os.path.realpath(path))
 
 
-class Bundle(NamedTuple):
+class ChainParts(NamedTuple):
     """A chain in parts, each PEM text; ``intermediates`` and ``root`` are empty where there are none."""
 
     leaf: str
@@ -86,7 +86,7 @@ class Bundle(NamedTuple):
     root: str
 
 
-def bundle(params: Dict[str, Any]) -> Bundle:
+def chain_parts(params: Dict[str, Any]) -> ChainParts:
     """The chain in ``content``: end-entity certificate, intermediates in server order, and the root if it is wanted.
 
     The root is the last block exactly when ``root_path`` or ``include_root`` asks for it. Raises ``InstallError`` when
@@ -107,10 +107,10 @@ def bundle(params: Dict[str, Any]) -> Bundle:
             "chain_path: the chain holds no intermediate certificate, so there is nothing to write; "
             "leave chain_path out."
         )
-    return Bundle(leaf, "".join(rest), root)
+    return ChainParts(leaf, "".join(rest), root)
 
 
-def content(role: str, parts: Bundle, include_root: bool, key: str) -> bytes:
+def content_of(role: str, parts: ChainParts, include_root: bool, key: str) -> bytes:
     """What belongs in the file of a role; ``key`` is the PEM text of the private key, for the roles that hold it."""
     chain = parts.intermediates + (parts.root if include_root else "")
     return {

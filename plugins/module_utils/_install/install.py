@@ -10,14 +10,14 @@ import shlex
 from typing import Any, Dict, FrozenSet, List
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import journal as _journal
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import locks as _directory_lock
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import recovery as _recovery
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import Transaction, steps_of
-from ansible_collections.certfleet.collectssl.plugins.module_utils._install import destinations as _destinations
-from ansible_collections.certfleet.collectssl.plugins.module_utils._install import plan as _plan
-from ansible_collections.certfleet.collectssl.plugins.module_utils._install.plan import Plan
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install.destinations import (
+    chain_parts,
+    destinations,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install.plan import Plan, make_plan
 
 
 def install(module: Any) -> Dict[str, Any]:
@@ -35,38 +35,36 @@ def install(module: Any) -> Dict[str, Any]:
 class _Installation:
     def __init__(self, module: Any) -> None:
         self._module = module
-        self._wanted = _destinations.destinations(module.params)
-        self._parts = _destinations.bundle(module.params)
+        self._wanted = destinations(module.params)
+        self._parts = chain_parts(module.params)
         self._validate = _words(module.params.get("validate"))
         self._attributes = FileAttributes(module)
-        everything = self._wanted.everything()
-        self._paths = [destination.real for destination in everything]
-        self._directories = [destination.directory for destination in everything]
+        self._paths = [destination.real for destination in self._wanted.everything()]
 
     def run(self) -> Dict[str, Any]:
-        with _directory_lock.locked(self._directories, exclusive=False):
-            journals = _journal.find(self._paths)
-            idle = not journals and not _journal.leftovers(self._paths)
+        with transaction.locked_for_reading(self._paths):
+            unfinished = transaction.find(self._paths)
+            idle = not unfinished and transaction.is_clean(self._paths)
             if idle or self._module.check_mode:
-                plan = self._plan(*_recovery.foresee(self._module, journals))
+                plan = self._plan(*transaction.preview(self._module, unfinished))
                 if self._module.check_mode or not plan.replaces:
                     return self._result(plan, {})
         # Released in between: two runs that both wait to be the only one would wait for each other.
-        with _recovery.alone(self._paths) as journals:
-            return self._change(journals)
+        with transaction.locked_for_change(self._paths) as unfinished:
+            return self._change(unfinished)
 
-    def _change(self, journals: List[_journal.Journal]) -> Dict[str, Any]:
-        undone = _recovery.undo(self._module, journals, self._attributes)
-        plan = self._plan(_journal.View([]), undone)
-        _recovery.sweep(self._paths)
+    def _change(self, unfinished: transaction.Unfinished) -> Dict[str, Any]:
+        undone = transaction.undo(self._module, unfinished, self._attributes)
+        plan = self._plan(View({}), undone)
+        transaction.sweep(self._paths)
         backups: Dict[str, str] = {}
         if plan.replaces:
-            steps = steps_of(plan, bool(self._module.params["backup"]))
-            backups = Transaction(self._module, steps, self._attributes, self._validate).run()
+            steps = plan.steps(bool(self._module.params["backup"]))
+            backups = transaction.commit(self._module, steps, self._attributes, self._validate)
         return self._result(plan, backups)
 
-    def _plan(self, view: _journal.View, undone: FrozenSet[str]) -> Plan:
-        return _plan.make(self._module, self._wanted, self._parts, self._attributes, view, undone)
+    def _plan(self, view: View, undone: FrozenSet[str]) -> Plan:
+        return make_plan(self._module, self._wanted, self._parts, self._attributes, view, undone)
 
     def _result(self, plan: Plan, backups: Dict[str, str]) -> Dict[str, Any]:
         files = plan.files(backups)

@@ -10,17 +10,23 @@ import os
 from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk as _disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import View
-from ansible_collections.certfleet.collectssl.plugins.module_utils._install import destinations as _destinations
-from ansible_collections.certfleet.collectssl.plugins.module_utils._install import diff as _diff
-from ansible_collections.certfleet.collectssl.plugins.module_utils._install import privatekey as _privatekey
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import Step
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install import diff, privatekey
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install.destinations import (
-    Bundle,
+    COMBINED,
+    PRIVATE_KEY,
+    ChainParts,
     Destination,
     Destinations,
+    content_of,
 )
+
+#: In which order the files change: a service that reloads in between finds the certificate it had with the key it had,
+#: for as long as that can be.
+ORDER = ("root", "chain", PRIVATE_KEY, COMBINED, "fullchain", "certificate")
 
 
 class Change(NamedTuple):
@@ -43,7 +49,19 @@ class Change(NamedTuple):
     @property
     def secret(self) -> bool:
         """Whether the file holds a private key."""
-        return self.destination.role == _destinations.COMBINED
+        return self.destination.role == COMBINED
+
+    def step(self, backup: bool) -> Step:
+        """How the file comes to hold what it is to hold."""
+        existed = self.before is not None
+        keeps = backup and existed and self.before != self.wanted
+        return Step(
+            self.destination.real,
+            existed,
+            content=self.wanted,
+            backup=disk.backup_name(self.destination.real) if keeps else None,
+            secret=self.secret,
+        )
 
 
 class Move(NamedTuple):
@@ -52,6 +70,11 @@ class Move(NamedTuple):
     pending: Destination
     privatekey: Destination
     existed: bool
+
+    def step(self, backup: bool) -> Step:
+        """How the private key comes to be the pending one."""
+        name = disk.backup_name(self.privatekey.real) if backup and self.existed else None
+        return Step(self.privatekey.real, self.existed, origin=self.pending.real, backup=name)
 
 
 class Plan(NamedTuple):
@@ -65,6 +88,16 @@ class Plan(NamedTuple):
     def replaces(self) -> bool:
         """Whether anything is to be written."""
         return self.move is not None or any(change.replaces for change in self.changes)
+
+    def steps(self, backup: bool) -> Tuple[Step, ...]:
+        """The steps of an installation; ``backup`` says whether files whose content is replaced are kept."""
+        found = [(change.destination.role, change.step(backup)) for change in self.changes if change.replaces]
+        last = []
+        if self.move is not None:
+            found.append((PRIVATE_KEY, self.move.step(backup)))
+            last.append(Step(self.move.pending.real, existed=True))
+        found.sort(key=lambda pair: ORDER.index(pair[0]))
+        return (*(step for _role, step in found), *last)
 
     def files(self, backups: Dict[str, str]) -> List[Dict[str, Any]]:
         """The ``files`` of the results; ``backups`` are the names of the backups made, by real path."""
@@ -86,17 +119,17 @@ class Plan(NamedTuple):
     def diff(self) -> List[Dict[str, str]]:
         """The ``diff`` of the results, one entry a file that changes."""
         entries = [
-            _diff.of_file(change.destination.path, change.before, change.wanted, change.drift)
+            diff.of_file(change.destination.path, change.before, change.wanted, change.drift)
             for change in self.changes
             if change.replaces
         ]
         if self.move is not None:
-            entries.append(_diff.of_moved_key(self.move.privatekey.path, self.move.pending.path, self.move.existed))
+            entries.append(diff.of_moved_key(self.move.privatekey.path, self.move.pending.path, self.move.existed))
         return entries
 
 
-def make(
-    module: Any, wanted: Destinations, parts: Bundle, attributes: FileAttributes, view: View, undone: FrozenSet[str]
+def make_plan(
+    module: Any, wanted: Destinations, parts: ChainParts, attributes: FileAttributes, view: View, undone: FrozenSet[str]
 ) -> Plan:
     """Compare what ``view`` shows with what is wanted.
 
@@ -129,7 +162,7 @@ class _Planner:
         self,
         module: Any,
         wanted: Destinations,
-        parts: Bundle,
+        parts: ChainParts,
         attributes: FileAttributes,
         view: View,
         undone: FrozenSet[str],
@@ -144,7 +177,7 @@ class _Planner:
     def plan(self) -> Plan:
         before: Dict[str, Optional[bytes]] = {}
         for destination in self._wanted.files:
-            with _disk.doing(f"{destination.option}: {destination.path} could not be read"):
+            with disk.doing(f"{destination.option}: {destination.path} could not be read"):
                 before[destination.real] = self._view.read(destination.real)
         key, move = self._key(before)
         key_undone = self._wanted.privatekey
@@ -155,13 +188,13 @@ class _Planner:
 
     def _change(self, destination: Destination, before: Optional[bytes], key: str) -> Change:
         drift = self._attributes.drift(
-            destination.real, self._view.source(destination.real), destination.role == _destinations.COMBINED
+            destination.real, self._view.source(destination.real), destination.role == COMBINED
         )
         content = self._content(destination, key)
         return Change(destination, before, content, drift, destination.real in self._undone)
 
     def _content(self, destination: Destination, key: str) -> bytes:
-        return _destinations.content(destination.role, self._parts, self._module.params["include_root"], key)
+        return content_of(destination.role, self._parts, self._module.params["include_root"], key)
 
     def _key(self, before: Dict[str, Optional[bytes]]) -> Tuple[str, Optional[Move]]:
         if self._wanted.privatekey is None:
@@ -173,7 +206,7 @@ class _Planner:
                 if source is not None and before[destination.real] == self._content(destination, ""):
                     return self._choose_key(self._wanted.privatekey, source)
         certificate = self._parts.leaf.encode("latin-1")
-        with _disk.doing("The certificate could not be written to a temporary file"), _disk.scratch(
+        with disk.doing("The certificate could not be written to a temporary file"), disk.scratch(
             self._module.tmpdir, certificate
         ) as certificate_file:
             return self._choose_key(self._wanted.privatekey, certificate_file)
@@ -203,8 +236,8 @@ class _Planner:
 
     def _try_key(self, key: Destination, certificate_file: str) -> Optional[str]:
         source = self._view.source(key.real)
-        blocks = _privatekey.load(key.option, key.path, source)
+        blocks = privatekey.load(key.option, key.path, source)
         passphrase = self._module.params.get("privatekey_passphrase")
-        if source is None or not _privatekey.matches(key.option, key.path, source, certificate_file, passphrase):
+        if source is None or not privatekey.matches(key.option, key.path, source, certificate_file, passphrase):
             return None
         return blocks

@@ -11,7 +11,7 @@ from typing import List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk as _disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 
 #: What OpenSSL says to a key that is another one; the last two when it is of another type.
 _MISMATCH = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
@@ -39,8 +39,8 @@ def load(option: str, path: str, source: Optional[str]) -> str:
         raise InstallError(f"{option}: there is no file {path}.")
     if os.path.isdir(source):
         raise InstallError(f"{option}: {path} is a directory, not a private key file.")
-    with _disk.doing(f"{option}: {path} could not be read"):
-        blocks = key_blocks(_disk.read(source) or b"")
+    with disk.doing(f"{option}: {path} could not be read"):
+        blocks = key_blocks(disk.read(source) or b"")
     if not blocks:
         raise InstallError(f"{option}: {path} is not a private key in PEM format.")
     return blocks

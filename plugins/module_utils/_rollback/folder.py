@@ -18,7 +18,7 @@ import stat
 from typing import Dict, Iterable, List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk as _disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk import doing
 
 #: The copy of each file that a point holds, by the real path of the file; None for a file that was not there.
@@ -49,7 +49,7 @@ class RollbackFolder:
         """Whether there is anything under its name."""
         return os.path.lexists(self.path)
 
-    def judge(self) -> None:
+    def require_trusted(self) -> None:
         """Refuse a folder that others can enter or that holds what no rollback point does; touches nothing."""
         with doing(f"The rollback point {self.path} could not be made"):
             os.stat(self.parent)
@@ -62,7 +62,7 @@ class RollbackFolder:
         """What the point holds, None if there is no point. Raises ``DamagedPoint`` where that cannot be told."""
         path = os.path.join(self.path, _MANIFEST)
         with doing(f"The rollback point {self.path} could not be read"):
-            data = _disk.read(path)
+            data = disk.read(path)
             if data is None:
                 return None
             for folder in (self.directory, self.path):
@@ -110,8 +110,8 @@ class RollbackFolder:
         """Remove the point, and the folder of all points with the last of them."""
         if self.exists:
             with doing(f"The rollback point {self.path} could not be removed"):
-                _disk.remove(os.path.join(self.path, _MANIFEST))
-                _disk.sync_directories([self.path])
+                disk.remove(os.path.join(self.path, _MANIFEST))
+                disk.sync_directories([self.path])
                 self._tidy({})
                 os.rmdir(self.path)
         # A run that was killed here has left it empty.
@@ -123,15 +123,15 @@ class RollbackFolder:
         wanted = dict(held)
         for path in new:
             wanted[path] = None
-            if _disk.inode(path) is not None:
+            if disk.inode(path) is not None:
                 wanted[path] = _copy_name(path)
-                _disk.duplicate(path, self.copy(path), link=False)
-                _disk.sync_file(self.copy(path))
+                disk.duplicate(path, self.copy(path), link=False)
+                disk.sync_file(self.copy(path))
         draft = os.path.join(self.path, _DRAFT)
-        _disk.create(draft, json.dumps({"files": list(wanted.items())}).encode("utf-8"))
-        _disk.sync_directories([self.path])
+        disk.create(draft, json.dumps({"files": list(wanted.items())}).encode("utf-8"))
+        disk.sync_directories([self.path])
         os.rename(draft, os.path.join(self.path, _MANIFEST))
-        _disk.sync_directories([self.path, self.directory])
+        disk.sync_directories([self.path, self.directory])
         return wanted
 
     def _make_folders(self) -> None:
@@ -147,7 +147,7 @@ class RollbackFolder:
         kept = [name for name in held.values() if name] + [_MANIFEST] * bool(held)
         for name in self._holdings():
             if name not in kept:
-                _disk.remove(os.path.join(self.path, name))
+                disk.remove(os.path.join(self.path, name))
 
     def _holdings(self) -> List[str]:
         if not self.exists:

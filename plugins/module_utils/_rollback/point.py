@@ -14,14 +14,11 @@ from typing import Any, Collection, Dict, FrozenSet, Iterable, NamedTuple, Optio
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk as _disk
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import journal as _journal
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import locks as _directory_lock
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import recovery as _recovery
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, transaction
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk import doing
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import Step, Transaction
-from ansible_collections.certfleet.collectssl.plugins.module_utils._install.destinations import Destination
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import Step
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.plugins.module_utils._rollback.folder import (
     DamagedPoint,
     Manifest,
@@ -35,12 +32,12 @@ _CHUNK = 1 << 16
 class _Now(NamedTuple):
     """The files as the work finds them: how to read them, and which of them an interrupted installation had changed."""
 
-    view: _journal.View
+    view: View
     undone: FrozenSet[str]
 
     def source(self, path: str) -> Optional[str]:
         """Where a file is read; None if there is none. A file that may not be looked at is no missing one."""
-        _disk.inode(path)
+        disk.inode(path)
         return self.view.source(path)
 
 
@@ -65,8 +62,8 @@ class RollbackPoint:
         if not self._paths:
             raise InstallError("paths: name at least one file to keep.")
         with contextlib.ExitStack() as locks:
-            now = self._alone(locks, self._paths)
-            self._folder.judge()
+            now = self._locked(locks, self._paths)
+            self._folder.require_trusted()
             known = self._folder.manifest()
             held = dict(known or {})
             new = [path for path in dict.fromkeys(self._paths) if path not in held]
@@ -88,18 +85,19 @@ class RollbackPoint:
             if known is None:
                 return self._result(False, False, {}, ())
             with contextlib.ExitStack() as locks:
-                now = self._alone(locks, known)
+                now = self._locked(locks, known)
                 # Only now nobody else changes the point; if somebody did before, there are other files to lock.
                 if self._folder.manifest() == known:
                     return self._put_back(known, now)
 
     def drop(self) -> Dict[str, Any]:
         """Remove the point, damaged or not, and the folder of all points with the last of them."""
-        with _directory_lock.locked([self._folder.parent], exclusive=not self._module.check_mode):
+        locked = transaction.locked_for_reading if self._module.check_mode else transaction.locked_for_change
+        with locked([], [self._folder.parent]):
             changed = self._folder.exists
             known: Optional[Manifest] = None
             if changed:
-                self._folder.judge()
+                self._folder.require_trusted()
                 try:
                     known = self._folder.manifest()
                 except DamagedPoint:
@@ -108,19 +106,18 @@ class RollbackPoint:
                 self._folder.remove()
             return self._result(changed, known is not None, self._in_order(known or {}), (), fingerprints=False)
 
-    def _alone(self, locks: contextlib.ExitStack, paths: Collection[str]) -> _Now:
+    def _locked(self, locks: contextlib.ExitStack, paths: Collection[str]) -> _Now:
         """While ``locks`` are held nobody else changes these files or the point; interrupted installations are undone.
 
         In check mode the files only look like that, and others may look at them, too.
         """
         if self._module.check_mode:
-            directories = [os.path.dirname(path) for path in paths] + [self._folder.parent]
-            locks.enter_context(_directory_lock.locked(directories, exclusive=False))
-            return _Now(*_recovery.foresee(self._module, _journal.find(paths)))
-        journals = locks.enter_context(_recovery.alone(paths, [self._folder.parent]))
-        undone = _recovery.undo(self._module, journals, FileAttributes(self._module))
-        _recovery.sweep(paths)
-        return _Now(_journal.View([]), undone)
+            locks.enter_context(transaction.locked_for_reading(paths, [self._folder.parent]))
+            return _Now(*transaction.preview(self._module, transaction.find(paths)))
+        unfinished = locks.enter_context(transaction.locked_for_change(paths, [self._folder.parent]))
+        undone = transaction.undo(self._module, unfinished, FileAttributes(self._module))
+        transaction.sweep(paths)
+        return _Now(View({}), undone)
 
     def _put_back(self, known: Manifest, now: _Now) -> Dict[str, Any]:
         known = self._in_order(known)
@@ -129,7 +126,7 @@ class RollbackPoint:
         if not self._module.check_mode:
             self._folder.tidy(known)
             if steps:
-                Transaction(self._module, steps, FileAttributes(self._module), []).run()
+                transaction.commit(self._module, steps, FileAttributes(self._module), [])
         restored = now.undone.union(step.path for step in steps)
         sources = {path: name and self._folder.copy(path) for path, name in known.items()}
         return self._result(bool(restored), True, sources, restored)
@@ -143,17 +140,16 @@ class RollbackPoint:
     def _steps(self, known: Manifest, now: _Now) -> Tuple[Step, ...]:
         steps = []
         for path in reversed(list(known)):
-            destination = Destination("paths", "", path, path)
             source, copy = now.source(path), self._folder.copy(path)
             if source is not None and os.path.isdir(source):
                 raise InstallError(f"{path} is a directory now, so it cannot be put back. Nothing was changed.")
             if known[path] is None:
                 if source is not None:
-                    steps.append(Step(destination, True))
+                    steps.append(Step(path, True))
             elif source is None or not _same(copy, source):
-                if not os.path.isdir(destination.directory):
+                if not os.path.isdir(os.path.dirname(path)):
                     raise InstallError(f"{path}: its directory does not exist any more. Nothing was changed.")
-                steps.append(Step(destination, source is not None, origin=copy, own=True))
+                steps.append(Step(path, source is not None, origin=copy, own=True))
         return tuple(steps)
 
     @staticmethod
@@ -189,7 +185,7 @@ def _real(path: str) -> str:
 def _same(copy: str, path: str) -> bool:
     if not os.path.isfile(path) or not _same_content(copy, path):
         return False
-    one, other = _disk.protection(copy), _disk.protection(path)
+    one, other = disk.protection(copy), disk.protection(path)
     # Nobody but root can give a copy to somebody else.
     return one == other if os.geteuid() == 0 else one.mode == other.mode
 
@@ -208,7 +204,7 @@ def _same_content(copy: str, path: str) -> bool:
 
 def _fingerprint(source: Optional[str]) -> Optional[str]:
     """The fingerprint of the first certificate in a file, None where there is none."""
-    data = None if source is None or not os.path.isfile(source) else _disk.read(source)
+    data = None if source is None or not os.path.isfile(source) else disk.read(source)
     blocks = _pem.blocks((data or b"").decode("latin-1"))
     der = _pem.dearmour(blocks[0]) if blocks else None
     if not der:

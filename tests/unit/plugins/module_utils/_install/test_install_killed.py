@@ -14,7 +14,7 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk as _disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
     Host,
     Meddler,
@@ -273,6 +273,6 @@ def test_copies_keep_the_protection(tmp_path: pathlib.Path, monkeypatch: pytest.
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", no_link)
-    _disk.duplicate(str(source), str(tmp_path / "target"))
+    disk.duplicate(str(source), str(tmp_path / "target"))
     assert (tmp_path / "target").stat().st_mode == source.stat().st_mode
     assert (tmp_path / "target").read_bytes() == b"x"

@@ -21,8 +21,7 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import locks as _directory_lock
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction as _transaction
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import locks, transaction
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
     Host,
     Meddler,
@@ -203,7 +202,7 @@ def test_a_bug_puts_everything_back_too(tmp_path: pathlib.Path, monkeypatch: pyt
     def bug(_self: t.Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(_transaction.Transaction, "_validate", bug)
+    monkeypatch.setattr(transaction.Transaction, "_validate", bug)
     with pytest.raises(ZeroDivisionError):
         host.install(**options)
     assert host.state() == before
@@ -349,18 +348,18 @@ def test_a_run_waits_for_another_and_gives_up_in_the_end(
     held = threading.Event()
 
     def hold() -> None:
-        with _directory_lock.locked([str(host.certs)], exclusive=True):
+        with locks.locked([str(host.certs)], exclusive=True):
             held.set()
             released.wait(30)
 
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait(30)
-    monkeypatch.setattr(_directory_lock, "PATIENCE", 0.2)
+    monkeypatch.setattr(locks, "PATIENCE", 0.2)
     with pytest.raises(InstallError, match="another run has been installing"):
         host.install(**options)
     assert not host.path.exists()
-    monkeypatch.setattr(_directory_lock, "PATIENCE", 30.0)
+    monkeypatch.setattr(locks, "PATIENCE", 30.0)
     threading.Timer(0.3, released.set).start()
     begun = time.monotonic()
     host.install(**options)
@@ -371,5 +370,5 @@ def test_a_run_waits_for_another_and_gives_up_in_the_end(
 def test_a_directory_with_two_names_is_locked_once(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").symlink_to("a")
-    with _directory_lock.locked([str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path / "none")], exclusive=True):
+    with locks.locked([str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path / "none")], exclusive=True):
         pass
