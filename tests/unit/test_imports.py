@@ -33,17 +33,43 @@ _PLUGINS = _ROOT / "plugins"
 _COLLECTION = "ansible_collections.certfleet.collectssl."
 _OLDEST_MINOR = 6
 
-#: Folders of the collection that the files of a folder may import from.
-_ARROWS = {
-    "action": {"plugin_utils", "module_utils"},
-    "filter": {"plugin_utils", "module_utils"},
-    "lookup": {"plugin_utils", "module_utils"},
-    "modules": {"module_utils"},
-    "doc_fragments": set[str](),
-    "plugin_utils": {"plugin_utils", "module_utils"},
-    "module_utils": {"module_utils"},
+#: Rooms, and the rooms that each may import from. A room is a package, or a file that stands by itself; the packages
+#: of ``plugins`` that Ansible itself loads from are one room each. docs/architecture.md draws this.
+_EVERYBODY = {"module_utils/_argspec", "module_utils/_errors", "module_utils/_pem", "module_utils/_text"}
+_ARROWS: dict[str, set[str]] = {
+    "module_utils/_argspec": set(),
+    "module_utils/_errors": set(),
+    "module_utils/_text": set(),
+    "module_utils/_pem": set(),
+    "module_utils/_wire": _EVERYBODY,
+    "module_utils/_files": _EVERYBODY,
+    "module_utils/_endpoint": _EVERYBODY,
+    "module_utils/_install": _EVERYBODY | {"module_utils/_files"},
+    "module_utils/_rollback": _EVERYBODY | {"module_utils/_files"},
+    "plugin_utils/_provider": _EVERYBODY | {"module_utils/_wire"},
+    "plugin_utils/_validation": _EVERYBODY,
+    "plugin_utils/_http": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_provider"},
+    "plugin_utils/_chain": _EVERYBODY | {"module_utils/_wire"},
+    "plugin_utils/_outcome": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_chain"},
+    "plugin_utils/_options": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_provider", "plugin_utils/_http"},
+    "plugin_utils/_broker": _EVERYBODY
+    | {"module_utils/_wire", "plugin_utils/_provider", "plugin_utils/_http", "plugin_utils/_chain"}
+    | {"plugin_utils/_outcome"},
+    "plugin_utils/_report": _EVERYBODY | {"plugin_utils/_chain", "plugin_utils/_outcome"},
+    "plugin_utils/_action": _EVERYBODY
+    | {"plugin_utils/_broker", "plugin_utils/_http", "plugin_utils/_options", "plugin_utils/_validation"},
+    "doc_fragments": set(),
 }
-#: What they may import from elsewhere, besides the standard library.
+_MODULE_UTILS = {room for room in _ARROWS if room.startswith("module_utils/")}
+_PLUGIN_UTILS = {room for room in _ARROWS if room.startswith("plugin_utils/")}
+_ARROWS["modules"] = _MODULE_UTILS - {"module_utils/_wire"}
+for _edge in ("action", "filter", "lookup"):
+    _ARROWS[_edge] = _MODULE_UTILS | _PLUGIN_UTILS
+
+#: Files of a package that nobody outside of it imports.
+_PRIVATE = {"module_utils/_files": {"interrupts", "journal", "locks", "recovery"}}
+
+#: What a room may import from elsewhere, besides the standard library, by the first word of its name.
 _OTHERS = {
     "action": ("ansible",),
     "filter": ("ansible",),
@@ -51,10 +77,16 @@ _OTHERS = {
     "modules": ("ansible.module_utils",),
     "doc_fragments": (),
     "plugin_utils": ("ansible", "requests", "urllib3", "cryptography"),
-    "module_utils": ("ansible.module_utils",),
+    "module_utils": (),
 }
-#: The request and response side, which knows nothing of Ansible at all.
-_PURE = re.compile(r"module_utils/(_(errors|pem)\.py|_wire/.*)\Z")
+
+#: What travels to a managed host with each module, as rooms or as files of them.
+_SHIPPED = {
+    "collectssl_certificate": {"_argspec", "_errors", "_pem", "_files", "_install"},
+    "collectssl_order_info": {"_argspec"},
+    "collectssl_rollback_point": {"_argspec", "_errors", "_pem", "_files", "_rollback"},
+    "tls_endpoint_info": {"_argspec", "_errors", "_pem", "_endpoint"},
+}
 
 
 class _Import(t.NamedTuple):
@@ -74,7 +106,14 @@ class _Import(t.NamedTuple):
 
 
 def _files(*folders: str) -> list[pathlib.Path]:
-    return sorted(path for folder in folders or _ARROWS for path in (_PLUGINS / folder).rglob("*.py"))
+    everything = [path for path in _PLUGINS.rglob("*.py") if path.relative_to(_PLUGINS).parts[0] in folders or not folders]
+    return sorted(everything)
+
+
+def _room(path: pathlib.Path) -> str:
+    """The room that a file of ``plugins`` is in, whether it exists or not."""
+    parts = path.relative_to(_PLUGINS).with_suffix("").parts
+    return "/".join(parts[:2]) if parts[0] in ("module_utils", "plugin_utils") else parts[0]
 
 
 @functools.cache
@@ -112,19 +151,20 @@ def _is_part_of(module: str, packages: t.Iterable[str]) -> bool:
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def _allowed(folder: str, found: _Import) -> bool:
-    if found.of_collection is not None:
-        parts = found.of_collection.split(".")
-        return parts[0] == "plugins" and parts[1] in _ARROWS[folder]
-    if _in_standard_library(found.module):
-        return True
-    if folder == "module_utils" and _PURE.search(found.path.as_posix()):
+def _allowed(found: _Import) -> bool:
+    room = _room(found.path)
+    if found.of_collection is None:
+        return _in_standard_library(found.module) or _is_part_of(found.module, _OTHERS[room.partition("/")[0]])
+    if not found.of_collection.startswith("plugins."):
         return False
-    return _is_part_of(found.module, _OTHERS[folder])
+    imported = _path_of(found.module)
+    if _room(imported) == room:
+        return True
+    return _room(imported) in _ARROWS[room] and imported.stem not in _PRIVATE.get(_room(imported), ())
 
 
-def _wrong(folder: str, imports: t.Iterable[_Import]) -> list[str]:
-    return [str(found) for found in imports if not _allowed(folder, found)]
+def _wrong(imports: t.Iterable[_Import]) -> list[str]:
+    return [str(found) for found in imports if not _allowed(found)]
 
 
 def _closure(path: pathlib.Path) -> set[pathlib.Path]:
@@ -142,32 +182,59 @@ def _closure(path: pathlib.Path) -> set[pathlib.Path]:
 # --- arrows ----------------------------------------------------------------------------------------------------------
 
 
-def test_every_folder_of_plugins_has_its_rule() -> None:
-    folders = {path.relative_to(_PLUGINS).parts[0] for path in _PLUGINS.rglob("*.py")}
-    assert folders <= set(_ARROWS)
-    assert {"module_utils", "plugin_utils", "modules", "action", "lookup"} <= folders
+def test_every_room_has_its_rule() -> None:
+    assert {_room(path) for path in _files() if path.stat().st_size} == set(_ARROWS)
 
 
-@pytest.mark.parametrize("folder", _ARROWS)
-def test_arrows_point_down(folder: str) -> None:
-    assert [line for path in _files(folder) for line in _wrong(folder, _imports(path))] == []
+@pytest.mark.parametrize("room", _ARROWS)
+def test_arrows_point_down(room: str) -> None:
+    assert _wrong(found for path in _files() if _room(path) == room for found in _imports(path)) == []
+
+
+@pytest.mark.parametrize("room", _ARROWS)
+def test_every_arrow_is_of_use(room: str) -> None:
+    if room in ("action", "filter", "lookup", "modules"):
+        return
+    found = {
+        _room(_path_of(found.module))
+        for path in _files()
+        if _room(path) == room
+        for found in _imports(path)
+        if found.of_collection is not None
+    }
+    assert _ARROWS[room] - found - _EVERYBODY == set()
+
+
+@pytest.mark.parametrize(("upper", "lower"), [(upper, lower) for upper in _ARROWS for lower in _ARROWS[upper]])
+def test_an_arrow_that_is_turned_round_is_found(upper: str, lower: str) -> None:
+    """A file of a lower room that imports one of an upper room."""
+    inside = [path for path in _files() if _room(path) == lower and path.stat().st_size]
+    for path in (path for path in _files() if _room(path) == upper and path.stat().st_size):
+        name = _COLLECTION + ".".join(path.relative_to(_ROOT).with_suffix("").parts)
+        assert len(_wrong(_imports_in(inside[0], f"import {name}\n".encode("ascii")))) == 1
 
 
 @pytest.mark.parametrize(
     ("folder", "name", "line"),
     [
-        ("module_utils", "_x", f"from {_COLLECTION}plugins.plugin_utils import _chain"),
-        ("module_utils", "_x", f"from {_COLLECTION}plugins.plugin_utils._chain import bundle_of_pem"),
-        ("module_utils", "_x", "import requests"),
-        ("module_utils", "_x", "from ansible.utils.display import Display"),
+        ("module_utils", "_x", f"from {_COLLECTION}plugins.plugin_utils._chain import bundle"),
+        ("module_utils", "_pem", "import requests"),
+        ("module_utils", "_pem", "from ansible.utils.display import Display"),
         ("module_utils", "_wire/request", "from ansible.module_utils.basic import AnsibleModule"),
         ("module_utils", "_wire/lines", "import ansible.module_utils.basic"),
-        ("modules", "x", f"import {_COLLECTION}plugins.plugin_utils._chain.bundle"),
+        ("module_utils", "_install/plan", f"from {_COLLECTION}plugins.module_utils._files import journal"),
+        ("module_utils", "_install/plan", f"from {_COLLECTION}plugins.module_utils._files.locks import locked"),
+        ("module_utils", "_files/disk", f"from {_COLLECTION}plugins.module_utils._install.plan import Plan"),
+        ("module_utils", "_endpoint/probe", f"from {_COLLECTION}plugins.module_utils._files import disk"),
+        ("modules", "x", f"import {_COLLECTION}plugins.plugin_utils._outcome"),
+        ("modules", "x", f"from {_COLLECTION}plugins.module_utils._wire.response import parse"),
         ("modules", "x", "from cryptography import x509"),
         ("modules", "x", "def f():\n    import yaml"),
-        ("plugin_utils", "_x", f"from {_COLLECTION}plugins.action import collectssl_certificate"),
-        ("plugin_utils", "_x", f"from {_COLLECTION}tests.unit import conftest"),
-        ("plugin_utils", "_x", "import yaml"),
+        ("plugin_utils", "_action", f"from {_COLLECTION}plugins.action import collectssl_certificate"),
+        ("plugin_utils", "_action", f"from {_COLLECTION}tests.unit import conftest"),
+        ("plugin_utils", "_http/client", f"from {_COLLECTION}plugins.plugin_utils._options import provider_of"),
+        ("plugin_utils", "_http/client", f"from {_COLLECTION}plugins.plugin_utils._chain import building"),
+        ("plugin_utils", "_chain/building", "import yaml"),
         ("action", "x", "import requests"),
         ("lookup", "x", f"from {_COLLECTION}plugins.action.collectssl_certificate import ActionModule"),
         ("doc_fragments", "x", f"from {_COLLECTION}plugins.module_utils import _argspec"),
@@ -175,7 +242,7 @@ def test_arrows_point_down(folder: str) -> None:
 )
 def test_the_rule_finds_what_it_forbids(folder: str, name: str, line: str) -> None:
     source = f"import os\n{line}\n".encode("ascii")
-    assert len(_wrong(folder, _imports_in(_PLUGINS / folder / f"{name}.py", source))) == 1
+    assert len(_wrong(_imports_in(_PLUGINS / folder / f"{name}.py", source))) == 1
 
 
 def test_no_import_is_hidden_from_this_test() -> None:
@@ -195,18 +262,27 @@ def test_no_import_goes_round_in_circles() -> None:
             assert path not in _closure(other), f"{path} and {other} import each other"
 
 
-@pytest.mark.parametrize("path", _files("modules"), ids=lambda path: path.stem)
-def test_what_travels_to_managed_hosts(path: pathlib.Path) -> None:
-    """Ansible packs a module with all that it imports; nothing else may be needed there."""
-    closure = _closure(path)
-    assert all(_PLUGINS / "module_utils" in reached.parents for reached in closure - {path})
+# --- what travels to managed hosts -----------------------------------------------------------------------------------
+
+
+def _shipped(module: str) -> set[pathlib.Path]:
+    """What Ansible packs with a module: all that it imports."""
+    return _closure(_PLUGINS / "modules" / f"{module}.py")
+
+
+def test_every_module_says_what_it_ships() -> None:
+    assert {path.stem for path in _files("modules")} == set(_SHIPPED)
+
+
+@pytest.mark.parametrize("module", _SHIPPED)
+def test_what_travels_to_managed_hosts(module: str) -> None:
+    others = _shipped(module) - {_PLUGINS / "modules" / f"{module}.py"}
+    assert {_room(path) for path in others} == {f"module_utils/{room}" for room in _SHIPPED[module]}
     strangers = [
         str(found)
-        for reached in closure
-        for found in _imports(reached)
-        if found.of_collection is None
-        and not _in_standard_library(found.module)
-        and not _is_part_of(found.module, ["ansible.module_utils"])
+        for path in others
+        for found in _imports(path)
+        if found.of_collection is None and not _in_standard_library(found.module)
     ]
     assert strangers == []
 
