@@ -18,7 +18,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_ALL
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Options, request_of, waiting_of
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import request_of, waiting_of
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import Options
 
 _PATHS = (*(option for option, _role in FILE_ROLES), "privatekey_path", "pending_privatekey_path")
 

@@ -29,8 +29,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import order_not_asked
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Waiting
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome, outstanding
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider, Waiting
 
 
 class Store(t.Protocol):
@@ -68,7 +68,7 @@ class Broker:
         self._store = store or LocalStore(C.DEFAULT_LOCAL_TMP, C.ANSIBLE_HOME)
         self._clock = clock
         self._sleep = sleep
-        self._route = _keyed(provider.transport[:2])
+        self._route = _keyed(provider.transport.route)
 
     def collect(self, request: CollectRequest, waiting: Waiting) -> Outcome:
         """What the provider says of an order, from the run's record where that holds it.
@@ -190,9 +190,10 @@ class Broker:
 
         What came from an endpoint that nobody verified is kept from those who verify it.
         """
-        provider = self._provider
-        verified = provider.transport.verify is not False
-        return _keyed((provider.url, *provider.credentials, verified, *request[:3]))
+        credentials, verified = self._provider.credentials, self._provider.transport.verify is not False
+        asker = (self._provider.url, credentials.login_name, credentials.login_password, credentials.collection_code)
+        order = (request.identifier_kind, request.identifier, request.product)
+        return _keyed((*asker, verified, *order))
 
 
 def _begin_of_wait(since: float | None, shared: float | None, waiting: Waiting, now: float) -> float:

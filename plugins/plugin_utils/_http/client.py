@@ -35,7 +35,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.session
     REQUESTS_IMPORT_ERROR,
     session_for,
 )
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider
 
 if REQUESTS_IMPORT_ERROR is None:
     import requests
@@ -114,9 +114,9 @@ class Client:
 
     def _call(self, request: CollectRequest) -> CollectResponse:
         provider = self._provider
-        verify, proxy, seconds, _retries = provider.transport
+        transport = provider.transport
         variables = provider.credentials.variables() + request.variables()
-        session = session_for(verify)
+        session = session_for(transport.verify)
         fault: Fault | None = None
         with warnings.catch_warnings():
             # Who switched validate_certs off knows it.
@@ -127,16 +127,16 @@ class Client:
                         provider.url,
                         data=urllib.parse.urlencode(variables).encode("ascii"),
                         headers={"Content-Type": "application/x-www-form-urlencoded"},
-                        verify=verify is not False,
-                        proxies={"https": proxy} if proxy else {},
-                        timeout=seconds,
+                        verify=transport.verify is not False,
+                        proxies={"https": transport.proxy} if transport.proxy else {},
+                        timeout=transport.request_timeout,
                         allow_redirects=False,
                         stream=True,
                     )
                 ) as answer:
                     return self._read(answer, request)
             except ERRORS as exc:
-                fault = describe(exc, seconds, proxy)
+                fault = describe(exc, transport.request_timeout, transport.proxy)
         # Raised out here, since what the libraries raise may hold the proxy's address with its password.
         if fault.passing:
             raise _Passing(self.scrub(fault.reason), hint=fault.hint)

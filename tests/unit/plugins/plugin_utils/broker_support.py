@@ -20,14 +20,18 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     QUERY_CERTIFICATE,
     QUERY_CHAIN,
     CollectRequest,
-    Credentials,
     show_everything,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client as _client
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Transport, Waiting
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import (
+    Credentials,
+    Provider,
+    Transport,
+    Waiting,
+)
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils import chain_support
 
 PENDING = "errorCode=0"

@@ -24,7 +24,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.respons
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client as _client
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Waiting
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Waiting
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.broker_support import (
     PASSWORD,
     issued,
