@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _outcome
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import chain as _chain
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT, moment
 
 Facts = t.Mapping[str, t.Any]
@@ -222,7 +222,7 @@ def _endpoint_rows(host: Facts, now: datetime.datetime, warn_days: int) -> t.Ite
         fault, facts = "", {}
         if "certificate" in served:
             try:
-                facts = _chain.first_of_pem(str(served["certificate"]), now)
+                facts = reading.first_of_pem(str(served["certificate"]), now)
             except CollectError as error:
                 fault = str(error)
         else:

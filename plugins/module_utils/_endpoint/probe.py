@@ -18,14 +18,13 @@ import ssl
 import threading
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint import tls_context
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.deadline import Deadline
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.faults import Fault, fault_of
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.starttls import GOODBYE, start_tls
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.tls_context import (
     check_identity,
-    indifferent,
     is_address,
-    trusting,
     wrap,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError, OptionError
@@ -138,18 +137,18 @@ class _Look:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._trusting = trusting(endpoint.ca_path)
+        self._context = tls_context.verified(endpoint.ca_path)
         self._deadline = Deadline(endpoint.timeout)
         self._addresses = self._resolved()
 
     def verified(self) -> Union[_Served, Fault]:
         """What is served to a client with the trust store and the usual settings of this host, or why that failed."""
-        return self._handshake(self._trusting)
+        return self._handshake(self._context)
 
     def unverified(self, fault: Fault) -> _Served:
         """What is served to a client that trusts anything; ``fault`` is what a usual client met."""
         # Where only trust was missing, protocol and cipher are to be those that a usual client gets.
-        seen = self._handshake(indifferent(lenient=not fault.verification))
+        seen = self._handshake(tls_context.unverified(lenient=not fault.verification))
         if isinstance(seen, Fault):
             raise EndpointError(f"The TLS handshake with {self._where()} failed: {seen.reason}. {seen.advice}")
         return seen

@@ -135,7 +135,7 @@ class Broker:
 
     def _ask(self, request: CollectRequest) -> Outcome:
         # Imported by the one worker that asks; the others live off its record, and these two are slow to load.
-        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.chain import bundle_of_answer
+        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_answer
         from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
 
         client = Client(self._provider, self._sleep)

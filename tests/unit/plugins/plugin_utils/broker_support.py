@@ -24,7 +24,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client as _client
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import (
     Credentials,
@@ -186,8 +186,8 @@ class ScriptedProvider:
         self.replies = replies
         self.calls: list[float] = []
         self.in_flight = self.peak = 0
-        self._scrub = _client.Client(provider()).scrub
-        monkeypatch.setattr(_client, "Client", lambda _provider, _sleep: self)
+        self._scrub = client.Client(provider()).scrub
+        monkeypatch.setattr(client, "Client", lambda _provider, _sleep: self)
 
     def scrub(self, text: str) -> str:
         """As the client has it."""
@@ -214,7 +214,7 @@ class Answers:
         self.replies = replies or {}
         self.providers: list[Provider] = []
         self.requests: list[CollectRequest] = []
-        monkeypatch.setattr(_client, "Client", self._client)
+        monkeypatch.setattr(client, "Client", self._client)
 
     def _client(self, whom: Provider, _sleep: t.Any) -> Answers:
         self.providers.append(whom)
