@@ -10,7 +10,6 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import contextlib
-import hashlib
 import queue
 import re
 import socket
@@ -28,7 +27,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.tls
     wrap,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError, OptionError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint
 
 #: How often to look before a server that changes all the time is taken as it was last seen.
 _LOOKS = 3
@@ -121,9 +120,8 @@ def probe(endpoint: Endpoint) -> Dict[str, Any]:
 
 
 def _described(served: _Served, fault: Optional[Fault]) -> Dict[str, Any]:
-    digest = hashlib.sha256(served.der).hexdigest()
     return {
-        "fingerprint_sha256": ":".join(digest[at : at + 2] for at in range(0, len(digest), 2)),
+        "fingerprint_sha256": fingerprint(served.der),
         "certificate": armour(served.der),
         "protocol": served.protocol,
         "cipher": served.cipher,

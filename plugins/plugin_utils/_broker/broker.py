@@ -33,22 +33,6 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome impo
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider, Waiting
 
 
-class Store(t.Protocol):
-    """Where outcomes are recorded and turns are taken; several controllers may one day share another one."""
-
-    def flight(self, key: str) -> t.ContextManager[None]:
-        """Held by the one worker that asks about an order, while it asks."""
-
-    def turn(self, account: str) -> t.ContextManager[None]:
-        """Held for one call of an account."""
-
-    def read(self, key: str) -> list[dict[str, t.Any]]:
-        """What was recorded under a key."""
-
-    def write(self, key: str, records: list[dict[str, t.Any]]) -> None:
-        """Replace what is recorded under a key."""
-
-
 class Broker:
     """Asks a provider about orders, at most once each for a whole run.
 
@@ -59,7 +43,7 @@ class Broker:
         self,
         provider: Provider,
         announce: t.Callable[[str], None],
-        store: Store | None = None,
+        store: LocalStore | None = None,
         clock: t.Callable[[], float] = time.time,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:

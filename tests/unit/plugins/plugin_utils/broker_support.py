@@ -24,6 +24,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import (
@@ -78,10 +79,11 @@ def provider(
     return Provider(url, Credentials("account", password or PASSWORD), Transport(verify, proxy, 30, 0))
 
 
-class World:
+class World(LocalStore):
     """Threads in a time of their own, which passes when all of them sleep or wait; and the store that they share."""
 
     def __init__(self) -> None:
+        super().__init__("", "")
         self._condition = threading.Condition()
         self._now = 1_000_000.0
         self._running = 1
