@@ -13,9 +13,9 @@ import math
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT, moment
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding
 
 Facts = t.Mapping[str, t.Any]
 
@@ -195,7 +195,7 @@ def _order_row(
         name=order.get("fqdn") or next((user["certificate"] for user in users), None),
         state=state,
         message=_message(order["status"]),
-        waits_for=_outcome.outstanding(dict(order)) if state == "pending" else "",
+        waits_for=outstanding(dict(order)) if state == "pending" else "",
         domains=[one for one in order.get("mdc_domains", []) if one["status"] != "validated"],
         users=users,
     )

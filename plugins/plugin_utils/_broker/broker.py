@@ -29,8 +29,9 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import order_not_asked
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome, outstanding
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Failure, Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider, Waiting
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding
 
 
 class Broker:
@@ -124,7 +125,7 @@ class Broker:
 
         client = Client(self._provider, self._sleep)
         bundle: Bundle | None = None
-        error: tuple[str, str] | None = None
+        error: Failure | None = None
         order: dict[str, t.Any] | None = None
         try:
             response = client.ask(request, functools.partial(self._store.turn, self._account()))
@@ -132,16 +133,16 @@ class Broker:
             if response.state == "issued" and request.query_type != QUERY_STATUS:
                 bundle = bundle_of_answer(response, request, datetime.datetime.now(datetime.timezone.utc))
         except ChainError as exc:
-            error = (type(exc).__name__, client.scrub(f"What came for {request.label()} cannot be used. {exc}"))
+            error = Failure(ChainError, client.scrub(f"What came for {request.label()} cannot be used. {exc}"))
         except (TransportError, ProtocolError) as exc:
-            error = (type(exc).__name__, str(exc))
+            error = Failure(type(exc), str(exc))
         now = self._clock()
         return Outcome(
             request=request,
             asked_at=now,
             waiting_since=None,
             route=self._route,
-            order=order if order is not None else order_not_asked(request, error[1] if error else ""),
+            order=order if order is not None else order_not_asked(request, error.message if error else ""),
             bundle=bundle,
             error=error,
         )
