@@ -230,7 +230,7 @@ class _Look:
 
     def _where(self) -> str:
         """The endpoint, with the address that was reached where that says more."""
-        address = str(self._addresses[0][1][0])
+        _family, (address, *_rest) = self._addresses[0]
         return str(self._endpoint) if address == self._endpoint.host else f"{self._endpoint} (address {address})"
 
     def _late(self, step: str) -> EndpointError:
