@@ -18,7 +18,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_ALL
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Options, request_of, waiting_of
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import request_of, waiting_of
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import Options
 
 _PATHS = (*(option for option, _role in FILE_ROLES), "privatekey_path", "pending_privatekey_path")
 
@@ -81,7 +82,7 @@ class ActionModule(CollectActionBase):
     @staticmethod
     def _bundle_of_content(content: str, now: datetime.datetime) -> Bundle:
         # Slow to load, and needed by this path alone: a collected chain comes verified.
-        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.chain import bundle_of_pem
+        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_pem
 
         return bundle_of_pem(str(content), now)
 
@@ -100,7 +101,7 @@ class ActionModule(CollectActionBase):
         """In a diff, a person wants to see what a certificate says rather than its base64."""
         if "diff" not in result:
             return
-        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.chain import describe_pem
+        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import describe_pem
 
         diffs = result["diff"] if isinstance(result["diff"], list) else [result["diff"]]
         for diff in diffs:

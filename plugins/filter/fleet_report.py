@@ -62,7 +62,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _report as _fleet_report
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _report
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import moment
 
 
@@ -70,7 +70,7 @@ def fleet_report(hosts: t.Any, warn_days: t.Any = 30, now: t.Any = None) -> dict
     """The report as plain data; raises ``AnsibleFilterError`` for what the playbook's tasks do not return."""
     try:
         time = moment(str(now)) if now else datetime.datetime.now(datetime.timezone.utc)
-        return _fleet_report.fleet_report(hosts, time, int(warn_days))
+        return _report.fleet_report(hosts, time, int(warn_days))
     except CollectError as error:
         raise AnsibleFilterError(f"fleet_report: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:

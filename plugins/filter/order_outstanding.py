@@ -44,7 +44,7 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import outstanding
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding
 
 
 def order_outstanding(order: t.Any) -> str:

@@ -93,14 +93,10 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     QUERY_STATUS,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import (
-    provider_of,
-    request_of,
-    validated,
-    waiting_of,
-    without_rivals,
-)
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import provider_of, request_of, waiting_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import without_rivals
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import validated
 
 _QUERY_TYPES = {
     "fullchain": QUERY_ALL,
@@ -127,12 +123,11 @@ class LookupModule(LookupBase):
         validated(given, spec)
         self.set_options(var_options=variables, direct=given)
         found = {name: self.get_option(name) for name in spec.argument_spec}
-        near = _near(given, variables or {})
-        options = validated(without_rivals(found, *near), spec)
+        options = validated(without_rivals(found, *_near(given, variables or {})), spec)
         if terms and any(options[name] is not None for name in IDENTIFIERS):
             raise OptionError(f"Give either order numbers as terms, or one of {', '.join(IDENTIFIERS)}, not both.")
         orders = [{**options, "order_number": term} for term in self._flatten(terms)] if terms else [options]
-        broker = Broker(provider_of(options, set().union(*near), os.environ), Display().display)
+        broker = Broker(provider_of(options, os.environ), Display().display)
         requests = [request_of(order, _QUERY_TYPES[options["part"]]) for order in orders]
         return [_part(options["part"], broker.collect(request, waiting_of(options))) for request in requests]
 

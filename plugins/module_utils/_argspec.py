@@ -15,6 +15,10 @@ IDENTIFIERS = ("order_number", "certificate_id", "base_order_number")
 #: The same, for many orders.
 IDENTIFIER_LISTS = ("order_numbers", "certificate_ids", "base_order_numbers")
 
+#: Options that say who asks: an account, both of it, or the code that stands in its place.
+ACCOUNT = ("login_name", "login_password")
+COLLECTION_CODE = "collection_code"
+
 #: Options that name a file this collection writes, with the role each has in the results.
 FILE_ROLES = (
     ("path", "certificate"),
@@ -51,13 +55,11 @@ class ArgumentSpec:
         self,
         argument_spec: Dict[str, Dict[str, Any]],
         mutually_exclusive: _Groups = (),
-        required_together: _Groups = (),
         required_one_of: _Groups = (),
         required_by: Optional[Dict[str, Tuple[str, ...]]] = None,
     ) -> None:
         self.argument_spec = argument_spec
         self.mutually_exclusive = mutually_exclusive
-        self.required_together = required_together
         self.required_one_of = required_one_of
         self.required_by = required_by or {}
 
@@ -69,7 +71,6 @@ class ArgumentSpec:
         return ArgumentSpec(
             options,
             self.mutually_exclusive + other.mutually_exclusive,
-            self.required_together + other.required_together,
             self.required_one_of + other.required_one_of,
             required_by,
         )
@@ -79,7 +80,6 @@ class ArgumentSpec:
         return {
             "argument_spec": self.argument_spec,
             "mutually_exclusive": _lists(self.mutually_exclusive),
-            "required_together": _lists(self.required_together),
             "required_one_of": _lists(self.required_one_of),
             "required_by": {option: list(needs) for option, needs in self.required_by.items()},
         }
@@ -113,8 +113,8 @@ def _provider_spec() -> ArgumentSpec:
             "request_timeout": {"type": "int", "default": 30},
             "retries": {"type": "int", "default": 3},
         },
-        required_together=(("login_name", "login_password"),),
-        mutually_exclusive=(("login_name", "collection_code"), ("login_password", "collection_code")),
+        # That an account is whole is no rule of a task: half of it may come from the environment.
+        mutually_exclusive=tuple((option, COLLECTION_CODE) for option in ACCOUNT),
     )
 
 

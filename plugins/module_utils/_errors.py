@@ -3,6 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The errors of this collection: one small hierarchy, without Ansible imports, mapped once at each edge.
 
+    CollectError                     every error that is raised on purpose; itself where this controller lacks something
+    ├── OptionError                  an option is wrong; nobody was asked
+    ├── TransportError               the provider could not be asked
+    ├── ProtocolError                what it sent is no answer of the interface
+    ├── ChainError                   what it sent, or a user handed in, is no chain to install
+    ├── OrderError                   it answered, and not with an issued certificate
+    │   ├── PendingError             still being processed: 0, -26
+    │   ├── RejectedError            rejected: -20
+    │   ├── RevokedError             revoked: -21
+    │   ├── AwaitingPaymentError     not paid: -22
+    │   └── RefusedError             any other negative status
+    ├── InstallError                 a file or a command on the target failed
+    └── EndpointError                an endpoint served no certificate
+
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -33,21 +47,6 @@ class ChainError(CollectError):
     """What came back, or was handed in, is not a certificate chain that may be installed."""
 
 
-class InstallError(CollectError):
-    """A file on the target could not be read, checked, written or validated.
-
-    ``details`` holds what else the task's result should say, such as ``rc``, ``stdout`` and ``stderr`` of a command.
-    """
-
-    def __init__(self, message: str, details: Optional[Dict[str, Any]] = None) -> None:
-        super().__init__(message)
-        self.details = details or {}
-
-
-class EndpointError(CollectError):
-    """A TLS endpoint that could not be reached, or did not serve a certificate."""
-
-
 class OrderError(CollectError):
     """The provider answered, and the answer is not an issued certificate.
 
@@ -63,10 +62,6 @@ class PendingError(OrderError):
     """The order is still being processed (status 0 or -26)."""
 
 
-class AwaitingPaymentError(OrderError):
-    """The order is not paid (status -22)."""
-
-
 class RejectedError(OrderError):
     """The request was rejected (status -20)."""
 
@@ -75,8 +70,27 @@ class RevokedError(OrderError):
     """The certificate was revoked (status -21)."""
 
 
+class AwaitingPaymentError(OrderError):
+    """The order is not paid (status -22)."""
+
+
 class RefusedError(OrderError):
     """The provider refused to answer: any other negative status."""
+
+
+class InstallError(CollectError):
+    """A file on the target could not be read, checked, written or validated.
+
+    ``details`` holds what else the task's result should say, such as ``rc``, ``stdout`` and ``stderr`` of a command.
+    """
+
+    def __init__(self, message: str, details: Optional[Dict[str, Any]] = None) -> None:
+        super().__init__(message)
+        self.details = details or {}
+
+
+class EndpointError(CollectError):
+    """A TLS endpoint that could not be reached, or did not serve a certificate."""
 
 
 _BY_STATE = {

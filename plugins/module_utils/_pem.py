@@ -1,13 +1,14 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PEM text: finding the blocks of a label, armouring DER.
+"""PEM text: finding the blocks of a label, armouring DER; and the fingerprint of DER.
 
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
 import base64
 import binascii
+import hashlib
 import re
 from typing import List, Optional, Tuple
 
@@ -27,6 +28,12 @@ def armour(der: bytes, label: str = CERTIFICATE) -> str:
     packed = base64.b64encode(der).decode("ascii")
     lines = [packed[start : start + _COLUMNS] for start in range(0, len(packed), _COLUMNS)]
     return "-----BEGIN {0}-----\n{1}\n-----END {0}-----\n".format(label, "\n".join(lines))
+
+
+def fingerprint(der: bytes) -> str:
+    """The SHA-256 fingerprint of a certificate, in lower-case hexadecimal with colons."""
+    digest = hashlib.sha256(der).hexdigest()
+    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 
 
 def dearmour(block: str) -> Optional[bytes]:

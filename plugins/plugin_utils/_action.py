@@ -17,13 +17,9 @@ from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OrderError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import surroundings
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import (
-    Options,
-    by_name,
-    provider_of,
-    validated,
-)
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import merged_environment
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import provider_of, with_environment
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import Options, by_name, validated
 
 
 class CollectActionBase(ActionBase):
@@ -61,5 +57,5 @@ class CollectActionBase(ActionBase):
         environment: dict[str, t.Any] = {}
         # The task's own environment is put in front of remote commands alone; here it counts for the proxies.
         self._compute_environment_string(raw_environment_out=environment)
-        provider = provider_of(options, self.given, surroundings(os.environ, environment))
+        provider = provider_of(with_environment(options, self.given), merged_environment(os.environ, environment))
         return Broker(provider, Display().display)

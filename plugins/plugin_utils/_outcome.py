@@ -12,23 +12,46 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _errors
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CALL_LIMIT_REACHED
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import why_not_issued
 
-# Those that say "there is no answer, or no usable one", whoever asks.
-_UNANSWERED: dict[str, type[_errors.CollectError]] = {
+_CREDENTIAL_VARIABLES = ("loginname", "loginpassword", "collectioncode")
+_IDENTIFIER_VARIABLES = ("ordernumber", "certificateid")
+
+
+# The errors that say "there is no answer, or no usable one", whoever asks, by the names that stand in records.
+_FAILURES: dict[str, type[_errors.CollectError]] = {
     kind.__name__: kind for kind in (_errors.TransportError, _errors.ProtocolError, _errors.ChainError)
 }
 
 
-# These hang on how an order was asked about, and tell nothing of another way to ask; the network is the same for all.
-_PARTICULAR = (_errors.ProtocolError.__name__, _errors.ChainError.__name__)
+class Failure(t.NamedTuple):
+    """Why there is no answer, or no usable one: an error that workers tell each other of."""
 
-# A page of maintenance or a network that is down for a while: reasons to ask again in a wait that goes on anyway.
-_MENDED_BY_WAITING = (_errors.TransportError.__name__, _errors.ProtocolError.__name__)
+    kind: type[_errors.CollectError]
+    message: str
 
-_CREDENTIAL_VARIABLES = ("loginname", "loginpassword", "collectioncode")
-_IDENTIFIER_VARIABLES = ("ordernumber", "certificateid")
+    @property
+    def particular(self) -> bool:
+        """Whether it hangs on how an order was asked about, and tells nothing of another way to ask."""
+        # The network is the same for all.
+        return self.kind in (_errors.ProtocolError, _errors.ChainError)
+
+    @property
+    def mended_by_waiting(self) -> bool:
+        """Whether it is a reason to ask again in a wait that goes on anyway."""
+        # A page of maintenance, or a network that is down for a while.
+        return self.kind in (_errors.TransportError, _errors.ProtocolError)
+
+    def as_record(self) -> list[str]:
+        """Plain values, from which ``from_record`` makes this value again."""
+        return [self.kind.__name__, self.message]
+
+    @classmethod
+    def from_record(cls, record: list[str]) -> Failure:
+        """The value that ``as_record`` was called on."""
+        name, message = record
+        return cls(_FAILURES[name], message)
 
 
 class Outcome(t.NamedTuple):
@@ -36,7 +59,7 @@ class Outcome(t.NamedTuple):
 
     ``asked_at`` and ``waiting_since`` are seconds since the epoch, the latter None where nobody waited; ``route`` tells
     over which proxy and with which trust it was asked, as a digest. ``order`` is the order dictionary, also where
-    ``error`` (class name and message) says that the provider did not answer, or sent no usable chain.
+    ``error`` says that the provider did not answer, or sent no usable chain.
     """
 
     request: CollectRequest
@@ -45,7 +68,7 @@ class Outcome(t.NamedTuple):
     route: str
     order: dict[str, t.Any]
     bundle: Bundle | None = None
-    error: tuple[str, str] | None = None
+    error: Failure | None = None
 
     @property
     def pending(self) -> bool:
@@ -62,7 +85,7 @@ class Outcome(t.NamedTuple):
         """Whether a wait goes on: the order is pending, or a call failed after it was found pending."""
         if self.error is None:
             return self.pending
-        return self.waiting_since is not None and self.error[0] in _MENDED_BY_WAITING
+        return self.waiting_since is not None and self.error.mended_by_waiting
 
     @property
     def refused_credentials(self) -> bool:
@@ -87,22 +110,22 @@ class Outcome(t.NamedTuple):
             return False
         if self.error is None:
             return True
-        return self.route == route and (self.error[0] not in _PARTICULAR or self.request == request)
+        return self.route == route and (not self.error.particular or self.request == request)
 
     def supersedes(self, old: Outcome) -> bool:
         """Whether an older outcome has nothing to say beside this one."""
         if old.final:
             return self.error is None and (not self.final or self.request.covers(old.request))
-        return old.error is None or old.error[0] not in _PARTICULAR or self.request == old.request
+        return old.error is None or not old.error.particular or self.request == old.request
 
     def reason(self) -> str:
         """Why this is not an issued certificate, as a sentence."""
-        return self.error[1] if self.error is not None else _sentence_for(self.request, self.order)
+        return self.error.message if self.error is not None else why_not_issued(self.request, self.order)
 
     def require_issued(self) -> Bundle:
         """The chain; raises a ``CollectError`` where there is no answer, an ``OrderError`` where it is not issued."""
         if self.error is not None:
-            raise _UNANSWERED[self.error[0]](self.error[1])
+            raise self.error.kind(self.error.message)
         if self.order["state"] != "issued" or self.bundle is None:
             raise _errors.error_for_order(self.reason(), self.order)
         return self.bundle
@@ -113,6 +136,7 @@ class Outcome(t.NamedTuple):
             **self._asdict(),
             "request": self.request.as_record(),
             "bundle": self.bundle.as_record() if self.bundle else None,
+            "error": self.error.as_record() if self.error else None,
         }
 
     @classmethod
@@ -123,58 +147,6 @@ class Outcome(t.NamedTuple):
                 **record,
                 "request": CollectRequest(**record["request"]),
                 "bundle": Bundle.from_record(record["bundle"]) if record["bundle"] else None,
-                "error": tuple(record["error"]) if record["error"] else None,
+                "error": Failure.from_record(record["error"]) if record["error"] else None,
             }
         )
-
-
-def outstanding(order: dict[str, t.Any]) -> str:
-    """What a pending order waits for, such as ``dcv 1/3, ov callback in progress``; empty where nothing is known."""
-    parts = []
-    domains = order["mdc_domains"]
-    details = {name: value for name, value in order["details"].items() if value in ("not_completed", "in_progress")}
-    if domains:
-        done = sum(domain["status"] == "validated" for domain in domains)
-        parts.append(f"dcv {done}/{len(domains)}")
-        details.pop("dcv", None)
-    parts.extend(f"{name} {value}".replace("_", " ") for name, value in details.items())
-    if not parts and order["validation_status"]:
-        parts.append(order["validation_status"])
-    return ", ".join(parts)
-
-
-def _sentence_for(request: CollectRequest, order: dict[str, t.Any]) -> str:
-    label = request.label()
-    # Not capitalize(), which would write the rest of an order number small.
-    begin = label[:1].upper() + label[1:]
-    state, code, message = order["state"], order["status"]["code"], order["status"]["message"].strip().rstrip("!. ")
-    said = f" The provider says: {message}." if message else ""
-    if state == "pending":
-        waits_for = outstanding(order)
-        waits = f" It waits for: {waits_for}." if waits_for else ""
-        return f"{begin} is still being processed.{waits}{said} Run again later, or wait longer with wait_timeout."
-    if state == "awaiting_payment":
-        return f"{begin} still awaits payment.{said} No waiting mends this: pay it at the provider."
-    if state == "rejected":
-        return f"{begin} was rejected.{said} No waiting mends this: place a new order."
-    if state == "revoked":
-        return f"The certificate of {label} was revoked.{said} Replace it at the provider, or place a new order."
-    if state == "issued":
-        return f"{begin} is issued, and its certificate was not asked for.{said} Ask for the certificate too."
-    # A refusal without a code of the interface, and an order that was not asked, carry their reason as the message.
-    if code is None:
-        return message + "."
-    return f"The provider refused {label} with status {code}.{said} {_HINTS.get(code, _HINTS[None])}"
-
-
-_HINTS = {
-    -1: "Check api_url.",
-    -2: "Check product and api_url; if they are right, the provider knows less than this collection asks of it.",
-    -3: "Check the option that it names; wrong credentials are reported so too.",
-    -4: "Check the option that it names; wrong credentials and foreign orders are reported so too.",
-    -14: "Run again later; if it stays so, ask the provider.",
-    -16: "Check login_name and login_password (or collection_code), and that the order is one of this account.",
-    -17: "Check api_url and proxy: on the way, POST became GET.",
-    CALL_LIMIT_REACHED: "Run again later, and ask less often.",
-    None: "Ask the provider.",
-}

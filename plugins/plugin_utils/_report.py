@@ -12,10 +12,11 @@ import datetime
 import math
 import typing as t
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIER_LISTS, IDENTIFIERS
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _outcome
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import chain as _chain
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT, moment
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding
 
 Facts = t.Mapping[str, t.Any]
 
@@ -23,13 +24,10 @@ LEVELS = ("bad", "warn", "wait", "good")
 """How urgent a row is, the most urgent first."""
 
 # A validity of many years, as of a device's own certificate, would press all others together.
-_AT_LEAST, _AT_MOST = (30, 90), (400, 800)
+_LEAST_BEFORE, _LEAST_AFTER = 30, 90
+_MOST_BEFORE, _MOST_AFTER = 400, 800
 # The options that name orders, by the option of the module that asks about many.
-_IDENTIFIERS = {
-    "order_numbers": "order_number",
-    "certificate_ids": "certificate_id",
-    "base_order_numbers": "base_order_number",
-}
+_IDENTIFIERS = dict(zip(IDENTIFIER_LISTS, IDENTIFIERS, strict=True))
 _UNSETTLED = {
     "awaiting_payment": "awaits payment",
     "rejected": "was rejected",
@@ -55,6 +53,14 @@ class Span(t.NamedTuple):
         return None if self.end is None else (self.end - now).days
 
 
+class Finding(t.NamedTuple):
+    """What is wrong with a row, as one of ``LEVELS``, as a kind to count and in words."""
+
+    level: str
+    kind: str
+    words: str
+
+
 class Row:
     """An order or an endpoint: what is wrong with it, how urgent that is, and its validity."""
 
@@ -62,7 +68,7 @@ class Row:
         self.span = span
         self.days = span.days_left(now)
         self.facts = facts
-        self._findings: list[tuple[str, str, str]] = []
+        self._findings: list[Finding] = []
         self._look_at_the_clock(now, warn_days)
         self._validity = self.level
 
@@ -78,17 +84,17 @@ class Row:
 
     def note(self, level: str, kind: str, words: str) -> None:
         """Add a finding."""
-        self._findings.append((level, kind, words))
+        self._findings.append(Finding(level, kind, words))
 
     @property
     def kinds(self) -> set[str]:
         """What kinds of findings there are."""
-        return {kind for _level, kind, _words in self._findings}
+        return {finding.kind for finding in self._findings}
 
     @property
     def level(self) -> str:
         """The most urgent of its findings."""
-        return min((level for level, _kind, _words in self._findings), key=LEVELS.index, default="good")
+        return min((finding.level for finding in self._findings), key=LEVELS.index, default="good")
 
     def urgency(self) -> tuple[t.Any, ...]:
         """What rows are sorted by."""
@@ -97,11 +103,11 @@ class Row:
 
     def as_dict(self, axis: Axis) -> dict[str, t.Any]:
         """The row for a template."""
-        ordered = sorted(self._findings, key=lambda finding: LEVELS.index(finding[0]))
+        ordered = sorted(self._findings, key=lambda finding: LEVELS.index(finding.level))
         return {
             **{name: value for name, value in self.facts.items() if name != "sorted_by"},
             "level": self.level,
-            "findings": [{"level": level, "kind": kind, "words": words} for level, kind, words in ordered],
+            "findings": [finding._asdict() for finding in ordered],
             "not_before": _text(self.span.begin),
             "not_after": _text(self.span.end),
             "days_remaining": self.days,
@@ -115,10 +121,10 @@ class Axis:
 
     def __init__(self, spans: t.Iterable[Span], now: datetime.datetime) -> None:
         ends = [end for span in spans for end in span if end is not None]
-        before = max([(now - end).days + 1 for end in ends] + [_AT_LEAST[0]])
-        after = max([(end - now).days + 1 for end in ends] + [_AT_LEAST[1]])
-        self.begin = now - datetime.timedelta(days=min(before, _AT_MOST[0]))
-        self.end = now + datetime.timedelta(days=min(after, _AT_MOST[1]))
+        before = max([(now - end).days + 1 for end in ends] + [_LEAST_BEFORE])
+        after = max([(end - now).days + 1 for end in ends] + [_LEAST_AFTER])
+        self.begin = now - datetime.timedelta(days=min(before, _MOST_BEFORE))
+        self.end = now + datetime.timedelta(days=min(after, _MOST_AFTER))
         self.today = self._percent(now)
 
     def _percent(self, when: datetime.datetime) -> float:
@@ -195,7 +201,7 @@ def _order_row(
         name=order.get("fqdn") or next((user["certificate"] for user in users), None),
         state=state,
         message=_message(order["status"]),
-        waits_for=_outcome.outstanding(dict(order)) if state == "pending" else "",
+        waits_for=outstanding(dict(order)) if state == "pending" else "",
         domains=[one for one in order.get("mdc_domains", []) if one["status"] != "validated"],
         users=users,
     )
@@ -222,7 +228,7 @@ def _endpoint_rows(host: Facts, now: datetime.datetime, warn_days: int) -> t.Ite
         fault, facts = "", {}
         if "certificate" in served:
             try:
-                facts = _chain.first_of_pem(str(served["certificate"]), now)
+                facts = reading.first_of_pem(str(served["certificate"]), now)
             except CollectError as error:
                 fault = str(error)
         else:

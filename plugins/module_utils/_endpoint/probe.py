@@ -10,7 +10,6 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import contextlib
-import hashlib
 import queue
 import re
 import socket
@@ -18,18 +17,17 @@ import ssl
 import threading
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint import tls_context
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.deadline import Deadline
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.faults import Fault, fault_of
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.starttls import GOODBYE, start_tls
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.tls_context import (
     check_identity,
-    indifferent,
     is_address,
-    trusting,
     wrap,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError, OptionError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint
 
 #: How often to look before a server that changes all the time is taken as it was last seen.
 _LOOKS = 3
@@ -122,9 +120,8 @@ def probe(endpoint: Endpoint) -> Dict[str, Any]:
 
 
 def _described(served: _Served, fault: Optional[Fault]) -> Dict[str, Any]:
-    digest = hashlib.sha256(served.der).hexdigest()
     return {
-        "fingerprint_sha256": ":".join(digest[at : at + 2] for at in range(0, len(digest), 2)),
+        "fingerprint_sha256": fingerprint(served.der),
         "certificate": armour(served.der),
         "protocol": served.protocol,
         "cipher": served.cipher,
@@ -138,18 +135,18 @@ class _Look:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._trusting = trusting(endpoint.ca_path)
+        self._context = tls_context.verified(endpoint.ca_path)
         self._deadline = Deadline(endpoint.timeout)
         self._addresses = self._resolved()
 
     def verified(self) -> Union[_Served, Fault]:
         """What is served to a client with the trust store and the usual settings of this host, or why that failed."""
-        return self._handshake(self._trusting)
+        return self._handshake(self._context)
 
     def unverified(self, fault: Fault) -> _Served:
         """What is served to a client that trusts anything; ``fault`` is what a usual client met."""
         # Where only trust was missing, protocol and cipher are to be those that a usual client gets.
-        seen = self._handshake(indifferent(lenient=not fault.verification))
+        seen = self._handshake(tls_context.unverified(lenient=not fault.verification))
         if isinstance(seen, Fault):
             raise EndpointError(f"The TLS handshake with {self._where()} failed: {seen.reason}. {seen.advice}")
         return seen
@@ -233,7 +230,7 @@ class _Look:
 
     def _where(self) -> str:
         """The endpoint, with the address that was reached where that says more."""
-        address = str(self._addresses[0][1][0])
+        _family, (address, *_rest) = self._addresses[0]
         return str(self._endpoint) if address == self._endpoint.host else f"{self._endpoint} (address {address})"
 
     def _late(self, step: str) -> EndpointError:

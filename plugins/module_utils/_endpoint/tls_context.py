@@ -23,7 +23,7 @@ _LENIENT_CIPHERS = "ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0"
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+$")
 
 
-def trusting(ca_path: Optional[str]) -> ssl.SSLContext:
+def verified(ca_path: Optional[str]) -> ssl.SSLContext:
     """A context as a usual client on this host has it, with its trust store or that in ``ca_path``.
 
     :raises OptionError: where ``ca_path`` holds nothing to trust.
@@ -49,7 +49,7 @@ def trusting(ca_path: Optional[str]) -> ssl.SSLContext:
     return context
 
 
-def indifferent(lenient: bool) -> ssl.SSLContext:
+def unverified(lenient: bool) -> ssl.SSLContext:
     """A context that takes any certificate; a lenient one also takes whatever else the OpenSSL at hand can speak.
 
     No data is exchanged over it, so that weak cryptography does no harm.

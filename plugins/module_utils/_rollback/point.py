@@ -7,7 +7,6 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import contextlib
-import hashlib
 import os
 import re
 from typing import Any, Collection, Dict, FrozenSet, Iterable, NamedTuple, Optional, Tuple
@@ -207,7 +206,4 @@ def _fingerprint(source: Optional[str]) -> Optional[str]:
     data = None if source is None or not os.path.isfile(source) else disk.read(source)
     blocks = _pem.blocks((data or b"").decode("latin-1"))
     der = _pem.dearmour(blocks[0]) if blocks else None
-    if not der:
-        return None
-    digest = hashlib.sha256(der).hexdigest()
-    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
+    return _pem.fingerprint(der) if der else None

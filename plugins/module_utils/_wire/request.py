@@ -39,68 +39,8 @@ _RESPONSE_ENCODINGS = {"base64": 0, "binary": 1}
 _RESPONSE_FORMATS = {"lines": 0, "urlencoded": 1}
 _MAX_ORDER_NUMBER = 128
 _MAX_CERTIFICATE_ID = 16
-_MAX_LOGIN_NAME = 64
-_MAX_LOGIN_PASSWORD = 128
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _MIME_TYPE = re.compile(r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:; ?[A-Za-z0-9=._-]+)*\Z")
 _SECTION = "section 1 of the CollectSSL specification"
-
-
-class Credentials(
-    NamedTuple(
-        "_Credentials",
-        [
-            ("login_name", Optional[str]),
-            ("login_password", Optional[str]),
-            ("collection_code", Optional[str]),
-        ],
-    )
-):
-    """Who asks: an account, or the collection code that the provider handed out instead.
-
-    Raises ``OptionError`` where neither or both are given, or where one is longer than the interface takes.
-    """
-
-    __slots__ = ()
-
-    def __new__(
-        cls,
-        login_name: Optional[str] = None,
-        login_password: Optional[str] = None,
-        collection_code: Optional[str] = None,
-    ) -> "Credentials":
-        if collection_code:
-            if login_name or login_password:
-                raise OptionError("Give either login_name and login_password, or collection_code, not both.")
-        elif not (login_name and login_password):
-            raise OptionError(
-                "No credentials: give login_name and login_password (or COLLECTSSL_LOGIN_NAME and "
-                "COLLECTSSL_LOGIN_PASSWORD in the controller's environment), or collection_code."
-            )
-        for option, value, limit in (
-            ("login_name", login_name, _MAX_LOGIN_NAME),
-            ("login_password", login_password, _MAX_LOGIN_PASSWORD),
-            ("collection_code", collection_code, None),
-        ):
-            if value and limit and len(value) > limit:
-                raise OptionError(f"{option} is longer than the {limit} characters of {_SECTION}.")
-            # An environment variable that is not UTF-8 comes with such characters; no request can carry them.
-            if value and _SURROGATE.search(value):
-                raise OptionError(f"{option} is not valid text in UTF-8.")
-        return super().__new__(cls, login_name, login_password, collection_code)
-
-    def __repr__(self) -> str:
-        return "Credentials(***)"
-
-    def secrets(self) -> Tuple[str, ...]:
-        """The parts that no text may show."""
-        return tuple(secret for secret in (self.login_password, self.collection_code) if secret)
-
-    def variables(self) -> List[Tuple[str, str]]:
-        """The variables of a request, with their values."""
-        if self.collection_code:
-            return [("collectionCode", self.collection_code)]
-        return [("loginName", str(self.login_name)), ("loginPassword", str(self.login_password))]
 
 
 class CollectRequest(

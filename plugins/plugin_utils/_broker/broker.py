@@ -29,24 +29,9 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import order_not_asked
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Waiting
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome, outstanding
-
-
-class Store(t.Protocol):
-    """Where outcomes are recorded and turns are taken; several controllers may one day share another one."""
-
-    def flight(self, key: str) -> t.ContextManager[None]:
-        """Held by the one worker that asks about an order, while it asks."""
-
-    def turn(self, account: str) -> t.ContextManager[None]:
-        """Held for one call of an account."""
-
-    def read(self, key: str) -> list[dict[str, t.Any]]:
-        """What was recorded under a key."""
-
-    def write(self, key: str, records: list[dict[str, t.Any]]) -> None:
-        """Replace what is recorded under a key."""
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Failure, Outcome
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider, Waiting
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding
 
 
 class Broker:
@@ -59,7 +44,7 @@ class Broker:
         self,
         provider: Provider,
         announce: t.Callable[[str], None],
-        store: Store | None = None,
+        store: LocalStore | None = None,
         clock: t.Callable[[], float] = time.time,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
@@ -68,7 +53,7 @@ class Broker:
         self._store = store or LocalStore(C.DEFAULT_LOCAL_TMP, C.ANSIBLE_HOME)
         self._clock = clock
         self._sleep = sleep
-        self._route = _keyed(provider.transport[:2])
+        self._route = _keyed(provider.transport.route)
 
     def collect(self, request: CollectRequest, waiting: Waiting) -> Outcome:
         """What the provider says of an order, from the run's record where that holds it.
@@ -135,12 +120,12 @@ class Broker:
 
     def _ask(self, request: CollectRequest) -> Outcome:
         # Imported by the one worker that asks; the others live off its record, and these two are slow to load.
-        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.chain import bundle_of_answer
+        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_answer
         from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
 
         client = Client(self._provider, self._sleep)
         bundle: Bundle | None = None
-        error: tuple[str, str] | None = None
+        error: Failure | None = None
         order: dict[str, t.Any] | None = None
         try:
             response = client.ask(request, functools.partial(self._store.turn, self._account()))
@@ -148,16 +133,16 @@ class Broker:
             if response.state == "issued" and request.query_type != QUERY_STATUS:
                 bundle = bundle_of_answer(response, request, datetime.datetime.now(datetime.timezone.utc))
         except ChainError as exc:
-            error = (type(exc).__name__, client.scrub(f"What came for {request.label()} cannot be used. {exc}"))
+            error = Failure(ChainError, client.scrub(f"What came for {request.label()} cannot be used. {exc}"))
         except (TransportError, ProtocolError) as exc:
-            error = (type(exc).__name__, str(exc))
+            error = Failure(type(exc), str(exc))
         now = self._clock()
         return Outcome(
             request=request,
             asked_at=now,
             waiting_since=None,
             route=self._route,
-            order=order if order is not None else order_not_asked(request, error[1] if error else ""),
+            order=order if order is not None else order_not_asked(request, error.message if error else ""),
             bundle=bundle,
             error=error,
         )
@@ -190,9 +175,10 @@ class Broker:
 
         What came from an endpoint that nobody verified is kept from those who verify it.
         """
-        provider = self._provider
-        verified = provider.transport.verify is not False
-        return _keyed((provider.url, *provider.credentials, verified, *request[:3]))
+        credentials, verified = self._provider.credentials, self._provider.transport.verify is not False
+        asker = (self._provider.url, credentials.login_name, credentials.login_password, credentials.collection_code)
+        order = (request.identifier_kind, request.identifier, request.product)
+        return _keyed((*asker, verified, *order))
 
 
 def _begin_of_wait(since: float | None, shared: float | None, waiting: Waiting, now: float) -> float:

@@ -38,7 +38,7 @@ class LocalStore:
 
     def read(self, key: str) -> list[dict[str, t.Any]]:
         """What was recorded under a key, newest last."""
-        with self._told(self._run_folder):
+        with self._explaining(self._run_folder):
             try:
                 with open(os.path.join(self._run_folder, f"{key}.json"), encoding="utf-8") as stream:
                     return t.cast("list[dict[str, t.Any]]", json.load(stream))
@@ -47,7 +47,7 @@ class LocalStore:
 
     def write(self, key: str, records: list[dict[str, t.Any]]) -> None:
         """Replace what is recorded under a key, in one step, so that a reader needs no lock."""
-        with self._told(self._run_folder):
+        with self._explaining(self._run_folder):
             os.makedirs(self._run_folder, mode=0o700, exist_ok=True)
             descriptor, path = tempfile.mkstemp(dir=self._run_folder, prefix=".record-")
             try:
@@ -61,11 +61,11 @@ class LocalStore:
 
     @contextlib.contextmanager
     def _locked(self, folder: str, name: str) -> t.Iterator[None]:
-        with self._told(folder):
+        with self._explaining(folder):
             os.makedirs(folder, mode=0o700, exist_ok=True)
             descriptor = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            with self._told(folder):
+            with self._explaining(folder):
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
@@ -75,7 +75,7 @@ class LocalStore:
         return "ANSIBLE_LOCAL_TEMP" if folder == self._run_folder else "ANSIBLE_HOME"
 
     @contextlib.contextmanager
-    def _told(self, folder: str) -> t.Iterator[None]:
+    def _explaining(self, folder: str) -> t.Iterator[None]:
         try:
             yield
         except OSError as exc:

@@ -13,7 +13,7 @@ import datetime
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate as _certificate
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT
 
 if t.TYPE_CHECKING:
@@ -24,7 +24,7 @@ _MAX_WAYS = 2000
 
 
 @dataclasses.dataclass(frozen=True)
-class Path:
+class ChainPath:
     """Certificates from the end of a chain upwards, each issued by the next.
 
     ``complete`` where the last one is a root; ``impostor`` is the certificate that bears the name of the last one's
@@ -36,7 +36,7 @@ class Path:
     impostor: x509.Certificate | None = None
 
 
-def find(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf: bool, has_issuers: bool) -> Path:
+def best_path(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf: bool, has_issuers: bool) -> ChainPath:
     """The chain from its end upwards, with the root where it is there.
 
     Where several chains are there (an authority may be certified by itself and by others), one whose authorities are
@@ -51,7 +51,7 @@ def find(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf: bool
     paths = [path for end in ends for path in search.paths((end,))]
     begin = 1 if has_leaf else 0
 
-    def rank(path: Path) -> tuple[bool, bool, bool, int]:
+    def rank(path: ChainPath) -> tuple[bool, bool, bool, int]:
         return (path.impostor is None, not _invalid(path.steps[begin:], now), path.complete, len(path.steps))
 
     best = max(paths, key=rank)
@@ -63,15 +63,15 @@ def find(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf: bool
 
 
 def _leaf(pool: list[x509.Certificate]) -> x509.Certificate:
-    leaves = [cert for cert in _issued_none(pool) if not _certificate.is_authority(cert)]
+    leaves = [cert for cert in _issued_none(pool) if not certificate.is_authority(cert)]
     if len(leaves) == 1:
         return leaves[0]
     if leaves:
         raise ChainError(
-            f"{len(leaves)} end-entity certificates came, where one is expected: {_certificate.names(leaves)}."
+            f"{len(leaves)} end-entity certificates came, where one is expected: {certificate.names(leaves)}."
         )
     raise ChainError(
-        f"No end-entity certificate came, only those of certificate authorities: {_certificate.names(pool)}."
+        f"No end-entity certificate came, only those of certificate authorities: {certificate.names(pool)}."
     )
 
 
@@ -79,11 +79,11 @@ def _lowest_authorities(pool: list[x509.Certificate]) -> list[x509.Certificate]:
     """The certificates of the one authority that would issue the end-entity certificate."""
     unused = _issued_none(pool)
     # A root from which nothing hangs counts only where there is nothing else.
-    ends = [cert for cert in unused if not _certificate.is_self_signed(cert)] or unused
-    authorities = {_certificate.identity(cert) for cert in ends}
+    ends = [cert for cert in unused if not certificate.is_self_signed(cert)] or unused
+    authorities = {certificate.identity(cert) for cert in ends}
     if len(authorities) == 1:
         return ends
-    raise ChainError(f"The certificates that came are not one chain: {_certificate.names(pool)}.")
+    raise ChainError(f"The certificates that came are not one chain: {certificate.names(pool)}.")
 
 
 def _issued_none(pool: list[x509.Certificate]) -> list[x509.Certificate]:
@@ -94,25 +94,25 @@ def _issued_none(pool: list[x509.Certificate]) -> list[x509.Certificate]:
 def _names_as_issuer(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
     if cert.issuer.public_bytes() != issuer.subject.public_bytes():
         return False
-    if not _certificate.is_self_issued(cert):
+    if not certificate.is_self_issued(cert):
         return True
     # A root needs no other. Of certificates that share one name, a root and its successor, the signature tells which
     # issued which.
-    return not _certificate.is_self_signed(cert) and _certificate.is_issued_by(cert, issuer)
+    return not certificate.is_self_signed(cert) and certificate.is_issued_by(cert, issuer)
 
 
 class _Search:
     """All ways upwards through a pool of certificates; each signature is verified once."""
 
     def __init__(self, pool: list[x509.Certificate]) -> None:
-        self._identities = {cert: _certificate.identity(cert) for cert in pool}
+        self._identities = {cert: certificate.identity(cert) for cert in pool}
         self._named: dict[bytes, list[x509.Certificate]] = {}
         for cert in pool:
             self._named.setdefault(cert.subject.public_bytes(), []).append(cert)
         self._issuers: dict[x509.Certificate, list[x509.Certificate]] = {}
         self._ways = 0
 
-    def paths(self, steps: tuple[x509.Certificate, ...]) -> t.Iterator[Path]:
+    def paths(self, steps: tuple[x509.Certificate, ...]) -> t.Iterator[ChainPath]:
         """The paths that begin with these steps."""
         self._ways += 1
         if self._ways > _MAX_WAYS:
@@ -122,7 +122,7 @@ class _Search:
         last = steps[-1]
         issuers = self._issuers_of(last)
         if last in issuers:
-            yield Path(steps, complete=True)
+            yield ChainPath(steps, complete=True)
             return
         walked = {self._identities[step] for step in steps}
         onwards = [cert for cert in issuers if self._identities[cert] not in walked]
@@ -130,30 +130,30 @@ class _Search:
             yield from self.paths((*steps, issuer))
         if not onwards:
             bearers = [] if issuers else self._bearers(last)
-            yield Path(steps, impostor=bearers[0] if bearers else None)
+            yield ChainPath(steps, impostor=bearers[0] if bearers else None)
 
     def _issuers_of(self, cert: x509.Certificate) -> list[x509.Certificate]:
         if cert not in self._issuers:
-            self._issuers[cert] = [other for other in self._bearers(cert) if _certificate.is_issued_by(cert, other)]
+            self._issuers[cert] = [other for other in self._bearers(cert) if certificate.is_issued_by(cert, other)]
         return self._issuers[cert]
 
     def _bearers(self, cert: x509.Certificate) -> list[x509.Certificate]:
         """The authorities that bear the name of a certificate's issuer."""
         named = self._named.get(cert.issuer.public_bytes(), [])
-        return [other for other in named if other is cert or _certificate.is_authority(other)]
+        return [other for other in named if other is cert or certificate.is_authority(other)]
 
 
-def _check(path: Path, strangers: list[x509.Certificate], *, alone_is_too_little: bool) -> None:
+def _check(path: ChainPath, strangers: list[x509.Certificate], *, alone_is_too_little: bool) -> None:
     last = path.steps[-1]
     if path.impostor is not None:
         raise ChainError(
-            f"The signature of {_certificate.name(last)} does not verify with the key of its issuer "
-            f"{_certificate.name(path.impostor)}: the chain is damaged or forged."
+            f"The signature of {certificate.name(last)} does not verify with the key of its issuer "
+            f"{certificate.name(path.impostor)}: the chain is damaged or forged."
         )
     if not path.complete and (strangers or alone_is_too_little):
-        sent = f"sent instead: {_certificate.names(strangers)}" if strangers else "nothing else came"
+        sent = f"sent instead: {certificate.names(strangers)}" if strangers else "nothing else came"
         raise ChainError(
-            f"The chain does not link up: {_certificate.name(last)} was issued by {_certificate.issuer_name(last)}, "
+            f"The chain does not link up: {certificate.name(last)} was issued by {certificate.issuer_name(last)}, "
             f"which did not come; {sent}."
         )
 
@@ -163,7 +163,7 @@ def _invalid(authorities: t.Iterable[x509.Certificate], now: datetime.datetime) 
 
 
 def _reason(authority: x509.Certificate, now: datetime.datetime) -> str:
-    name = _certificate.name(authority)
+    name = certificate.name(authority)
     if authority.not_valid_before_utc > now:
         begin = authority.not_valid_before_utc.strftime(ISO_FORMAT)
         return f"The certificate authority {name} of the chain is not valid before {begin}."

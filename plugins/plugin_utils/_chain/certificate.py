@@ -13,14 +13,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import excerpt
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT
 
 try:
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives import serialization
 except ImportError as exc:
     CRYPTOGRAPHY_IMPORT_ERROR: ImportError | None = exc
     UNREADABLE: tuple[type[Exception], ...] = ()
@@ -135,7 +135,7 @@ def facts(leaf: x509.Certificate, intermediates: t.Iterable[x509.Certificate]) -
         "subject_alt_names": _subject_alt_names(leaf),
         "not_before": leaf.not_valid_before_utc.strftime(ISO_FORMAT),
         "not_after": leaf.not_valid_after_utc.strftime(ISO_FORMAT),
-        "fingerprint_sha256": leaf.fingerprint(hashes.SHA256()).hex(":"),
+        "fingerprint_sha256": fingerprint(leaf.public_bytes(serialization.Encoding.DER)),
         "chain": [name(cert) for cert in intermediates],
     }
 

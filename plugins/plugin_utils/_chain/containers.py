@@ -18,8 +18,7 @@ import zlib
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import certificates
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import excerpt, is_certificate
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate as _certificate
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import netscape as _netscape
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate, netscape
 
 _ZIP_MAX_ENTRIES = 32
 _ZIP_MAX_SIZE = 1024 * 1024
@@ -94,18 +93,18 @@ def _from_pkcs7(data: bytes) -> list[bytes]:
             # DER wants a SET sorted, services put the certificates in chain order, and the library complains.
             warnings.simplefilter("ignore")
             return [cert.public_bytes(Encoding.DER) for cert in pkcs7.load_der_pkcs7_certificates(data)]
-    except _certificate.UNREADABLE as exc:
+    except certificate.UNREADABLE as exc:
         raise ChainError(f"The PKCS#7 structure cannot be read: {exc}") from exc
 
 
 def _from_netscape(data: bytes) -> list[bytes]:
-    if _netscape.ASN1_IMPORT_ERROR is not None:
+    if netscape.ASN1_IMPORT_ERROR is not None:
         raise ChainError(
             "response_type netscape needs the Python library cryptography 47 or newer on the controller; "
             "the other response types carry the same chain."
-        ) from _netscape.ASN1_IMPORT_ERROR
+        ) from netscape.ASN1_IMPORT_ERROR
     try:
-        return _netscape.certificates(data)
+        return netscape.certificates(data)
     except ValueError as exc:
         raise ChainError(f"The Netscape certificate sequence cannot be read: {exc}") from exc
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One call to the provider: https, kept alive, bounded, repeated where the fault is a passing one.
+"""One call to the provider: https, kept alive, bounded, repeated where another try may mend it.
 
 This plugin util is private to the collection. It can have breaking changes at any time.
 """
@@ -35,7 +35,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.session
     REQUESTS_IMPORT_ERROR,
     session_for,
 )
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider
 
 if REQUESTS_IMPORT_ERROR is None:
     import requests
@@ -48,7 +48,7 @@ MAX_BODY = 4 * 1024 * 1024
 # How much of what is not an answer is looked at for its error (characters).
 _READ_AGAIN = 32 * 1024
 
-_PASSING_STATUSES = (429, 502, 503, 504)
+_RETRYABLE_STATUSES = (429, 502, 503, 504)
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _LONGEST_RETRY_AFTER = 120.0
@@ -56,7 +56,7 @@ _LONGEST_RETRY_AFTER = 120.0
 Turn = t.Callable[[], t.ContextManager[None]]
 
 
-class _Passing(Exception):
+class _Retryable(Exception):
     """A fault that another try may mend; ``pause`` is how long the provider asked to wait (seconds), if it did."""
 
     def __init__(self, reason: str, pause: float | None = None, hint: str = "Run again later.") -> None:
@@ -99,12 +99,12 @@ class Client:
             try:
                 with turn():
                     response = self._call(request)
-            except _Passing as passing:
-                fault = passing
+            except _Retryable as retryable:
+                fault = retryable
             else:
                 if response.status_code != CALL_LIMIT_REACHED or number == tries:
                     return response
-                fault = _Passing("call limit reached")
+                fault = _Retryable("call limit reached")
             pause = fault.pause if fault.pause is not None else _pause(number)
             if number == tries or pause > _LONGEST_RETRY_AFTER:
                 asked = f" It asked to wait {fault.pause:.0f} s." if fault.pause else ""
@@ -114,9 +114,9 @@ class Client:
 
     def _call(self, request: CollectRequest) -> CollectResponse:
         provider = self._provider
-        verify, proxy, seconds, _retries = provider.transport
+        transport = provider.transport
         variables = provider.credentials.variables() + request.variables()
-        session = session_for(verify)
+        session = session_for(transport.verify)
         fault: Fault | None = None
         with warnings.catch_warnings():
             # Who switched validate_certs off knows it.
@@ -127,19 +127,19 @@ class Client:
                         provider.url,
                         data=urllib.parse.urlencode(variables).encode("ascii"),
                         headers={"Content-Type": "application/x-www-form-urlencoded"},
-                        verify=verify is not False,
-                        proxies={"https": proxy} if proxy else {},
-                        timeout=seconds,
+                        verify=transport.verify is not False,
+                        proxies={"https": transport.proxy} if transport.proxy else {},
+                        timeout=transport.request_timeout,
                         allow_redirects=False,
                         stream=True,
                     )
                 ) as answer:
                     return self._read(answer, request)
             except ERRORS as exc:
-                fault = describe(exc, seconds, proxy)
+                fault = describe(exc, transport.request_timeout, transport.proxy)
         # Raised out here, since what the libraries raise may hold the proxy's address with its password.
-        if fault.passing:
-            raise _Passing(self.scrub(fault.reason), hint=fault.hint)
+        if fault.retryable:
+            raise _Retryable(self.scrub(fault.reason), hint=fault.hint)
         raise self._not_asked(request, f"{self.scrub(fault.reason)}.", fault.hint)
 
     def _not_asked(self, request: CollectRequest, reason: str, hint: str) -> TransportError:
@@ -147,8 +147,8 @@ class Client:
 
     def _read(self, answer: requests.Response, request: CollectRequest) -> CollectResponse:
         status = answer.status_code
-        if status in _PASSING_STATUSES:
-            raise _Passing(f"it answered with HTTP status {status}", _retry_after(answer.headers.get("Retry-After")))
+        if status in _RETRYABLE_STATUSES:
+            raise _Retryable(f"it answered with HTTP status {status}", _retry_after(answer.headers.get("Retry-After")))
         if 300 <= status < 400:
             raise self._redirected(answer, request)
         body, content_type = b"", answer.headers.get("Content-Type")
@@ -204,7 +204,7 @@ def _bounded_body(answer: requests.Response) -> bytes:
             raise _Unusable(f"It is longer than {MAX_BODY} octets, and was not read further.")
     stated = answer.headers.get("Content-Length", "")
     if stated.isdecimal() and stated.isascii() and int(stated[:18]) > len(body):
-        raise _Passing(f"the answer broke off after {len(body)} of {stated[:18]} octets")
+        raise _Retryable(f"the answer broke off after {len(body)} of {stated[:18]} octets")
     return bytes(body)
 
 

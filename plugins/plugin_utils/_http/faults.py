@@ -46,12 +46,12 @@ _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PAC
 class Fault(t.NamedTuple):
     """Why a call failed, as the end of a sentence without its full stop; ``hint`` is a sentence of its own.
 
-    ``passing`` tells whether another try may mend it.
+    ``retryable`` tells whether another try may mend it.
     """
 
     reason: str
     hint: str
-    passing: bool
+    retryable: bool
 
 
 def describe(error: BaseException, seconds: float, proxy: str | None) -> Fault:
@@ -66,8 +66,8 @@ def describe(error: BaseException, seconds: float, proxy: str | None) -> Fault:
     status = _TUNNEL_STATUS.search(str(error))
     if status is None:
         # Whether it is the proxy or who stands behind it, the libraries cannot always tell.
-        reason, hint, passing = _fault(error, seconds)
-        return Fault(f"the way through {name} failed: {reason}", hint, passing)
+        fault = _fault(error, seconds)
+        return fault._replace(reason=f"the way through {name} failed: {fault.reason}")
     if status[1] == "407":
         hint = "Check the user and the password in proxy."
         return Fault(f"{name} wants other credentials (HTTP status 407)", hint, False)
@@ -89,10 +89,10 @@ def _fault(error: BaseException, seconds: float) -> Fault:
         return Fault("it does not speak TLS 1.2 or newer", "Check api_url and proxy.", False)
     if any(part in tls_reason for part in _NOT_TLS):
         return Fault("it does not speak TLS", "Check api_url and proxy.", False)
-    return Fault(_passing_reason(error, tls, seconds), hint, True)
+    return Fault(_retryable_reason(error, tls, seconds), hint, True)
 
 
-def _passing_reason(error: BaseException, tls: ssl.SSLError | None, seconds: float) -> str:
+def _retryable_reason(error: BaseException, tls: ssl.SSLError | None, seconds: float) -> str:
     if _find(error, socket.gaierror):
         return "the name could not be resolved"
     if _find(error, TimeoutError, requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError):

@@ -18,7 +18,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 _VARIABLES = ("https_proxy", "all_proxy")
 
 
-def surroundings(controller: t.Mapping[str, str], task: t.Mapping[str, t.Any]) -> dict[str, str]:
+def merged_environment(controller: t.Mapping[str, str], task: t.Mapping[str, t.Any]) -> dict[str, str]:
     """The controller's environment with a task's own on top.
 
     A proxy variable of the task hides that of the controller in either case, also where the task sets it to nothing.

@@ -17,7 +17,7 @@ from ansible_collections.certfleet.collectssl.plugins.doc_fragments._collectssl 
 from ansible_collections.certfleet.collectssl.plugins.lookup import collectssl_certificate
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import lookup_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import Credentials
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.broker_support import (
     PASSWORD,
     PENDING,

@@ -17,7 +17,6 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     QUERY_ALL,
     SHOW,
     CollectRequest,
-    Credentials,
     show_everything,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse
@@ -94,7 +93,7 @@ def answer_for(code: int, **changes: t.Any) -> Answer:
 
 def rendered(answer: Answer, request: CollectRequest, style: Style = PLAIN) -> tuple[str, bytes]:
     """Content type and body of an answer to a request, which takes its way over the wire."""
-    pairs = Credentials("someone", "+ & % = space ü").variables() + request.variables()
+    pairs = [("loginName", "someone"), ("loginPassword", "+ & % = space ü"), *request.variables()]
     wire = urllib.parse.urlencode(pairs).encode("ascii")
     arguments = _arguments.check(_arguments.read_pairs(wire), request.product)
     assert arguments.login_password == "+ & % = space ü"

@@ -20,14 +20,19 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     QUERY_CERTIFICATE,
     QUERY_CHAIN,
     CollectRequest,
-    Credentials,
     show_everything,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client as _client
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Transport, Waiting
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import (
+    Credentials,
+    Provider,
+    Transport,
+    Waiting,
+)
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils import chain_support
 
 PENDING = "errorCode=0"
@@ -74,10 +79,11 @@ def provider(
     return Provider(url, Credentials("account", password or PASSWORD), Transport(verify, proxy, 30, 0))
 
 
-class World:
+class World(LocalStore):
     """Threads in a time of their own, which passes when all of them sleep or wait; and the store that they share."""
 
     def __init__(self) -> None:
+        super().__init__("", "")
         self._condition = threading.Condition()
         self._now = 1_000_000.0
         self._running = 1
@@ -182,8 +188,8 @@ class ScriptedProvider:
         self.replies = replies
         self.calls: list[float] = []
         self.in_flight = self.peak = 0
-        self._scrub = _client.Client(provider()).scrub
-        monkeypatch.setattr(_client, "Client", lambda _provider, _sleep: self)
+        self._scrub = client.Client(provider()).scrub
+        monkeypatch.setattr(client, "Client", lambda _provider, _sleep: self)
 
     def scrub(self, text: str) -> str:
         """As the client has it."""
@@ -210,7 +216,7 @@ class Answers:
         self.replies = replies or {}
         self.providers: list[Provider] = []
         self.requests: list[CollectRequest] = []
-        monkeypatch.setattr(_client, "Client", self._client)
+        monkeypatch.setattr(client, "Client", self._client)
 
     def _client(self, whom: Provider, _sleep: t.Any) -> Answers:
         self.providers.append(whom)

@@ -9,13 +9,9 @@ import contextlib
 import pathlib
 import typing as t
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
-    QUERY_STATUS,
-    CollectRequest,
-    Credentials,
-)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_STATUS, CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Transport
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials, Provider, Transport
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tls_support import (
     Identity,
     Server,

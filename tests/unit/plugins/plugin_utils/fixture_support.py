@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible import constants as C
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import session as _session
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import session
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tls_support import Identity
 
 _SURROUNDINGS = (
@@ -33,9 +33,9 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
     for name in _SURROUNDINGS:
         monkeypatch.delenv(name, raising=False)
     yield
-    for session in _session._sessions.values():
-        session.close()
-    _session._sessions.clear()
+    for used in session._sessions.values():
+        used.close()
+    session._sessions.clear()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import typing as t
@@ -18,13 +19,14 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
     order_info_spec,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
-    QUERY_ALL,
-    QUERY_STATUS,
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_ALL, QUERY_STATUS
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _options, _validation
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import (
     Credentials,
+    Provider,
+    Transport,
+    Waiting,
 )
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _options
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Waiting
 
 ACCOUNT = {"login_name": "me", "login_password": "s3cret"}
 TASK = {**ACCOUNT, "order_number": "1", "path": "/etc/tls/cert.pem"}
@@ -38,8 +40,8 @@ def certificate_options() -> ArgumentSpec:
 def taken(args: dict[str, t.Any], spec: ArgumentSpec | None = None, query_type: int = QUERY_ALL) -> Provider:
     """What an edge does with its options before it calls anybody."""
     spec = spec or certificate_options()
-    options = _options.validated(args, spec)
-    found = _options.provider_of(options, _options.by_name(args, spec), {})
+    options = _validation.validated(args, spec)
+    found = _options.provider_of(_options.with_environment(options, _validation.by_name(args, spec)), {})
     _options.waiting_of(options)
     _options.request_of(options, query_type)
     return found
@@ -192,7 +194,7 @@ def test_a_status_alone_takes_no_structure(response_type: str) -> None:
 )
 def test_the_info_module_has_rules_of_its_own(changes: dict[str, t.Any], sentence: str) -> None:
     with pytest.raises(OptionError) as caught:
-        _options.status_requests_of(_options.validated({**INFO, **changes}, order_info_spec()))
+        _options.status_requests_of(_validation.validated({**INFO, **changes}, order_info_spec()))
     assert sentence in str(caught.value)
 
 
@@ -201,7 +203,7 @@ def test_right_options_become_plain_values(tmp_path: pathlib.Path) -> None:
     assert found == Provider(
         "https://secure.trust-provider.com/products/download/CollectSSL",
         Credentials("me", "s3cret"),
-        _options.Transport(str(tmp_path), "http://proxy:1", 30, 2),
+        Transport(str(tmp_path), "http://proxy:1", 30, 2),
     )
     assert taken({**TASK, "validate_certs": False, "ca_path": "/no/such"}).transport.verify is False
     assert taken({**TASK, "product": "ccc"}).url.endswith("/CollectCCC")
@@ -233,18 +235,18 @@ def test_values_with_tags_become_plain_text() -> None:
     args = {name: tagged(value) for name, value in args.items()}
     assert args["login_password"].__class__ is not str
     found = taken(args)
-    texts: list[t.Any] = [found.url, *found.credentials, found.transport.proxy]
-    texts += _options.request_of(_options.validated(args, certificate_options()), QUERY_ALL)
+    texts: list[t.Any] = [found.url, *dataclasses.astuple(found.credentials), found.transport.proxy]
+    texts += _options.request_of(_validation.validated(args, certificate_options()), QUERY_ALL)
     assert {type(text) for text in texts} <= {str, type(None), int, frozenset}
 
 
 def test_an_alias_is_the_option_that_it_stands_for() -> None:
-    assert _options.validated({**TASK, "attr": "+i"}, certificate_options())["attributes"] == "+i"
+    assert _validation.validated({**TASK, "attr": "+i"}, certificate_options())["attributes"] == "+i"
 
 
 def test_orders_are_asked_in_the_order_given() -> None:
     args = {**ACCOUNT, "certificate_ids": [3, "1", 2], "product": "ccc"}
-    requests = _options.status_requests_of(_options.validated(args, order_info_spec()))
+    requests = _options.status_requests_of(_validation.validated(args, order_info_spec()))
     assert [(request.identifier_kind, request.identifier) for request in requests] == [
         ("certificate_id", number) for number in "312"
     ]
@@ -253,7 +255,7 @@ def test_orders_are_asked_in_the_order_given() -> None:
 
 
 def test_what_is_not_waited_for_stands_for_five_minutes() -> None:
-    assert _options.waiting_of(_options.validated(INFO, order_info_spec())) == Waiting(0, 300)
+    assert _options.waiting_of(_validation.validated(INFO, order_info_spec())) == Waiting(0, 300)
     assert _options.waiting_of({"wait_timeout": "7", "poll_interval": 2}) == Waiting(7, 2)
 
 
@@ -278,7 +280,7 @@ def test_the_environment_fills_in_what_a_task_leaves_out(
     found = taken(bare())
     assert found.url == "https://rehearsal.example.com/x"
     assert found.credentials == Credentials("env name", "env password")
-    assert found.transport[:2] == (str(tmp_path), "http://env:1")
+    assert found.transport.route == (str(tmp_path), "http://env:1")
     assert taken(bare(proxy="none")).transport.proxy is None
     assert taken(bare(api_url="https://mine/")).url == "https://mine/"
     assert taken(bare(login_name="mine")).credentials == Credentials("mine", "env password")
@@ -302,16 +304,6 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
     for name in ("API_URL", "COLLECTION_CODE", "CA_PATH", "PROXY"):
         monkeypatch.setenv(f"COLLECTSSL_{name}", "")
     assert taken(dict(TASK)).credentials == Credentials("me", "s3cret")
-
-
-def test_the_nearest_source_decides_between_account_and_code() -> None:
-    options = {"login_name": "a", "login_password": "b", "collection_code": "c"}
-    account = {**options, "collection_code": None}
-    code = {"login_name": None, "login_password": None, "collection_code": "c"}
-    assert _options.without_rivals(options, {"login_name"}, {"collection_code"}) == account
-    assert _options.without_rivals(options, set(), {"collection_code"}, {"login_name"}) == code
-    assert _options.without_rivals(options, tuple(options)) == options
-    assert _options.without_rivals(options) == options
 
 
 def test_the_spec_of_every_edge_can_be_shown() -> None:

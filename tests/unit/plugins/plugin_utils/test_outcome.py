@@ -14,7 +14,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils import _error
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_STATUS, CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import order_not_asked, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome, outstanding
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Failure, Outcome
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding
 
 ORDER = CollectRequest("order_number", "ABC-1")
 CERTIFICATE = CollectRequest("certificate_id", "77")
@@ -110,9 +111,11 @@ def test_what_is_outstanding_is_told_from_the_most_exact_source(answer: str, exp
     assert outstanding(outcome(answer).order) == expected
 
 
-@pytest.mark.parametrize("error", [None, ("TransportError", "Down."), ("ChainError", "Broken.")])
+@pytest.mark.parametrize(
+    "error", [None, Failure(_errors.TransportError, "Down."), Failure(_errors.ChainError, "Broken.")]
+)
 @pytest.mark.parametrize("bundle", [None, Bundle("c", ("i", "j"), "r", {"subject": "s"}), Bundle(None, (), None, None)])
-def test_a_record_makes_the_same_outcome_again(bundle: Bundle | None, error: tuple[str, str] | None) -> None:
+def test_a_record_makes_the_same_outcome_again(bundle: Bundle | None, error: Failure | None) -> None:
     request = CollectRequest("order_number", "1", query_type=QUERY_STATUS, show=["fqdn", "ext_status"])
     made = outcome("errorCode=1&x=1&x=2", request, bundle=bundle, error=error, waiting_since=5.0)
     again = Outcome.from_record(json.loads(json.dumps(made.as_record())))

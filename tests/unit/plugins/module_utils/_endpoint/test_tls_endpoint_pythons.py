@@ -15,7 +15,7 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint import probe as _tls_endpoint
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint import probe
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
     authority,
@@ -33,7 +33,7 @@ Answers = dict[str, t.Any]
 _PYTHONS = dict(
     item.split("=", 1) for item in (os.environ.get("COLLECTSSL_TEST_PYTHONS") or f"this={sys.executable}").split(",")
 )
-_ROOT = pathlib.Path(_tls_endpoint.__file__).parents[3]
+_ROOT = pathlib.Path(probe.__file__).parents[3]
 
 # Makes up the packages above the collection, as no such Python has an ansible-core.
 _SCRIPT = """

@@ -22,7 +22,6 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     QUERY_STATUS,
     SHOW,
     CollectRequest,
-    Credentials,
     show_everything,
 )
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _arguments
@@ -32,54 +31,6 @@ _ACCOUNT = [("loginName", "someone"), ("loginPassword", "secret")]
 
 def _order(**changes: t.Any) -> CollectRequest:
     return CollectRequest("order_number", "1234567", **changes)
-
-
-# --- credentials ---------------------------------------------------------------------------------------------------
-
-
-def test_an_account_goes_as_name_and_password() -> None:
-    assert Credentials("someone", "secret").variables() == _ACCOUNT
-
-
-def test_a_collection_code_goes_instead_of_the_account() -> None:
-    assert Credentials(collection_code="code").variables() == [("collectionCode", "code")]
-
-
-@pytest.mark.parametrize(
-    ("given", "named"),
-    [
-        ({}, "No credentials"),
-        ({"login_name": "someone"}, "No credentials"),
-        ({"login_password": "secret"}, "No credentials"),
-        ({"login_name": "", "login_password": ""}, "No credentials"),
-        ({"login_name": "someone", "login_password": "secret", "collection_code": "code"}, "not both"),
-        ({"login_name": "someone", "collection_code": "code"}, "not both"),
-        ({"login_password": "secret", "collection_code": "code"}, "not both"),
-        ({"login_name": "n" * 65, "login_password": "secret"}, "login_name is longer than the 64"),
-        ({"login_name": "someone", "login_password": "p" * 129}, "login_password is longer than the 128"),
-        ({"login_name": "someone", "login_password": "secret\udce4"}, "login_password is not valid text"),
-        ({"login_name": "some\udcffone", "login_password": "secret"}, "login_name is not valid text"),
-        ({"collection_code": "\udcff"}, "collection_code is not valid text"),
-    ],
-)
-def test_bad_credentials_are_refused_without_being_shown(given: dict[str, str], named: str) -> None:
-    with pytest.raises(OptionError, match=named) as caught:
-        Credentials(**given)
-    assert not any(value in str(caught.value) for value in ("secret", "pppp", "udce4"))
-
-
-def test_the_longest_credentials_are_taken() -> None:
-    credentials = Credentials("n" * 64, "ü" * 128)
-    assert dict(credentials.variables()) == {"loginName": "n" * 64, "loginPassword": "ü" * 128}
-
-
-@pytest.mark.parametrize(
-    "credentials", [Credentials("someone", "secret"), Credentials(collection_code="secret")], ids=["account", "code"]
-)
-def test_no_text_shows_credentials(credentials: Credentials) -> None:
-    assert "secret" not in f"{credentials} {credentials!r} {credentials!s}"
-    assert "secret" not in repr([credentials])
-    assert credentials.secrets() == ("secret",)
 
 
 # --- the wire form -------------------------------------------------------------------------------------------------
@@ -147,8 +98,8 @@ def test_nothing_is_sent_that_section_1_does_not_list() -> None:
     sent: set[str] = set()
     for product, show in itertools.product(PRODUCT_URLS, (True, False)):
         request = _order(product=product, show=show_everything(product) if show else ())
-        for credentials in (Credentials("someone", "secret"), Credentials(collection_code="code")):
-            pairs = credentials.variables() + request.variables()
+        for credentials in (_ACCOUNT, [("collectionCode", "code")]):
+            pairs = credentials + request.variables()
             wire = urllib.parse.urlencode(pairs).encode("ascii")
             _arguments.check(_arguments.read_pairs(wire), product)
             sent.update(name for name, _value in pairs)

@@ -14,7 +14,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.chain import bundle_of_answer
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_answer
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._answer import Style
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_support import (
     ISSUED,

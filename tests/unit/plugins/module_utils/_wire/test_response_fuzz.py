@@ -14,7 +14,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import SHOW, CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.chain import bundle_of_answer
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_answer
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_damage import damaged, samples
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import NOW
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -14,10 +15,9 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     QUERY_CERTIFICATE,
     QUERY_CHAIN,
     QUERY_STATUS,
-    Credentials,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Waiting
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials, Waiting
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.broker_support import (
     ISSUED,
     PENDING,
@@ -53,7 +53,7 @@ def test_both_products_of_an_account_take_turns_and_two_accounts_do_not(monkeypa
     ccc = provider(url="https://PROVIDER.example.com:443/products/download/CollectCCC")
     fleet.world.run((0, fleet.worker()), (0, fleet.worker(whom=ccc)))
     assert (len(fleet.provider.calls), fleet.provider.peak) == (2, 1)
-    other = provider()._replace(credentials=Credentials("another account", "x"))
+    other = dataclasses.replace(provider(), credentials=Credentials("another account", "x"))
     fleet.world.run((0, fleet.worker(asked=request("2"))), (0, fleet.worker(asked=request("2"), whom=other)))
     assert fleet.provider.peak == 2
 

@@ -23,8 +23,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client as _client
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Waiting
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Waiting
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.broker_support import (
     PASSWORD,
     issued,
@@ -68,7 +68,7 @@ def clients(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Clients:
     folder = tmp_path / "calls"
     folder.mkdir()
     clients = Clients(folder)
-    monkeypatch.setattr(_client, "Client", lambda _provider, _sleep: clients)
+    monkeypatch.setattr(client, "Client", lambda _provider, _sleep: clients)
     issued(request())
     return clients
 

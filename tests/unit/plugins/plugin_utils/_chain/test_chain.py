@@ -24,7 +24,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.chain import (
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import (
     bundle_of_answer,
     bundle_of_pem,
     describe_pem,

@@ -19,9 +19,8 @@ import warnings
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError, TransportError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import Credentials
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Transport
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials, Provider, Transport
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.client_support import (
     LOGIN_NAME,
     ORDER_NUMBER,

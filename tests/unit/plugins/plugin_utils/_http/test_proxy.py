@@ -11,9 +11,9 @@ import urllib.request
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import (
+    merged_environment,
     proxy_for,
     secrets_of,
-    surroundings,
 )
 
 URL = "https://secure.example.com/products/download/CollectSSL"
@@ -95,11 +95,11 @@ def test_the_system_is_never_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_tasks_environment_lies_on_top_in_either_case() -> None:
     controller = {"https_proxy": PROXY, "NO_PROXY": "*", "PATH": "/bin"}
-    assert surroundings(controller, {}) == controller
-    over = surroundings(controller, {"HTTPS_PROXY": "http://task:1", "no_proxy": None})
+    assert merged_environment(controller, {}) == controller
+    over = merged_environment(controller, {"HTTPS_PROXY": "http://task:1", "no_proxy": None})
     assert over == {"HTTPS_PROXY": "http://task:1", "no_proxy": "", "PATH": "/bin"}
     assert proxy_for(URL, None, over) == "http://task:1"
-    assert proxy_for(URL, None, surroundings({"HTTPS_PROXY": PROXY}, {"https_proxy": ""})) is None
+    assert proxy_for(URL, None, merged_environment({"HTTPS_PROXY": PROXY}, {"https_proxy": ""})) is None
 
 
 def test_the_password_of_a_proxy_is_secret_in_both_spellings() -> None:

@@ -19,9 +19,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     CollectRequest,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import building as _path
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate as _certificate
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import containers as _containers
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import building, certificate, containers
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 
 # More than any chain in the world has.
@@ -36,8 +34,8 @@ def bundle_of_answer(response: CollectResponse, request: CollectRequest, now: da
     """
     ders = list(response.certificates)
     if response.container:
-        _certificate.require_cryptography()
-        ders.extend(_containers.unpack(*response.container))
+        certificate.require_cryptography()
+        ders.extend(containers.unpack(*response.container))
     if not ders:
         raise ChainError("The provider says that the certificate is issued, and sent none.")
     return _bundle(
@@ -63,7 +61,7 @@ def bundle_of_pem(content: str, now: datetime.datetime) -> Bundle:
 
 def describe_pem(text: str) -> str:
     """A text for a diff: each PEM certificate gives way to its subject, serial number, validity and fingerprint."""
-    _certificate.require_cryptography()
+    certificate.require_cryptography()
     for block in _pem.blocks(text):
         text = text.replace(block, _description(block))
     return text
@@ -74,21 +72,21 @@ def first_of_pem(content: str, now: datetime.datetime) -> dict[str, t.Any]:
 
     :raises ChainError: where there is none, or it cannot be read.
     """
-    _certificate.require_cryptography()
+    certificate.require_cryptography()
     ders = _pem.certificates(content)
     if not ders:
         raise ChainError("there is no whole certificate in PEM form.")
     try:
-        facts = _certificate.facts(_certificate.load(ders[0]), ())
-    except _certificate.UNREADABLE as exc:
+        facts = certificate.facts(certificate.load(ders[0]), ())
+    except certificate.UNREADABLE as exc:
         raise ChainError(f"the certificate cannot be read: {exc}") from exc
     return Bundle(None, (), None, facts).described(now) or {}
 
 
 def _description(block: str) -> str:
     try:
-        facts = _certificate.facts(_certificate.load(_pem.dearmour(block) or b""), ())
-    except _certificate.UNREADABLE:
+        facts = certificate.facts(certificate.load(_pem.dearmour(block) or b""), ())
+    except certificate.UNREADABLE:
         return "a certificate that cannot be read\n"
     return (
         f"subject: {facts['subject']}\nserial number: {facts['serial_number']}\n"
@@ -97,21 +95,21 @@ def _description(block: str) -> str:
 
 
 def _bundle(ders: list[bytes], now: datetime.datetime, *, has_leaf: bool, has_issuers: bool) -> Bundle:
-    _certificate.require_cryptography()
+    certificate.require_cryptography()
     unique = list(dict.fromkeys(ders))
     if len(unique) > _MAX_CERTIFICATES:
         raise ChainError(f"{len(unique)} certificates came, more than any chain has ({_MAX_CERTIFICATES} are read).")
     try:
-        pool = [_certificate.load(der) for der in unique]
-        path = _path.find(pool, now, has_leaf=has_leaf, has_issuers=has_issuers)
+        pool = [certificate.load(der) for der in unique]
+        path = building.best_path(pool, now, has_leaf=has_leaf, has_issuers=has_issuers)
         steps = list(path.steps)
         leaf = steps.pop(0) if has_leaf else None
         root = steps.pop() if steps and path.complete else None
         return Bundle(
-            certificate=_certificate.pem(leaf) if leaf else None,
-            intermediates=tuple(_certificate.pem(step) for step in steps),
-            root=_certificate.pem(root) if root else None,
-            facts=_certificate.facts(leaf, steps) if leaf else None,
+            certificate=certificate.pem(leaf) if leaf else None,
+            intermediates=tuple(certificate.pem(step) for step in steps),
+            root=certificate.pem(root) if root else None,
+            facts=certificate.facts(leaf, steps) if leaf else None,
         )
-    except _certificate.UNREADABLE as exc:
+    except certificate.UNREADABLE as exc:
         raise ChainError(f"A certificate of the chain cannot be read: {exc}") from exc

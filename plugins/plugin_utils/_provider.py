@@ -1,0 +1,132 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whom to ask, as whom, how, and how patiently; and the one rule of account or code.
+
+An account (``login_name`` and ``login_password``) and a ``collection_code`` are rivals, of which one asks. Each may
+come from several sources. The nearest source that gives anything of either decides which one is meant
+(``without_rivals``), and what is meant has to be whole (``Credentials``).
+This plugin util is private to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ACCOUNT, COLLECTION_CODE, ENVIRONMENT
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
+
+# What section 1 of the specification takes, in characters.
+_LONGEST = {"login_name": 64, "login_password": 128}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def without_rivals(options: t.Mapping[str, t.Any], *sources: t.Iterable[str]) -> dict[str, t.Any]:
+    """The options less the account, or less the collection code, where the other was meant.
+
+    :arg sources: names of the options that each source gave, the nearest first; the first with one of the two decides.
+        One that gives both leaves both, which ``Credentials`` refuses.
+    """
+    for names in map(set, sources):
+        account, code = not names.isdisjoint(ACCOUNT), COLLECTION_CODE in names
+        if account or code:
+            rivals = () if account and code else ACCOUNT if code else (COLLECTION_CODE,)
+            return {**options, **dict.fromkeys(rivals)}
+    return dict(options)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Credentials:
+    """Who asks: an account, or the collection code that the provider handed out instead.
+
+    Raises ``OptionError`` where none, both or half an account is given, or where one is longer than the interface takes
+    or no text.
+    """
+
+    login_name: str | None = None
+    login_password: str | None = None
+    collection_code: str | None = None
+
+    def __post_init__(self) -> None:
+        self._check_text()
+        self._check_rivals()
+        self._check_length()
+
+    def __repr__(self) -> str:
+        return "Credentials(***)"
+
+    def _check_text(self) -> None:
+        for option, value in dataclasses.asdict(self).items():
+            # An environment variable that is not UTF-8 comes with such characters; no request can carry them.
+            if value and _SURROGATE.search(value):
+                raise OptionError(f"{option} holds octets that are not UTF-8; write it in UTF-8.")
+
+    def _check_rivals(self) -> None:
+        given = [option for option in ACCOUNT if getattr(self, option)]
+        missing = [option for option in ACCOUNT if option not in given]
+        if given and self.collection_code:
+            raise OptionError(
+                "An account (login_name, login_password) and a collection_code are both given, by options or by the "
+                "COLLECTSSL_ variables of the controller's environment. Give one of the two."
+            )
+        if given and missing:
+            raise OptionError(
+                f"{given[0]} needs {missing[0]} beside it, as an option or as {ENVIRONMENT[missing[0]]} in the "
+                "controller's environment."
+            )
+        if not given and not self.collection_code:
+            raise OptionError(
+                "No credentials: give login_name and login_password (or COLLECTSSL_LOGIN_NAME and "
+                "COLLECTSSL_LOGIN_PASSWORD in the controller's environment), or collection_code."
+            )
+
+    def _check_length(self) -> None:
+        for option, limit in _LONGEST.items():
+            if len(getattr(self, option) or "") > limit:
+                raise OptionError(
+                    f"{option} is longer than the {limit} characters of section 1 of the CollectSSL specification."
+                )
+
+    def secrets(self) -> tuple[str, ...]:
+        """The parts that no text may show."""
+        return tuple(secret for secret in (self.login_password, self.collection_code) if secret)
+
+    def variables(self) -> list[tuple[str, str]]:
+        """The variables of a request, with their values."""
+        if self.collection_code:
+            return [("collectionCode", self.collection_code)]
+        return [("loginName", str(self.login_name)), ("loginPassword", str(self.login_password))]
+
+
+@dataclasses.dataclass(frozen=True)
+class Transport:
+    """How calls travel: ``verify`` as requests takes it, times in seconds."""
+
+    verify: bool | str
+    proxy: str | None
+    request_timeout: int
+    retries: int
+
+    @property
+    def route(self) -> tuple[bool | str, str | None]:
+        """With which trust and over which proxy: what a failure to reach the provider hangs on."""
+        return (self.verify, self.proxy)
+
+
+@dataclasses.dataclass(frozen=True)
+class Provider:
+    """Whom to ask, as whom, and how."""
+
+    url: str
+    credentials: Credentials
+    transport: Transport
+
+
+@dataclasses.dataclass(frozen=True)
+class Waiting:
+    """How long to wait for a pending order, and how long an answer that may change stands; seconds."""
+
+    timeout: int
+    poll_interval: int

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said of an order: what it waits for, and why it is no certificate.
+
+This plugin util is private to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CALL_LIMIT_REACHED
+
+# What to do about a status code; None stands for all others.
+_HINTS = {
+    -1: "Check api_url.",
+    -2: "Check product and api_url; if they are right, the provider knows less than this collection asks of it.",
+    -3: "Check the option that it names; wrong credentials are reported so too.",
+    -4: "Check the option that it names; wrong credentials and foreign orders are reported so too.",
+    -14: "Run again later; if it stays so, ask the provider.",
+    -16: "Check login_name and login_password (or collection_code), and that the order is one of this account.",
+    -17: "Check api_url and proxy: on the way, POST became GET.",
+    CALL_LIMIT_REACHED: "Run again later, and ask less often.",
+    None: "Ask the provider.",
+}
+
+
+def outstanding(order: dict[str, t.Any]) -> str:
+    """What a pending order waits for, such as ``dcv 1/3, ov callback in progress``; empty where nothing is known."""
+    parts = []
+    domains = order["mdc_domains"]
+    details = {name: value for name, value in order["details"].items() if value in ("not_completed", "in_progress")}
+    if domains:
+        done = sum(domain["status"] == "validated" for domain in domains)
+        parts.append(f"dcv {done}/{len(domains)}")
+        details.pop("dcv", None)
+    parts.extend(f"{name} {value}".replace("_", " ") for name, value in details.items())
+    if not parts and order["validation_status"]:
+        parts.append(order["validation_status"])
+    return ", ".join(parts)
+
+
+def why_not_issued(request: CollectRequest, order: dict[str, t.Any]) -> str:
+    """Why an order that was asked about is no certificate, in sentences: what it is, what was said, what to do."""
+    label = request.label()
+    # Not capitalize(), which would write the rest of an order number small.
+    begin = label[:1].upper() + label[1:]
+    state, code, message = order["state"], order["status"]["code"], order["status"]["message"].strip().rstrip("!. ")
+    said = f" The provider says: {message}." if message else ""
+    if state == "pending":
+        waits_for = outstanding(order)
+        waits = f" It waits for: {waits_for}." if waits_for else ""
+        return f"{begin} is still being processed.{waits}{said} Run again later, or wait longer with wait_timeout."
+    if state == "awaiting_payment":
+        return f"{begin} still awaits payment.{said} No waiting mends this: pay it at the provider."
+    if state == "rejected":
+        return f"{begin} was rejected.{said} No waiting mends this: place a new order."
+    if state == "revoked":
+        return f"The certificate of {label} was revoked.{said} Replace it at the provider, or place a new order."
+    if state == "issued":
+        return f"{begin} is issued, and its certificate was not asked for.{said} Ask for the certificate too."
+    # A refusal without a code of the interface, and an order that was not asked, carry their reason as the message.
+    if code is None:
+        return message + "."
+    return f"The provider refused {label} with status {code}.{said} {_HINTS.get(code, _HINTS[None])}"

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether options are those of a spec: every wrong one is refused with one sentence that names it and the rule.
+
+This plugin util is private to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
+
+Options = t.Mapping[str, t.Any]
+
+_KINDS = {"int": "a whole number", "bool": "true or false", "list": "a list", "str": "text", "path": "text"}
+
+
+def validated(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
+    """The options of a task, checked and with defaults; raises ``OptionError`` with one sentence.
+
+    Whether the credentials are complete is left to ``provider_of``, since a part of them may come from the environment.
+    """
+    given = by_name(args, spec)
+    _check_names(given, spec)
+    for name, value in given.items():
+        _check_value(name, value, spec.argument_spec[name])
+    _check_rules(given, spec)
+    return dict(ArgumentSpecValidator(spec.argument_spec).validate(given).validated_parameters)
+
+
+def by_name(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
+    """What a task gives, as it spells it, under the names of the options, with aliases resolved."""
+    aliases = {alias: name for name, rules in spec.argument_spec.items() for alias in rules.get("aliases", ())}
+    given = sorted(args.items(), key=lambda item: item[0] in aliases)
+    return {aliases.get(name, str(name)): value for name, value in given if value is not None}
+
+
+def _check_names(given: Options, spec: ArgumentSpec) -> None:
+    unknown = sorted(set(given).difference(spec.argument_spec))
+    if unknown:
+        like = difflib.get_close_matches(unknown[0], spec.argument_spec, 1)
+        hint = f"Is {like[0]} meant?" if like else "ansible-doc lists those there are."
+        raise OptionError(f"There is no option {' and no option '.join(unknown)}. {hint}")
+
+
+def _check_value(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
+    kind = rules.get("type", "str")
+    # The validator would make text of a list, brackets and all.
+    structured = kind in ("str", "path") and isinstance(value, (dict, list, tuple, set))
+    if not structured and not ArgumentSpecValidator({name: dict(rules)}).validate({name: value}).error_messages:
+        return
+    shown = "" if structured or rules.get("no_log") else f", not {str(value)[:40]!r}"
+    wanted = f"one of {', '.join(rules['choices'])}" if "choices" in rules else _KINDS.get(kind, f"of type {kind}")
+    raise OptionError(f"{name} must be {wanted}{shown}.")
+
+
+def _check_rules(given: Options, spec: ArgumentSpec) -> None:
+    absent = [name for name, rules in spec.argument_spec.items() if rules.get("required") and name not in given]
+    if absent:
+        raise OptionError(f"{' and '.join(absent)} must be given.")
+    for group in spec.mutually_exclusive:
+        both = [name for name in group if name in given]
+        if len(both) > 1:
+            raise OptionError(f"Give only one of {', '.join(group)}, not both {' and '.join(both)}.")
+    for group in spec.required_one_of:
+        if not any(name in given for name in group):
+            raise OptionError(f"Give one of {', '.join(group)}; none is given.")
+    for name, needs in spec.required_by.items():
+        missing = [need for need in needs if need not in given]
+        if name in given and missing:
+            raise OptionError(f"{name} needs {' and '.join(missing)} beside it.")
