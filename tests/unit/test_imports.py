@@ -46,16 +46,18 @@ _ARROWS: dict[str, set[str]] = {
     "module_utils/_endpoint": _EVERYBODY,
     "module_utils/_install": _EVERYBODY | {"module_utils/_files"},
     "module_utils/_rollback": _EVERYBODY | {"module_utils/_files"},
-    "plugin_utils/_provider": _EVERYBODY | {"module_utils/_wire"},
+    "plugin_utils/_provider": _EVERYBODY,
     "plugin_utils/_validation": _EVERYBODY,
     "plugin_utils/_http": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_provider"},
     "plugin_utils/_chain": _EVERYBODY | {"module_utils/_wire"},
-    "plugin_utils/_outcome": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_chain"},
-    "plugin_utils/_options": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_provider", "plugin_utils/_http"},
+    "plugin_utils/_sentences": _EVERYBODY | {"module_utils/_wire"},
+    "plugin_utils/_outcome": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_chain", "plugin_utils/_sentences"},
+    "plugin_utils/_options": _EVERYBODY
+    | {"module_utils/_wire", "plugin_utils/_http", "plugin_utils/_provider", "plugin_utils/_validation"},
     "plugin_utils/_broker": _EVERYBODY
-    | {"module_utils/_wire", "plugin_utils/_provider", "plugin_utils/_http", "plugin_utils/_chain"}
-    | {"plugin_utils/_outcome"},
-    "plugin_utils/_report": _EVERYBODY | {"plugin_utils/_chain", "plugin_utils/_outcome"},
+    | {"module_utils/_wire", "plugin_utils/_chain", "plugin_utils/_http", "plugin_utils/_outcome"}
+    | {"plugin_utils/_provider", "plugin_utils/_sentences"},
+    "plugin_utils/_report": _EVERYBODY | {"plugin_utils/_chain", "plugin_utils/_sentences"},
     "plugin_utils/_action": _EVERYBODY
     | {"plugin_utils/_broker", "plugin_utils/_http", "plugin_utils/_options", "plugin_utils/_validation"},
     "doc_fragments": set(),
@@ -217,7 +219,7 @@ def test_an_arrow_that_is_turned_round_is_found(upper: str, lower: str) -> None:
 @pytest.mark.parametrize(
     ("folder", "name", "line"),
     [
-        ("module_utils", "_x", f"from {_COLLECTION}plugins.plugin_utils._chain import bundle"),
+        ("module_utils", "_pem", f"from {_COLLECTION}plugins.plugin_utils._chain import bundle"),
         ("module_utils", "_pem", "import requests"),
         ("module_utils", "_pem", "from ansible.utils.display import Display"),
         ("module_utils", "_wire/request", "from ansible.module_utils.basic import AnsibleModule"),
