@@ -42,7 +42,6 @@ _MAX_CERTIFICATE_ID = 16
 _MAX_LOGIN_NAME = 64
 _MAX_LOGIN_PASSWORD = 128
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_MIME_TYPE = re.compile(r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:; ?[A-Za-z0-9=._-]+)*\Z")
 _SECTION = "section 1 of the CollectSSL specification"
 
 
@@ -115,7 +114,6 @@ class CollectRequest(
             ("response_encoding", str),
             ("response_format", str),
             ("show", FrozenSet[str]),
-            ("response_mime_type", Optional[str]),
         ],
     )
 ):
@@ -123,8 +121,7 @@ class CollectRequest(
 
     ``identifier_kind`` is one of ``order_number``, ``certificate_id``, ``base_order_number``; ``query_type`` one of the
     ``QUERY_`` constants; ``response_type``, ``response_encoding`` and ``response_format`` are spelled as the options
-    are; ``show`` holds keys of ``SHOW``; ``response_mime_type`` is what an answer that holds certificates in lines, or
-    is one structure, should call itself. Raises ``OptionError`` with the rule for what section 1 of the specification
+    are; ``show`` holds keys of ``SHOW``. Raises ``OptionError`` with the rule for what section 1 of the specification
     forbids.
     """
 
@@ -140,7 +137,6 @@ class CollectRequest(
         response_encoding: str = "base64",
         response_format: str = "urlencoded",
         show: Iterable[str] = (),
-        response_mime_type: Optional[str] = None,
     ) -> "CollectRequest":
         request = super().__new__(
             cls,
@@ -152,7 +148,6 @@ class CollectRequest(
             response_encoding,
             response_format,
             frozenset(show),
-            response_mime_type,
         )
         request._check_values()
         request._check_identifier()
@@ -171,8 +166,6 @@ class CollectRequest(
                 raise OptionError("{} must be one of {}, not {!r}.".format(option, ", ".join(allowed), value))
         if self.query_type not in (QUERY_STATUS, QUERY_ALL, QUERY_CERTIFICATE, QUERY_CHAIN):
             raise OptionError(f"The query type must be 0, 1, 2 or 3 ({_SECTION}), not {self.query_type!r}.")
-        if self.response_mime_type is not None and not _MIME_TYPE.match(self.response_mime_type):
-            raise OptionError("The response MIME type must look like text/plain.")
         unknown = self.show.difference(SHOW)
         if unknown:
             raise OptionError("Nothing to show is called {}.".format(", ".join(sorted(unknown))))
@@ -227,8 +220,6 @@ class CollectRequest(
         pairs.extend((variable, "Y") for name, variable in SHOW.items() if name in self.show)
         if not self.binary:
             pairs.append(("responseFormat", str(_RESPONSE_FORMATS[self.response_format])))
-        if self.response_mime_type:
-            pairs.append(("responseMimeType", self.response_mime_type))
         return pairs
 
     def covers(self, other: "CollectRequest") -> bool:
