@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import dearmour, decode_base64, whole_blocks
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, integer
 
 #: Names of the status details, in the order of section 2.2.7, with the variable of section 3.2.
 DETAILS = {
@@ -36,7 +37,6 @@ _MDC_STATUSES = {
     "AWAITING BRAND": "awaiting_brand",
 }
 _UPPER_CASE = re.compile(r"^[A-Z][A-Z _-]*\Z")
-_INTEGER = re.compile(r"^\s*([+-]?[0-9]{1,18})\s*\Z")
 _ZIP_START = b"PK\x03\x04"
 _ZIP_END = b"PK\x05\x06"
 _ZIP_END_SIZE = 22
@@ -71,18 +71,6 @@ class Fields:
         self.details[name] = meaning
         if meaning is None and value:
             self.extra[DETAILS[name]] = value
-
-
-def excerpt(text: str, size: int = 200) -> str:
-    """The beginning of a text on one line, for an error message."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text[: size * 4]).split())
-    return line if len(line) <= size else line[:size] + " …"
-
-
-def integer(text: str) -> Optional[int]:
-    """A whole number of up to 18 digits, or None."""
-    match = _INTEGER.match(text)
-    return int(match.group(1)) if match else None
 
 
 def is_detail(line: str) -> bool:

@@ -12,11 +12,11 @@ from typing import List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import decode_base64, is_torn
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import integer
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import (
     DETAILS,
     Fields,
     add_certificates,
-    integer,
     is_detail,
     iso_from_day,
     mdc_domains,

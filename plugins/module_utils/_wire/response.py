@@ -10,13 +10,13 @@ This module util is private to the collection. It can have breaking changes at a
 from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire import lines as _response_lines
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire import urlencoded as _response_urlencoded
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import (
     DETAILS,
     Fields,
     binary_container,
-    excerpt,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
 

@@ -11,12 +11,11 @@ from typing import Dict, List, Optional
 from urllib.parse import unquote_plus
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, integer
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import (
     DETAILS,
     Fields,
     add_certificates,
-    excerpt,
-    integer,
     iso_from_timestamp,
     mdc_domains,
 )
