@@ -9,12 +9,15 @@ This module util is private to the collection. It can have breaking changes at a
 
 import datetime
 import re
-import struct
 from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import dearmour, decode_base64, whole_blocks
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, integer
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import (
+    is_certificate,
+    structure_length,
+)
 
 #: Names of the status details, in the order of section 2.2.7, with the variable of section 3.2.
 DETAILS = {
@@ -37,11 +40,6 @@ _MDC_STATUSES = {
     "AWAITING BRAND": "awaiting_brand",
 }
 _UPPER_CASE = re.compile(r"^[A-Z][A-Z _-]*\Z")
-_ZIP_START = b"PK\x03\x04"
-_ZIP_END = b"PK\x05\x06"
-_ZIP_END_SIZE = 22
-_INDEFINITE_SEQUENCE = b"\x30\x80"
-_CONSTRUCTED = 0x20
 _CUT_OFF = "was the answer cut off?"
 
 
@@ -139,89 +137,3 @@ def _decoded(name: str, text: str) -> List[bytes]:
     if None in decoded:
         raise ProtocolError(f"The base64 of the answer's {name} is broken: {_CUT_OFF}")
     return [data for data in decoded if data]
-
-
-def is_certificate(data: bytes) -> bool:
-    """Whether DER could be a certificate: one whole SEQUENCE that begins with another, not with an identifier."""
-    header = _der_header(data)
-    return header is not None and sum(header) == len(data) and data[header[0] : header[0] + 1] == b"\x30"
-
-
-def binary_container(body: bytes) -> Optional[Tuple[str, bytes]]:
-    """The bare ZIP archive or PKCS#7 structure that an answer consists of; None where it is text.
-
-    The text answer ``0`` begins with the byte of a DER SEQUENCE, so that byte alone tells nothing.
-    """
-    if body.startswith(_ZIP_START):
-        return ("zip", body)
-    header = _der_header(body)
-    at = header[0] if header else 2
-    if body[at : at + 1] != b"\x06" or not (header or body[:2] == _INDEFINITE_SEQUENCE):
-        return None
-    length = structure_length(body)
-    if length is None or length > len(body):
-        raise ProtocolError("The answer's PKCS#7 structure is cut off.")
-    return ("pkcs7", body[:length])
-
-
-def structure_length(data: bytes) -> Optional[int]:
-    """How many bytes of ``data`` the ZIP archive or the DER or BER SEQUENCE at its start takes.
-
-    More than there are where it is cut off or damaged; None where it is neither.
-    """
-    if data.startswith(_ZIP_START):
-        return _zip_length(data)
-    if data.startswith(_INDEFINITE_SEQUENCE):
-        return _indefinite_length(data)
-    header = _der_header(data)
-    return None if header is None else sum(header)
-
-
-def _zip_length(data: bytes) -> int:
-    at = data.find(_ZIP_END)
-    while at >= 0 and at + _ZIP_END_SIZE <= len(data):
-        size, offset, comment = struct.unpack("<IIH", data[at + 12 : at + _ZIP_END_SIZE])
-        # The signature may stand inside a file; only at the true end does the central directory end where it stands.
-        if size + offset == at:
-            return at + _ZIP_END_SIZE + int(comment)
-        at = data.find(_ZIP_END, at + 1)
-    return len(data) + 1
-
-
-def _indefinite_length(data: bytes) -> int:
-    """The length of a BER structure that ends where its contents do, with the contents' own ends counted."""
-    at = 0
-    open_structures = 0
-    while at + 2 <= len(data):
-        if data[at : at + 2] == b"\x00\x00":
-            open_structures -= 1
-            at += 2
-        elif data[at + 1] == 0x80 and data[at] & _CONSTRUCTED:
-            open_structures += 1
-            at += 2
-        else:
-            sizes = _sizes(data, at)
-            if sizes is None:
-                break
-            at += sum(sizes)
-        if open_structures == 0:
-            return at
-    return len(data) + 1
-
-
-def _der_header(data: bytes) -> Optional[Tuple[int, int]]:
-    """The sizes of header and content of the SEQUENCE at the start of ``data``; None for anything else."""
-    return _sizes(data, 0) if data[:1] == b"\x30" else None
-
-
-def _sizes(data: bytes, at: int) -> Optional[Tuple[int, int]]:
-    """The sizes of header and content of the element at a place, where its length is a definite one."""
-    if at + 2 > len(data):
-        return None
-    first = data[at + 1]
-    if first < 0x80:
-        return (2, first)
-    count = first & 0x7F
-    if not 1 <= count <= 4 or at + 2 + count > len(data):
-        return None
-    return (2 + count, int.from_bytes(data[at + 2 : at + 2 + count], "big"))

@@ -20,9 +20,9 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields 
     is_detail,
     iso_from_day,
     mdc_domains,
-    structure_length,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_STATUS, CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import structure_length
 
 #: Where lines that nothing explains are kept.
 UNNAMED = "unnamed_lines"

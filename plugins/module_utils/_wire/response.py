@@ -13,12 +13,13 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire import lines as _response_lines
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire import urlencoded as _response_urlencoded
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import (
-    DETAILS,
-    Fields,
-    binary_container,
-)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import DETAILS, Fields
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import (
+    is_pkcs7,
+    is_zip,
+    structure_length,
+)
 
 STATUS_NAMES = {
     2: "certificates_attached",
@@ -130,7 +131,7 @@ def parse(body: bytes, content_type: Optional[str], request: CollectRequest) -> 
     :arg request: what was asked; where the form leaves something open, it decides.
     :raises ProtocolError: where it is not an answer of the interface, or is cut off.
     """
-    container = binary_container(body) if request.binary else None
+    container = _bare_container(body) if request.binary else None
     if container:
         return _response_of(Fields(2, container=container))
     text = body.decode("utf-8", "replace").lstrip("\ufeff")
@@ -139,6 +140,18 @@ def parse(body: bytes, content_type: Optional[str], request: CollectRequest) -> 
         if fields is not None:
             return _response_of(fields)
     raise ProtocolError(_not_an_answer(text, content_type))
+
+
+def _bare_container(body: bytes) -> Optional[Tuple[str, bytes]]:
+    """The bare ZIP archive or PKCS#7 structure that an answer consists of; None where it is text."""
+    if is_zip(body):
+        return ("zip", body)
+    if not is_pkcs7(body):
+        return None
+    length = structure_length(body)
+    if length is None or length > len(body):
+        raise ProtocolError("The answer's PKCS#7 structure is cut off.")
+    return ("pkcs7", body[:length])
 
 
 def _response_of(fields: Fields) -> CollectResponse:

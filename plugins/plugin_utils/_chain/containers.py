@@ -18,7 +18,7 @@ import zlib
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import certificates
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import is_certificate
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import is_certificate
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate as _certificate
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import netscape as _netscape
 
