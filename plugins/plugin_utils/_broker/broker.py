@@ -192,7 +192,8 @@ class Broker:
         """
         provider = self._provider
         verified = provider.transport.verify is not False
-        return _keyed((provider.url, *provider.credentials, verified, *request[:3]))
+        order = (request.identifier_kind, request.identifier, request.product)
+        return _keyed((provider.url, *provider.credentials, verified, *order))
 
 
 def _begin_of_wait(since: float | None, shared: float | None, waiting: Waiting, now: float) -> float:
