@@ -12,7 +12,7 @@ import re
 from typing import Dict, List, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import decode_base64, is_torn
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import decode_base64, is_base64, is_torn
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import integer
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import (
     DETAILS,
@@ -45,7 +45,6 @@ _CAA = re.compile(
     re.IGNORECASE,
 )
 _VALIDITY = re.compile(r"^([0-9]{1,2}/[0-9]{1,2}/[0-9]{4})\s+([0-9]{1,2}/[0-9]{1,2}/[0-9]{4})\Z")
-_BASE64 = re.compile(r"^[A-Za-z0-9+/]+={0,2}\Z")
 _STATUS = re.compile(r"^[+-]?[0-9]{1,6}\Z")
 _MAX_NAME = 255
 # How base64 of a ZIP archive, and of a SEQUENCE longer than 127 bytes, begins.
@@ -133,9 +132,7 @@ def _is_domain_name(lines: List[str], container: Optional[str]) -> bool:
 
 
 def _begins_certificates(line: str, container: Optional[str]) -> bool:
-    return line.startswith("-----BEGIN ") or bool(
-        container and line.startswith(_STRUCTURE_STARTS) and _BASE64.match(line)
-    )
+    return line.startswith("-----BEGIN ") or bool(container and line.startswith(_STRUCTURE_STARTS) and is_base64(line))
 
 
 def _bare_structure(lines: List[str]) -> int:
@@ -144,7 +141,7 @@ def _bare_structure(lines: List[str]) -> int:
     A status line such as ``Complete`` is good base64 too, so the length that the structure states decides.
     """
     end = 0
-    while end < len(lines) and _BASE64.match(lines[end]):
+    while end < len(lines) and is_base64(lines[end]):
         end += 1
         if lines[end - 1].endswith("="):
             break
