@@ -48,12 +48,17 @@ def decode_base64(text: str) -> Optional[bytes]:
     """Strict base64 of ``text``, white space aside; None where it is broken or empty."""
     packed = "".join(text.split())
     # How strict the library is depends on the version of Python.
-    if len(packed) % 4 or not _BASE64.match(packed):
+    if len(packed) % 4 or not is_base64(packed):
         return None
     try:
         return base64.b64decode(packed.encode("ascii"), validate=True) or None
     except (binascii.Error, ValueError):
         return None
+
+
+def is_base64(text: str) -> bool:
+    """Whether text could be base64 in one line, or a line of it; how long it is does not matter."""
+    return bool(_BASE64.match(text))
 
 
 def blocks(text: str, label_ending: str = CERTIFICATE) -> List[str]:

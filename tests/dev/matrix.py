@@ -41,6 +41,7 @@ UNITS_APART_FROM_CORE = (
     "tests/unit/simulator",
     "tests/unit/test_imports.py",
     "tests/unit/plugins/module_utils/test_pem.py",
+    "tests/unit/plugins/module_utils/test_text.py",
     "tests/unit/plugins/module_utils/_wire",
     "tests/unit/plugins/module_utils/_endpoint",
     "tests/unit/plugins/plugin_utils/_chain",

@@ -14,11 +14,10 @@ from typing import Callable, Dict, List
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.deadline import Deadline
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import quoted
 
 #: All a server may say before TLS starts; far more than any does.
 _BYTES = 64 * 1024
-_QUOTED = 200
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _SMTP_LINE = re.compile(r"(?P<code>[2-5][0-9]{2})(?:(?P<more>[- ])(?P<text>.*))?\Z")
 
 #: What ends the session politely, once TLS has started.
@@ -103,13 +102,6 @@ class _Dialogue:
                 f"the server's {self.step} did not come within the timeout of {self._deadline.seconds:g} seconds"
             )
         return EndpointError(f"the connection broke {self._instead()} ({exc.strerror or exc})")
-
-
-def quoted(text: str) -> str:
-    """Words of a server, fit for a message: one line of printable ASCII, not too long."""
-    clean = _UNPRINTABLE.sub("?", text)
-    shown = clean if len(clean) <= _QUOTED else clean[:_QUOTED] + "…"
-    return f'"{shown}"'
 
 
 def _smtp(dialogue: _Dialogue) -> None:

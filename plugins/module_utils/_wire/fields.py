@@ -1,19 +1,24 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the readers of both text formats share: the fields of an answer, and how each field's value is read.
+"""The fields of an answer, and how the value of each is read, whichever text format it came in.
 
-Every function here raises ``ProtocolError`` or nothing.
+What reads a value raises ``ProtocolError`` where there is a rule for it that the value breaks, and nothing else.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import dataclasses
 import datetime
 import re
-import struct
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import dearmour, decode_base64, whole_blocks
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, integer
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import (
+    is_certificate,
+    structure_length,
+)
 
 #: Names of the status details, in the order of section 2.2.7, with the variable of section 3.2.
 DETAILS = {
@@ -36,58 +41,94 @@ _MDC_STATUSES = {
     "AWAITING BRAND": "awaiting_brand",
 }
 _UPPER_CASE = re.compile(r"^[A-Z][A-Z _-]*\Z")
-_INTEGER = re.compile(r"^\s*([+-]?[0-9]{1,18})\s*\Z")
-_ZIP_START = b"PK\x03\x04"
-_ZIP_END = b"PK\x05\x06"
-_ZIP_END_SIZE = 22
-_INDEFINITE_SEQUENCE = b"\x30\x80"
-_CONSTRUCTED = 0x20
 _CUT_OFF = "was the answer cut off?"
 
+#: The value of a field that this collection does not know, or its values where it came more than once.
+Extra = Union[str, Tuple[str, ...]]
 
+
+@dataclasses.dataclass(frozen=True)
 class Fields:
-    """The fields of an answer while it is read; the order of ``certificates`` is that in which they came."""
+    """What an answer says, field by field; what it does not tell is empty or None.
 
-    def __init__(self, status_code: int, container: Optional[Tuple[str, bytes]] = None) -> None:
-        self.status_code = status_code
-        self.message: Optional[str] = None
-        self.error_item: Optional[str] = None
-        self.not_before: Optional[str] = None
-        self.not_after: Optional[str] = None
-        self.fqdn: Optional[str] = None
-        self.certificate_status: Optional[str] = None
-        self.validation_status: Optional[str] = None
-        self.caa_status: Optional[str] = None
-        self.mdc_domains: Dict[str, str] = {}
-        self.details: Dict[str, Optional[str]] = {}
-        self.extra: Dict[str, Any] = {}
-        self.certificates: List[bytes] = []
-        self.container = container
+    ``not_before`` and ``not_after`` are ISO 8601 in UTC. ``mdc_domains`` holds pairs of a name and ``validated``,
+    ``not_validated`` or ``awaiting_brand``; ``details`` one pair for each of ``DETAILS``; ``extra`` pairs of a name and
+    what came under it. ``certificates`` holds the DER of certificates that came one by one, in the order they came;
+    ``container`` is ``("zip" | "pkcs7" | "netscape", bytes)`` where they came as one structure.
+    """
 
-    def add_detail(self, name: str, value: str) -> None:
-        """Keep a status detail under its name; a value without a known meaning goes to ``extra`` as it came."""
-        match = _DETAIL.match(value)
-        meaning = _DETAIL_MEANINGS.get(int(match.group(1))) if match else None
-        self.details[name] = meaning
-        if meaning is None and value:
-            self.extra[DETAILS[name]] = value
+    status_code: int
+    message: str = ""
+    error_item: Optional[str] = None
+    not_before: Optional[str] = None
+    not_after: Optional[str] = None
+    fqdn: Optional[str] = None
+    certificate_status: Optional[str] = None
+    validation_status: Optional[str] = None
+    caa_status: Optional[str] = None
+    mdc_domains: Tuple[Tuple[str, str], ...] = ()
+    details: Tuple[Tuple[str, Optional[str]], ...] = tuple((name, None) for name in DETAILS)
+    extra: Tuple[Tuple[str, Extra], ...] = ()
+    certificates: Tuple[bytes, ...] = ()
+    container: Optional[Tuple[str, bytes]] = None
 
 
-def excerpt(text: str, size: int = 200) -> str:
-    """The beginning of a text on one line, for an error message."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text[: size * 4]).split())
-    return line if len(line) <= size else line[:size] + " …"
+def with_domains(fields: Fields, domains: Mapping[str, str]) -> Fields:
+    """The fields with more domain names and their status, each once, with the status that came last."""
+    return dataclasses.replace(fields, mdc_domains=tuple({**dict(fields.mdc_domains), **domains}.items()))
 
 
-def integer(text: str) -> Optional[int]:
-    """A whole number of up to 18 digits, or None."""
-    match = _INTEGER.match(text)
-    return int(match.group(1)) if match else None
+def with_details(fields: Fields, values: Mapping[str, str]) -> Fields:
+    """The fields with status details, under their names; a value without a known meaning goes to ``extra`` too."""
+    meanings = {name: _meaning(value) for name, value in values.items()}
+    strange = {DETAILS[name]: value for name, value in values.items() if value and meanings[name] is None}
+    told = dataclasses.replace(fields, details=tuple({**dict(fields.details), **meanings}.items()))
+    return with_extra(told, strange)
+
+
+def with_extra(fields: Fields, values: Mapping[str, Extra]) -> Fields:
+    """The fields with more of what this collection does not know, under the names that it came with."""
+    return dataclasses.replace(fields, extra=tuple({**dict(fields.extra), **values}.items()))
+
+
+def with_certificates(fields: Fields, name: str, texts: Iterable[str], container_type: Optional[str]) -> Fields:
+    """The fields with what the field or part called ``name`` carries: PEM blocks, or bare base64 of one structure.
+
+    :arg container_type: what the structure is where it is not a certificate.
+    """
+    certificates, container = list(fields.certificates), fields.container
+    for data in (data for text in texts for data in _decoded(name, text)):
+        if is_certificate(data):
+            certificates.append(data)
+        elif container_type is None:
+            raise ProtocolError(f"The answer's {name} is not a whole certificate: {_CUT_OFF}")
+        elif structure_length(data) != len(data):
+            raise ProtocolError(f"The answer's {name} is not one whole {container_type} structure: {_CUT_OFF}")
+        elif container not in (None, (container_type, data)):
+            raise ProtocolError("The answer carries more than one structure of certificates.")
+        else:
+            container = (container_type, data)
+    return dataclasses.replace(fields, certificates=tuple(certificates), container=container)
+
+
+def _decoded(name: str, text: str) -> List[bytes]:
+    armoured = whole_blocks(text)
+    if armoured is None:
+        raise ProtocolError(f"The answer's {name} end in the middle: {_CUT_OFF}")
+    decoded = [dearmour(block) for dummy, block in armoured] or [decode_base64(text)]
+    if None in decoded:
+        raise ProtocolError(f"The base64 of the answer's {name} is broken: {_CUT_OFF}")
+    return [data for data in decoded if data]
 
 
 def is_detail(line: str) -> bool:
     """Whether a line is a status detail: a whole number, perhaps with its meaning behind a dash."""
     return bool(_DETAIL.match(line))
+
+
+def _meaning(value: str) -> Optional[str]:
+    match = _DETAIL.match(value)
+    return _DETAIL_MEANINGS.get(int(match.group(1))) if match else None
 
 
 def mdc_domains(text: str) -> Optional[Dict[str, str]]:
@@ -123,117 +164,3 @@ def iso_from_day(name: str, text: str, time: str) -> str:
         return datetime.datetime.strptime(text + " " + time, "%d/%m/%Y %H:%M:%S").isoformat() + "Z"  # noqa: DTZ007
     except ValueError:
         raise ProtocolError(f"The answer's {name} is not a day: {excerpt(text, 40)}") from None
-
-
-def add_certificates(fields: Fields, name: str, text: str, container_type: Optional[str]) -> None:
-    """Add what a field or a part of the answer carries: PEM blocks, or bare base64 of one structure.
-
-    :arg container_type: what the structure is where it is not a certificate.
-    """
-    for data in _decoded(name, text):
-        if is_certificate(data):
-            fields.certificates.append(data)
-        elif container_type is None:
-            raise ProtocolError(f"The answer's {name} is not a whole certificate: {_CUT_OFF}")
-        elif structure_length(data) != len(data):
-            raise ProtocolError(f"The answer's {name} is not one whole {container_type} structure: {_CUT_OFF}")
-        elif fields.container not in (None, (container_type, data)):
-            raise ProtocolError("The answer carries more than one structure of certificates.")
-        else:
-            fields.container = (container_type, data)
-
-
-def _decoded(name: str, text: str) -> List[bytes]:
-    armoured = whole_blocks(text)
-    if armoured is None:
-        raise ProtocolError(f"The answer's {name} end in the middle: {_CUT_OFF}")
-    decoded = [dearmour(block) for dummy, block in armoured] or [decode_base64(text)]
-    if None in decoded:
-        raise ProtocolError(f"The base64 of the answer's {name} is broken: {_CUT_OFF}")
-    return [data for data in decoded if data]
-
-
-def is_certificate(data: bytes) -> bool:
-    """Whether DER could be a certificate: one whole SEQUENCE that begins with another, not with an identifier."""
-    header = _der_header(data)
-    return header is not None and sum(header) == len(data) and data[header[0] : header[0] + 1] == b"\x30"
-
-
-def binary_container(body: bytes) -> Optional[Tuple[str, bytes]]:
-    """The bare ZIP archive or PKCS#7 structure that an answer consists of; None where it is text.
-
-    The text answer ``0`` begins with the byte of a DER SEQUENCE, so that byte alone tells nothing.
-    """
-    if body.startswith(_ZIP_START):
-        return ("zip", body)
-    header = _der_header(body)
-    at = header[0] if header else 2
-    if body[at : at + 1] != b"\x06" or not (header or body[:2] == _INDEFINITE_SEQUENCE):
-        return None
-    length = structure_length(body)
-    if length is None or length > len(body):
-        raise ProtocolError("The answer's PKCS#7 structure is cut off.")
-    return ("pkcs7", body[:length])
-
-
-def structure_length(data: bytes) -> Optional[int]:
-    """How many bytes of ``data`` the ZIP archive or the DER or BER SEQUENCE at its start takes.
-
-    More than there are where it is cut off or damaged; None where it is neither.
-    """
-    if data.startswith(_ZIP_START):
-        return _zip_length(data)
-    if data.startswith(_INDEFINITE_SEQUENCE):
-        return _indefinite_length(data)
-    header = _der_header(data)
-    return None if header is None else sum(header)
-
-
-def _zip_length(data: bytes) -> int:
-    at = data.find(_ZIP_END)
-    while at >= 0 and at + _ZIP_END_SIZE <= len(data):
-        size, offset, comment = struct.unpack("<IIH", data[at + 12 : at + _ZIP_END_SIZE])
-        # The signature may stand inside a file; only at the true end does the central directory end where it stands.
-        if size + offset == at:
-            return at + _ZIP_END_SIZE + int(comment)
-        at = data.find(_ZIP_END, at + 1)
-    return len(data) + 1
-
-
-def _indefinite_length(data: bytes) -> int:
-    """The length of a BER structure that ends where its contents do, with the contents' own ends counted."""
-    at = 0
-    open_structures = 0
-    while at + 2 <= len(data):
-        if data[at : at + 2] == b"\x00\x00":
-            open_structures -= 1
-            at += 2
-        elif data[at + 1] == 0x80 and data[at] & _CONSTRUCTED:
-            open_structures += 1
-            at += 2
-        else:
-            sizes = _sizes(data, at)
-            if sizes is None:
-                break
-            at += sum(sizes)
-        if open_structures == 0:
-            return at
-    return len(data) + 1
-
-
-def _der_header(data: bytes) -> Optional[Tuple[int, int]]:
-    """The sizes of header and content of the SEQUENCE at the start of ``data``; None for anything else."""
-    return _sizes(data, 0) if data[:1] == b"\x30" else None
-
-
-def _sizes(data: bytes, at: int) -> Optional[Tuple[int, int]]:
-    """The sizes of header and content of the element at a place, where its length is a definite one."""
-    if at + 2 > len(data):
-        return None
-    first = data[at + 1]
-    if first < 0x80:
-        return (2, first)
-    count = first & 0x7F
-    if not 1 <= count <= 4 or at + 2 + count > len(data):
-        return None
-    return (2 + count, int.from_bytes(data[at + 2 : at + 2 + count], "big"))

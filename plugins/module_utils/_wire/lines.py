@@ -7,22 +7,26 @@ A line's place depends on what was asked and on what the service had to say, so 
 place leaves it open. This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import dataclasses
 import re
-from typing import List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import decode_base64, is_torn
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import decode_base64, is_base64, is_torn
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import integer
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import (
     DETAILS,
     Fields,
-    add_certificates,
-    integer,
     is_detail,
     iso_from_day,
     mdc_domains,
-    structure_length,
+    with_certificates,
+    with_details,
+    with_domains,
+    with_extra,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_STATUS, CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import structure_length
 
 #: Where lines that nothing explains are kept.
 UNNAMED = "unnamed_lines"
@@ -41,7 +45,6 @@ _CAA = re.compile(
     re.IGNORECASE,
 )
 _VALIDITY = re.compile(r"^([0-9]{1,2}/[0-9]{1,2}/[0-9]{4})\s+([0-9]{1,2}/[0-9]{1,2}/[0-9]{4})\Z")
-_BASE64 = re.compile(r"^[A-Za-z0-9+/]+={0,2}\Z")
 _STATUS = re.compile(r"^[+-]?[0-9]{1,6}\Z")
 _MAX_NAME = 255
 # How base64 of a ZIP archive, and of a SEQUENCE longer than 127 bytes, begins.
@@ -58,13 +61,12 @@ def read(text: str, request: CollectRequest) -> Optional[Fields]:
     if _without_leading_blanks(rest)[:1] and _without_leading_blanks(rest)[0].startswith("<"):
         return None
     if fields.status_code < 0:
-        rest = _read_message(fields, rest, request)
+        fields, rest = _with_message(fields, rest, request)
     elif fields.status_code > 0:
-        rest = _read_certificate_lines(fields, rest, request)
+        fields, rest = _with_certificate_lines(fields, rest, request)
         if fields.status_code not in (1, 2):
-            rest = _read_message(fields, rest, request)
-    _read_status_lines(fields, rest, request)
-    return fields
+            fields, rest = _with_message(fields, rest, request)
+    return _with_status_lines(fields, rest, request)
 
 
 def _without_leading_blanks(lines: List[str]) -> List[str]:
@@ -72,46 +74,48 @@ def _without_leading_blanks(lines: List[str]) -> List[str]:
     return lines[start:]
 
 
-def _read_message(fields: Fields, lines: List[str], request: CollectRequest) -> List[str]:
-    """The error message (2.2.1), unless what stands in its place is a line that was asked for; what is left over."""
+def _with_message(fields: Fields, lines: List[str], request: CollectRequest) -> Tuple[Fields, List[str]]:
+    """With the error message (2.2.1), unless in its place stands a line that was asked for; and what is left over."""
     filled = _without_leading_blanks(lines)
     asked_for_more = "ext_status" in request.show or "status_details" in request.show
     if not filled or (not lines[0] and (asked_for_more or _CAA.match(filled[0]))):
-        return lines[1:]
+        return fields, lines[1:]
     if "status_details" in request.show and is_detail(filled[0]):
-        return filled
+        return fields, filled
     if "ext_status" in request.show and filled[0].lower() in _CERTIFICATE_STATUSES:
-        return filled
-    fields.message = filled[0]
-    return filled[1:]
+        return fields, filled
+    return dataclasses.replace(fields, message=filled[0]), filled[1:]
 
 
-def _read_certificate_lines(fields: Fields, lines: List[str], request: CollectRequest) -> List[str]:
-    """Validity, domain name and certificates (2.2.2 to 2.2.4); what is left over."""
+def _with_certificate_lines(fields: Fields, lines: List[str], request: CollectRequest) -> Tuple[Fields, List[str]]:
+    """With validity, domain name and certificates (2.2.2 to 2.2.4); and what is left over."""
     lines = _without_leading_blanks(lines)
     validity = _VALIDITY.match(lines[0]) if lines else None
     if validity:
-        fields.not_before = iso_from_day("validity period", validity.group(1), "00:00:00")
-        fields.not_after = iso_from_day("validity period", validity.group(2), "23:59:59")
+        fields = dataclasses.replace(
+            fields,
+            not_before=iso_from_day("validity period", validity.group(1), "00:00:00"),
+            not_after=iso_from_day("validity period", validity.group(2), "23:59:59"),
+        )
         lines = _without_leading_blanks(lines[1:])
     container = None if request.response_type == "individual" else request.response_type
     if "fqdn" in request.show and _is_domain_name(lines, container):
-        fields.fqdn = lines[0]
+        fields = dataclasses.replace(fields, fqdn=lines[0])
         lines = _without_leading_blanks(lines[1:])
     armoured = bool(lines) and lines[0].startswith("-----BEGIN ")
     if not armoured and (fields.status_code != 2 or request.query_type == QUERY_STATUS):
-        return lines
+        return fields, lines
     if armoured:
         end = 1 + max([at for at, line in enumerate(lines) if line.startswith("-----END ")] or [len(lines) - 1])
     elif container:
         end = _bare_structure(lines)
     else:
         raise ProtocolError("The answer says that certificates are attached, and there are none.")
-    add_certificates(fields, "certificates", "\n".join(lines[:end]) + "\n", container)
+    fields = with_certificates(fields, "certificates", ["\n".join(lines[:end]) + "\n"], container)
     # None of the lines that may follow looks like a boundary, so the beginning of one is a certificate cut off.
     if is_torn("\n".join(lines[end:])):
         raise ProtocolError("The answer ends in the middle of the certificates: it was cut off.")
-    return _without_leading_blanks(lines[end:])
+    return fields, _without_leading_blanks(lines[end:])
 
 
 def _is_domain_name(lines: List[str], container: Optional[str]) -> bool:
@@ -128,9 +132,7 @@ def _is_domain_name(lines: List[str], container: Optional[str]) -> bool:
 
 
 def _begins_certificates(line: str, container: Optional[str]) -> bool:
-    return line.startswith("-----BEGIN ") or bool(
-        container and line.startswith(_STRUCTURE_STARTS) and _BASE64.match(line)
-    )
+    return line.startswith("-----BEGIN ") or bool(container and line.startswith(_STRUCTURE_STARTS) and is_base64(line))
 
 
 def _bare_structure(lines: List[str]) -> int:
@@ -139,7 +141,7 @@ def _bare_structure(lines: List[str]) -> int:
     A status line such as ``Complete`` is good base64 too, so the length that the structure states decides.
     """
     end = 0
-    while end < len(lines) and _BASE64.match(lines[end]):
+    while end < len(lines) and is_base64(lines[end]):
         end += 1
         if lines[end - 1].endswith("="):
             break
@@ -156,22 +158,23 @@ def _bare_structure(lines: List[str]) -> int:
     return end
 
 
-def _read_status_lines(fields: Fields, lines: List[str], request: CollectRequest) -> None:
-    """The lines behind the certificates, or behind the status alone (2.2.5 to 2.2.9)."""
+def _with_status_lines(fields: Fields, lines: List[str], request: CollectRequest) -> Fields:
+    """With the lines behind the certificates, or behind the status alone (2.2.5 to 2.2.9)."""
     if "status_details" in request.show:
-        lines = _read_details(fields, lines)
+        fields, lines = _with_detail_lines(fields, lines)
+    domains: Dict[str, str] = {}
     words = []
     for line in lines:
-        domains = mdc_domains(line)
-        if domains:
-            fields.mdc_domains.update(domains)
+        found = mdc_domains(line)
+        if found:
+            domains.update(found)
         elif line:
             words.append(line)
-    _read_words(fields, words, "ext_status" in request.show)
+    return _with_words(with_domains(fields, domains), words, "ext_status" in request.show)
 
 
-def _read_details(fields: Fields, lines: List[str]) -> List[str]:
-    """The status details (2.2.7), a run of numbers; what is left over.
+def _with_detail_lines(fields: Fields, lines: List[str]) -> Tuple[Fields, List[str]]:
+    """With the status details (2.2.7), a run of numbers; and what is left over.
 
     A detail that has no value may come as an empty line, and the last ones may be missing. The place of a number tells
     its name, so an empty line among the details counts, unless there are too many for that.
@@ -191,19 +194,16 @@ def _read_details(fields: Fields, lines: List[str]) -> List[str]:
         before += 1
     if before + len(run) <= len(DETAILS):
         run = [""] * before + run
-    for name, line in zip(DETAILS, run):
-        fields.add_detail(name, line)
-    return lines[:start] + run[len(DETAILS) :] + lines[end:]
+    return with_details(fields, dict(zip(DETAILS, run))), lines[:start] + run[len(DETAILS) :] + lines[end:]
 
 
-def _read_words(fields: Fields, words: List[str], with_ext_status: bool) -> None:
+def _with_words(fields: Fields, words: List[str], ext_status: bool) -> Fields:
     # Left out by the service when it is empty, and always the last line.
     if words and _CAA.match(words[-1]):
-        fields.caa_status = words.pop()
-    if with_ext_status and words:
+        fields = dataclasses.replace(fields, caa_status=words.pop())
+    if ext_status and words:
         if len(words) > 1 or words[0].lower() not in _VALIDATION_STATUSES:
-            fields.certificate_status = words.pop(0)
+            fields = dataclasses.replace(fields, certificate_status=words.pop(0))
         if words:
-            fields.validation_status = words.pop(0)
-    if words:
-        fields.extra[UNNAMED] = tuple(words)
+            fields = dataclasses.replace(fields, validation_status=words.pop(0))
+    return with_extra(fields, {UNNAMED: tuple(words)} if words else {})

@@ -6,8 +6,9 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import dataclasses
 import re
-from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Collection, Dict, FrozenSet, List, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIERS
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
@@ -39,65 +40,35 @@ _RESPONSE_ENCODINGS = {"base64": 0, "binary": 1}
 _RESPONSE_FORMATS = {"lines": 0, "urlencoded": 1}
 _MAX_ORDER_NUMBER = 128
 _MAX_CERTIFICATE_ID = 16
-_MIME_TYPE = re.compile(r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:; ?[A-Za-z0-9=._-]+)*\Z")
 _SECTION = "section 1 of the CollectSSL specification"
 
 
-class CollectRequest(
-    NamedTuple(
-        "_CollectRequest",
-        [
-            ("identifier_kind", str),
-            ("identifier", str),
-            ("product", str),
-            ("query_type", int),
-            ("response_type", str),
-            ("response_encoding", str),
-            ("response_format", str),
-            ("show", FrozenSet[str]),
-            ("response_mime_type", Optional[str]),
-        ],
-    )
-):
+@dataclasses.dataclass(frozen=True)
+class CollectRequest:
     """One question about one order. Frozen, hashable, without credentials, and right by construction.
 
     ``identifier_kind`` is one of ``order_number``, ``certificate_id``, ``base_order_number``; ``query_type`` one of the
     ``QUERY_`` constants; ``response_type``, ``response_encoding`` and ``response_format`` are spelled as the options
-    are; ``show`` holds keys of ``SHOW``; ``response_mime_type`` is what an answer that holds certificates in lines, or
-    is one structure, should call itself. Raises ``OptionError`` with the rule for what section 1 of the specification
-    forbids.
+    are; ``show`` holds keys of ``SHOW``, and is a frozenset whatever was given. Raises ``OptionError`` with the rule
+    for what section 1 of the specification forbids.
     """
 
-    __slots__ = ()
+    identifier_kind: str
+    identifier: str
+    product: str = "ssl"
+    query_type: int = QUERY_ALL
+    response_type: str = "individual"
+    response_encoding: str = "base64"
+    response_format: str = "urlencoded"
+    show: Collection[str] = frozenset()
 
-    def __new__(
-        cls,
-        identifier_kind: str,
-        identifier: str,
-        product: str = "ssl",
-        query_type: int = QUERY_ALL,
-        response_type: str = "individual",
-        response_encoding: str = "base64",
-        response_format: str = "urlencoded",
-        show: Iterable[str] = (),
-        response_mime_type: Optional[str] = None,
-    ) -> "CollectRequest":
-        request = super().__new__(
-            cls,
-            identifier_kind,
-            identifier.strip(),
-            product,
-            query_type,
-            response_type,
-            response_encoding,
-            response_format,
-            frozenset(show),
-            response_mime_type,
-        )
-        request._check_values()
-        request._check_identifier()
-        request._check_combinations()
-        return request
+    def __post_init__(self) -> None:
+        # The way round a frozen dataclass that its documentation shows.
+        object.__setattr__(self, "identifier", self.identifier.strip())
+        object.__setattr__(self, "show", frozenset(self.show))
+        self._check_values()
+        self._check_identifier()
+        self._check_combinations()
 
     def _check_values(self) -> None:
         for option, value, allowed in (
@@ -111,9 +82,7 @@ class CollectRequest(
                 raise OptionError("{} must be one of {}, not {!r}.".format(option, ", ".join(allowed), value))
         if self.query_type not in (QUERY_STATUS, QUERY_ALL, QUERY_CERTIFICATE, QUERY_CHAIN):
             raise OptionError(f"The query type must be 0, 1, 2 or 3 ({_SECTION}), not {self.query_type!r}.")
-        if self.response_mime_type is not None and not _MIME_TYPE.match(self.response_mime_type):
-            raise OptionError("The response MIME type must look like text/plain.")
-        unknown = self.show.difference(SHOW)
+        unknown = set(self.show).difference(SHOW)
         if unknown:
             raise OptionError("Nothing to show is called {}.".format(", ".join(sorted(unknown))))
 
@@ -167,8 +136,6 @@ class CollectRequest(
         pairs.extend((variable, "Y") for name, variable in SHOW.items() if name in self.show)
         if not self.binary:
             pairs.append(("responseFormat", str(_RESPONSE_FORMATS[self.response_format])))
-        if self.response_mime_type:
-            pairs.append(("responseMimeType", self.response_mime_type))
         return pairs
 
     def covers(self, other: "CollectRequest") -> bool:
@@ -181,15 +148,13 @@ class CollectRequest(
             return False
         if self.query_type not in (QUERY_ALL, other.query_type):
             return False
-        told: FrozenSet[str] = frozenset() if self.binary else self.show
-        wanted: FrozenSet[str] = frozenset() if other.binary else other.show
-        return told >= wanted
+        # A bare structure tells nothing else, and nobody who asks for one wants more.
+        told = set() if self.binary else set(self.show)
+        return other.binary or told.issuperset(other.show)
 
     def as_record(self) -> Dict[str, Any]:
         """A dictionary of plain values from which ``CollectRequest(**record)`` makes this request again."""
-        record = dict(self._asdict())
-        record["show"] = sorted(self.show)
-        return record
+        return {**dataclasses.asdict(self), "show": sorted(self.show)}
 
 
 def show_everything(product: str) -> FrozenSet[str]:

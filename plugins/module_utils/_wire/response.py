@@ -7,18 +7,19 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
+import dataclasses
+from typing import Any, Dict, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire import lines as _response_lines
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire import urlencoded as _response_urlencoded
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import (
-    DETAILS,
-    Fields,
-    binary_container,
-    excerpt,
-)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire import lines, urlencoded
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import Fields
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import (
+    is_pkcs7,
+    is_zip,
+    structure_length,
+)
 
 STATUS_NAMES = {
     2: "certificates_attached",
@@ -52,36 +53,9 @@ _STATES = {
 }
 
 
-class CollectResponse(
-    NamedTuple(
-        "_CollectResponse",
-        [
-            ("status_code", int),
-            ("message", str),
-            ("error_item", Optional[str]),
-            ("not_before", Optional[str]),
-            ("not_after", Optional[str]),
-            ("fqdn", Optional[str]),
-            ("certificate_status", Optional[str]),
-            ("validation_status", Optional[str]),
-            ("caa_status", Optional[str]),
-            ("mdc_domains", Tuple[Tuple[str, str], ...]),
-            ("details", Tuple[Tuple[str, Optional[str]], ...]),
-            ("extra", Tuple[Tuple[str, Union[str, Tuple[str, ...]]], ...]),
-            ("certificates", Tuple[bytes, ...]),
-            ("container", Optional[Tuple[str, bytes]]),
-        ],
-    )
-):
-    """What the provider said.
-
-    ``not_before`` and ``not_after`` are ISO 8601 in UTC. ``mdc_domains`` holds pairs of a name and ``validated``,
-    ``not_validated`` or ``awaiting_brand``. ``extra`` holds pairs of a name and its value, or its values where it came
-    more than once. ``certificates`` holds the DER of certificates that came one by one, in the
-    order they came; ``container`` is ``("zip" | "pkcs7" | "netscape", bytes)`` where they came as one structure.
-    """
-
-    __slots__ = ()
+@dataclasses.dataclass(frozen=True)
+class CollectResponse(Fields):
+    """What the provider said, and what it means."""
 
     @property
     def status_name(self) -> str:
@@ -116,8 +90,7 @@ class CollectResponse(
 
 def order_not_asked(request: CollectRequest, message: str) -> Dict[str, Any]:
     """The order dictionary of an order that could not be asked, with the reason."""
-    nothing = _response_of(Fields(0))._replace(message=message)
-    order = nothing.order(request)
+    order = CollectResponse(status_code=0, message=message).order(request)
     order.update({"state": "error", "status": {"code": None, "name": "not_asked", "message": message}})
     return order
 
@@ -130,34 +103,27 @@ def parse(body: bytes, content_type: Optional[str], request: CollectRequest) -> 
     :arg request: what was asked; where the form leaves something open, it decides.
     :raises ProtocolError: where it is not an answer of the interface, or is cut off.
     """
-    container = binary_container(body) if request.binary else None
+    container = _bare_container(body) if request.binary else None
     if container:
-        return _response_of(Fields(2, container=container))
+        return CollectResponse(status_code=2, container=container)
     text = body.decode("utf-8", "replace").lstrip("\ufeff")
-    for reader in (_response_lines.read, _response_urlencoded.read):
+    for reader in (lines.read, urlencoded.read):
         fields = reader(text, request)
         if fields is not None:
-            return _response_of(fields)
+            return CollectResponse(**vars(fields))
     raise ProtocolError(_not_an_answer(text, content_type))
 
 
-def _response_of(fields: Fields) -> CollectResponse:
-    return CollectResponse(
-        status_code=fields.status_code,
-        message=fields.message or "",
-        error_item=fields.error_item,
-        not_before=fields.not_before,
-        not_after=fields.not_after,
-        fqdn=fields.fqdn,
-        certificate_status=fields.certificate_status,
-        validation_status=fields.validation_status,
-        caa_status=fields.caa_status,
-        mdc_domains=tuple(fields.mdc_domains.items()),
-        details=tuple((name, fields.details.get(name)) for name in DETAILS),
-        extra=tuple(fields.extra.items()),
-        certificates=tuple(fields.certificates),
-        container=fields.container,
-    )
+def _bare_container(body: bytes) -> Optional[Tuple[str, bytes]]:
+    """The bare ZIP archive or PKCS#7 structure that an answer consists of; None where it is text."""
+    if is_zip(body):
+        return ("zip", body)
+    if not is_pkcs7(body):
+        return None
+    length = structure_length(body)
+    if length is None or length > len(body):
+        raise ProtocolError("The answer's PKCS#7 structure is cut off.")
+    return ("pkcs7", body[:length])
 
 
 def _not_an_answer(text: str, content_type: Optional[str]) -> str:

@@ -6,19 +6,23 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import dataclasses
 import re
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 from urllib.parse import unquote_plus
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, integer
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import (
     DETAILS,
+    Extra,
     Fields,
-    add_certificates,
-    excerpt,
-    integer,
     iso_from_timestamp,
     mdc_domains,
+    with_certificates,
+    with_details,
+    with_domains,
+    with_extra,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
 
@@ -63,10 +67,16 @@ def read(text: str, dummy_request: CollectRequest) -> Optional[Fields]:
     fields = Fields(_status_code(values.pop(_ERROR_CODE)))
     if fields.status_code > 0:
         _check_end(pairs[-1])
+    unknown: Dict[str, Extra] = {}
     # The second list of domains knows a status more than the first, so it has the last word.
     for key in sorted(values, key=lambda key: key == _DOMAINS[-1]):
-        _read_field(fields, key, spelled[key], [value for value in values[key] if value])
-    return fields
+        given = [value for value in values[key] if value]
+        told = _with_field(fields, key, spelled[key], given)
+        if told is None:
+            unknown[spelled[key]] = given[0] if len(given) == 1 else tuple(given) or ""
+        else:
+            fields = told
+    return with_extra(fields, unknown)
 
 
 def _status_code(given: List[str]) -> int:
@@ -84,28 +94,37 @@ def _check_end(pair: str) -> None:
         raise ProtocolError(f"The answer ends in the middle of {excerpt(name, 40)}: it was cut off.")
 
 
-def _read_field(fields: Fields, key: str, spelled: str, values: List[str]) -> None:
+def _with_field(fields: Fields, key: str, spelled: str, values: List[str]) -> Optional[Fields]:
+    """The fields with those values of one of them that are not empty; None where its name is unknown."""
     if key in _CERTIFICATES:
-        for value in values:
-            add_certificates(fields, spelled, value, None)
-    elif key in _CONTAINERS:
-        for value in values:
-            add_certificates(fields, spelled, value, _CONTAINERS[key])
-    elif key in _TEXTS:
-        setattr(fields, _TEXTS[key], values[0] if values else None)
-    elif key in _TIMES:
-        setattr(fields, _TIMES[key], iso_from_timestamp(spelled, values[0]) if values else None)
-    elif key in _DETAIL_NAMES:
-        if values:
-            fields.add_detail(_DETAIL_NAMES[key], values[0])
-    elif key in _DOMAINS:
-        for value in values:
-            domains = mdc_domains(_decode_again(value))
-            if domains is None:
-                fields.extra[spelled] = value
-            fields.mdc_domains.update(domains or {})
-    else:
-        fields.extra[spelled] = values[0] if len(values) == 1 else tuple(values) or ""
+        return with_certificates(fields, spelled, values, None)
+    if key in _CONTAINERS:
+        return with_certificates(fields, spelled, values, _CONTAINERS[key])
+    if key in _DOMAINS:
+        return _with_domain_lists(fields, spelled, values)
+    if key in _TEXTS:
+        return _with_text(fields, _TEXTS[key], values[0]) if values else fields
+    if key in _TIMES:
+        return _with_text(fields, _TIMES[key], iso_from_timestamp(spelled, values[0])) if values else fields
+    if key in _DETAIL_NAMES:
+        return with_details(fields, {_DETAIL_NAMES[key]: values[0]}) if values else fields
+    return None
+
+
+def _with_text(fields: Fields, name: str, value: str) -> Fields:
+    told: Dict[str, Any] = {name: value}
+    return dataclasses.replace(fields, **told)
+
+
+def _with_domain_lists(fields: Fields, spelled: str, values: List[str]) -> Fields:
+    domains: Dict[str, str] = {}
+    unread: Dict[str, Extra] = {}
+    for value in values:
+        found = mdc_domains(_decode_again(value))
+        if found is None:
+            unread[spelled] = value
+        domains.update(found or {})
+    return with_extra(with_domains(fields, domains), unread)
 
 
 def _decode_again(value: str) -> str:

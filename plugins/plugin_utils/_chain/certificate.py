@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import excerpt
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT
 
 try:

@@ -17,7 +17,8 @@ import zlib
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import certificates
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import excerpt, is_certificate
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import is_certificate
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate, netscape
 
 _ZIP_MAX_ENTRIES = 32

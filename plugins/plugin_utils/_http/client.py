@@ -22,7 +22,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
     ProtocolError,
     TransportError,
 )
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import excerpt
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import (
     CALL_LIMIT_REACHED,

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the parser on cases from standard input, under any Python that may run on a managed host.
+"""Runs the parser on cases from standard input, under any Python that may import it.
 
 In: a JSON list of ``{"request": {...}}``, what a request is made of, or ``{"request": {...}, "body": base64}``.
-Out: a JSON list with what became of each. Written for Python 3.6, without anything that is not in its library.
+Out: a JSON list with what became of each. Written for Python 3.8, without anything that is not in its library.
 """
 
 import base64

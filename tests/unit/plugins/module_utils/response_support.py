@@ -161,7 +161,7 @@ def _expected_domains(answer: Answer, request: CollectRequest) -> list[tuple[str
 
 def observed(response: CollectResponse) -> dict[str, t.Any]:
     """The fields of a response; certificates out of a structure are sorted, since a PKCS#7 has no order."""
-    fields = response._asdict()
+    fields = dataclasses.asdict(response)
     container = fields.pop("container")
     if container:
         assert not response.certificates

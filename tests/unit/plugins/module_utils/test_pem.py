@@ -12,6 +12,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import (
     certificates,
     dearmour,
     decode_base64,
+    is_base64,
     whole_blocks,
 )
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils import chain_support
@@ -97,3 +98,20 @@ def test_base64_is_strict(text: str) -> None:
 
 def test_base64_may_be_spaced() -> None:
     assert decode_base64(" AA\r\nAA\t") == b"\x00\x00\x00"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("MIIB", True),
+        ("MII", True),
+        ("A+/=", True),
+        ("A==", True),
+        ("", False),
+        ("=", False),
+        ("M I", False),
+        ("A-", False),
+    ],
+)
+def test_a_line_of_base64_is_told_by_its_characters(line: str, told: bool) -> None:
+    assert is_base64(line) == told

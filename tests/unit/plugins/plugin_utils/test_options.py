@@ -236,7 +236,7 @@ def test_values_with_tags_become_plain_text() -> None:
     assert args["login_password"].__class__ is not str
     found = taken(args)
     texts: list[t.Any] = [found.url, *dataclasses.astuple(found.credentials), found.transport.proxy]
-    texts += _options.request_of(_validation.validated(args, certificate_options()), QUERY_ALL)
+    texts += vars(_options.request_of(_validation.validated(args, certificate_options()), QUERY_ALL)).values()
     assert {type(text) for text in texts} <= {str, type(None), int, frozenset}
 
 

@@ -56,7 +56,6 @@ def test_the_whole_wire_form() -> None:
         response_type="zip",
         response_format="lines",
         show=SHOW,
-        response_mime_type="application/zip",
     )
     assert request.variables() == [
         ("orderNumber", "1234567"),
@@ -70,7 +69,6 @@ def test_the_whole_wire_form() -> None:
         ("showMDCDomainDetails2", "Y"),
         ("showStatusDetails", "Y"),
         ("responseFormat", "0"),
-        ("responseMimeType", "application/zip"),
     ]
 
 
@@ -162,8 +160,6 @@ def test_every_combination(
         ({"query_type": 4}, "query type must be 0, 1, 2 or 3"),
         ({"query_type": -1}, "query type must be 0, 1, 2 or 3"),
         ({"show": ["everything"]}, "Nothing to show is called everything"),
-        ({"response_mime_type": "text"}, "MIME type"),
-        ({"response_mime_type": "text/plain\r\nX: y"}, "MIME type"),
         ({"response_encoding": "binary"}, "response_encoding binary needs response_type zip or pkcs7"),
         ({"response_encoding": "binary", "response_type": "netscape"}, "needs response_type zip or pkcs7"),
         ({"response_type": "zip", "query_type": 0}, r"\(query type 1\) alone"),

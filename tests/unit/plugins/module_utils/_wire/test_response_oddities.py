@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import base64
+import copy
+import pickle
 import typing as t
 import urllib.parse
 
@@ -492,6 +494,20 @@ def test_text_where_a_structure_was_asked_for(text: bytes) -> None:
     """The first byte of the text answer ``0`` is that of a DER SEQUENCE."""
     for kind in ("pkcs7", "zip"):
         assert _binary(text, kind).state == "pending"
+
+
+# --- a value -------------------------------------------------------------------------------------------------------
+
+
+def test_a_response_is_a_value() -> None:
+    text = f"2\n{_PEM}Issued\nComplete\n1\n2\n"
+    response = _parse(text, *SHOW)
+    assert response == _parse(text, *SHOW)
+    assert len({response, _parse(text, *SHOW), _parse(f"2\n{_PEM}", *SHOW)}) == 2
+    for made in (copy.copy(response), copy.deepcopy(response), pickle.loads(pickle.dumps(response))):  # noqa: S301
+        assert made == response
+    with pytest.raises(AttributeError):
+        response.fqdn = "other.example.com"  # type: ignore[misc]
 
 
 # --- orders --------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import zipfile
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import structure_length
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import structure_length
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.containers import unpack
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _archive, _asn1
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import (

@@ -1,0 +1,37 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Text of others: how messages show it, and the numbers in it.
+
+Every function here takes any text and raises nothing.
+This module util is private to the collection. It can have breaking changes at any time.
+"""
+
+import re
+from typing import Optional
+
+_INTEGER = re.compile(r"^\s*([+-]?[0-9]{1,18})\s*\Z")
+_QUOTED = 200
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+
+def excerpt(text: str, size: int = 200) -> str:
+    """The beginning of a text on one line, for an error message.
+
+    :arg size: how long it may be (characters), less the sign that there is more.
+    """
+    line = " ".join("".join(char if char.isprintable() else " " for char in text[: size * 4]).split())
+    return line if len(line) <= size else line[:size] + " …"
+
+
+def quoted(text: str) -> str:
+    """Words of a server, fit for a message: one line of printable ASCII, not too long."""
+    clean = _UNPRINTABLE.sub("?", text)
+    shown = clean if len(clean) <= _QUOTED else clean[:_QUOTED] + "…"
+    return f'"{shown}"'
+
+
+def integer(text: str) -> Optional[int]:
+    """A whole number of up to 18 digits, or None."""
+    match = _INTEGER.match(text)
+    return int(match.group(1)) if match else None

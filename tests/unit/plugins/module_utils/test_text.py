@@ -1,0 +1,55 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What messages show of a text, and which texts are numbers."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, integer, quoted
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        (" \r\n\t", ""),
+        ("one line", "one line"),
+        ("two\r\nlines,  and\tmore", "two lines, and more"),
+        ("\x1b[31mred\x00", "[31mred"),
+        ("Zürich\u2028\udcff", "Zürich"),
+        ("x" * 20, "x" * 20),
+        ("x" * 21, "x" * 20 + " …"),
+        ("x" * 1000, "x" * 20 + " …"),
+        ("\n" * 80 + "far behind", ""),
+    ],
+)
+def test_an_excerpt_is_the_beginning_on_one_line(text: str, shown: str) -> None:
+    assert excerpt(text, 20) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", '""'),
+        ("250 fine", '"250 fine"'),
+        ("Grüße\x07\r\n", '"Gr??e???"'),
+        ("x" * 200, '"' + "x" * 200 + '"'),
+        ("x" * 201, '"' + "x" * 200 + '…"'),
+    ],
+)
+def test_what_is_quoted_is_printable_ascii(text: str, shown: str) -> None:
+    assert quoted(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), (" -26\r\n", -26), ("+2", 2), ("007", 7), ("9" * 18, 10**18 - 1)],
+)
+def test_whole_numbers(text: str, number: int) -> None:
+    assert integer(text) == number
+
+
+@pytest.mark.parametrize("text", ["", " ", "-", "two", "0x2", "1e3", "1.5", "1 2", "1_000", "\u0662", "9" * 19])
+def test_texts_that_are_no_whole_numbers(text: str) -> None:
+    assert integer(text) is None
