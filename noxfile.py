@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The test sessions, one thing each. `make test` runs them all; CONTRIBUTING.md shows how to run one."""
+"""The test sessions, one thing each. `make test` runs them all; CONTRIBUTING.md shows how to run one.
+
+`make test` runs those that are on by default. Which part of it a session is, its tags say, here and nowhere else:
+`make lint` and `nox -t lint` run what is tagged so. `pytest` stands for sessions whose tests are recorded one by one.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +35,15 @@ nox.options.error_on_missing_interpreters = True
 
 PYTHONS = interpreters.link(CHECKOUT / ".nox/pythons", matrix.TARGET_PYTHONS)
 
-# yamllint, docs-check, license-check and extra-checks come from here.
+# yamllint, docs-check, license-check and extra-checks come from here; of the others, one is yamllint by another name,
+# and one is for a CI system that asks for a list of sessions.
 antsibull_nox.load_antsibull_nox_toml()
+for _name, _session in nox.registry.get().items():
+    _session.default = _name not in ("lint", "matrix-generator")
+    _session.tags = ["lint"] if _session.default else []
 
 
-@nox.session
+@nox.session(tags=["lint"])
 def style(session: nox.Session) -> None:
     """Check style, imports and formatting of all Python, and the changelog's fragments."""
     session.install("-r", str(REQUIREMENTS / "lint.txt"))
@@ -44,7 +52,7 @@ def style(session: nox.Session) -> None:
     session.run("ruff", "check", *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["lint"])
 def typing(session: nox.Session) -> None:
     """Check the types of all Python."""
     session.install("-r", str(REQUIREMENTS / "typing.txt"))
@@ -85,7 +93,7 @@ def typing(session: nox.Session) -> None:
         )
 
 
-@nox.session(name="ansible-lint")
+@nox.session(name="ansible-lint", tags=["lint"])
 def ansible_lint(session: nox.Session) -> None:
     """Lint all Ansible content with the production profile."""
     session.install("-r", str(REQUIREMENTS / "ansible-lint.txt"))
@@ -93,7 +101,7 @@ def ansible_lint(session: nox.Session) -> None:
         session.run("ansible-lint", *session.posargs, env={"ANSIBLE_COLLECTIONS_PATH": str(collection.parents[2])})
 
 
-@nox.session(name="galaxy-import")
+@nox.session(name="galaxy-import", tags=["lint"])
 def galaxy_import(session: nox.Session) -> None:
     """Build the collection and import it the way Galaxy and Automation Hub do."""
     session.install("-r", str(REQUIREMENTS / "galaxy-import.txt"))
@@ -163,7 +171,7 @@ def _integration(session: nox.Session, core: matrix.Core) -> None:
         session.run(*command, "--python", core.python, *(session.posargs or others))
 
 
-@nox.session(python=matrix.FLEET.python)
+@nox.session(python=matrix.FLEET.python, tags=["fleet", "pytest"])
 def fleet(session: nox.Session) -> None:
     """Run the tests on a fleet of hosts in namespaces of this machine; they need root."""
     session.install(matrix.FLEET.requirement, "-r", "tests/fleet/requirements.txt")
@@ -184,8 +192,8 @@ def _preset_environment(session: nox.Session, variables: dict[str, str]) -> None
     pathlib.Path(where.strip(), "collectssl_session.pth").write_text(text, encoding="utf-8")
 
 
-def _per_core(name: str, run: t.Callable[[nox.Session, matrix.Core], None], cores: t.Iterable[matrix.Core]) -> None:
-    """Make one session of ``run`` for each of ``cores``, such as ``units-2.19``."""
+def _per_core(run: t.Callable[[nox.Session, matrix.Core], None], cores: t.Iterable[matrix.Core], *tags: str) -> None:
+    """Make one session of ``run`` for each of ``cores``; the first tag is its name, as in ``units-2.19``."""
     for core in cores:
 
         def session_function(session: nox.Session, core: matrix.Core = core) -> None:
@@ -193,9 +201,9 @@ def _per_core(name: str, run: t.Callable[[nox.Session, matrix.Core], None], core
 
         summary = (run.__doc__ or "").splitlines()[0]
         session_function.__doc__ = f"{summary} (ansible-core {core.series}, Python {core.python})"
-        nox.session(name=f"{name}-{core.series}", python=core.python)(session_function)
+        nox.session(name=f"{tags[0]}-{core.series}", python=core.python, tags=tags)(session_function)
 
 
-_per_core("sanity", _sanity, (core for core in matrix.CORES if core.sanity))
-_per_core("units", _units, matrix.CORES)
-_per_core("integration", _integration, matrix.CORES)
+_per_core(_sanity, (core for core in matrix.CORES if core.sanity), "sanity")
+_per_core(_units, matrix.CORES, "units", "pytest")
+_per_core(_integration, matrix.CORES, "integration", "pytest")

@@ -4,7 +4,7 @@
 
 """Run the test sessions, two at a time, and tell at the end what passed, what failed and what could not run.
 
-    run_all.py [GROUP or SESSION ...]
+    run_all.py [TAG or SESSION ...]
 
 Without arguments everything runs. Every session writes a log of its own under ``tests/output/logs``. The last line is
 ``N passed, N failed, N skipped``: each unit and integration test counts as one, and so does each other session; what
@@ -136,11 +136,11 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _choose(words: list[str]) -> list[plan.Job]:
     jobs = plan.jobs()
-    known = {word for job in jobs for word in (job.group, job.session)}
+    known = {word for job in jobs for word in (job.session, *job.tags)}
     unknown = [word for word in words if word not in known]
     if unknown:
-        sys.exit(f"no session or group is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    return [job for job in jobs if not words or job.group in words or job.session in words]
+        sys.exit(f"no session or tag is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    return [job for job in jobs if not words or {job.session, *job.tags} & set(words)]
 
 
 def main() -> int:
