@@ -26,6 +26,7 @@ import time
 import interpreters
 import matrix
 import plan
+import programs
 import summary
 import tree
 
@@ -154,7 +155,7 @@ def main() -> int:
     LOGS.mkdir(parents=True)
     pythons = interpreters.link(tree.CHECKOUT / ".nox/pythons", matrix.TARGET_PYTHONS)
     results = Runner(jobs, pythons).run()
-    missing: list[str] = []
+    missing = programs.missing({tag for job in jobs for tag in job.tags})
     if any(job.counts_tests for job in jobs):
         missing += [
             f"tests of hosts with Python {v}: this machine has none" for v in matrix.TARGET_PYTHONS if v not in pythons
