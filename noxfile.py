@@ -64,7 +64,7 @@ def typing(session: nox.Session) -> None:
         testing = "tests/integration/targets/setup_collectssl"
         session.run(
             *mypy,
-            *("--exclude", "/tests/unit/simulator/"),
+            *("--exclude", "/tests/unit/(dev|simulator)/"),
             *(str(collection / name) for name in ("plugins", "tests/unit")),
             env={"MYPYPATH": os.pathsep.join([str(collection.parents[2]), str(collection / testing)])},
         )
@@ -79,6 +79,7 @@ def typing(session: nox.Session) -> None:
         bases = [collection.parents[2], *(collection / folder for folder in scripts)]
         others = (
             "tests/simulator",
+            "tests/unit/dev",
             "tests/unit/simulator",
             "tests/integration",
             "tests/demo",
