@@ -65,7 +65,7 @@ def typing(session: nox.Session) -> None:
         session.run(
             *mypy,
             *("--exclude", "/tests/unit/(dev|simulator)/"),
-            *(str(collection / name) for name in ("plugins", "tests/unit")),
+            *(str(collection / name) for name in ("plugins", "tests/unit", "tests/soak")),
             env={"MYPYPATH": os.pathsep.join([str(collection.parents[2]), str(collection / testing)])},
         )
         # Folders whose files import each other by bare names.
@@ -138,6 +138,12 @@ def _units(session: nox.Session, core: matrix.Core) -> None:
 
     Tests that not every version of ansible-core has to run are left to others, unless the command line names some.
     """
+    others = [f"--ignore-glob={pattern}" for pattern in matrix.units_left_to_others(core)]
+    _pytest(session, core, *(session.posargs or others))
+
+
+def _pytest(session: nox.Session, core: matrix.Core, *arguments: str) -> None:
+    """Run pytest on a copy of the collection that is imported by its name."""
     session.install(core.requirement, "-r", "tests/unit/requirements.txt")
     plugins = _ansible_test_folder(session) / "_util/target/pytest/plugins"
     with tree.copy() as collection, session.chdir(collection):
@@ -148,8 +154,7 @@ def _units(session: nox.Session, core: matrix.Core) -> None:
             "PYTHONPATH": os.pathsep.join([str(plugins), str(PYTEST_PLUGINS)]),
         }
         pytest = ["python", "-m", "pytest", "-p", "ansible_pytest_collections", "-p", "collectssl_results"]
-        chosen = session.posargs or [f"--ignore-glob={pattern}" for pattern in matrix.units_left_to_others(core)]
-        session.run(*pytest, *chosen, env=env)
+        session.run(*pytest, *arguments, env=env)
 
 
 def _integration(session: nox.Session, core: matrix.Core) -> None:
@@ -179,6 +184,18 @@ def fleet(session: nox.Session) -> None:
     with tree.copy() as collection, session.chdir(collection):
         pytest = ["python", "-m", "pytest", "-p", "collectssl_results", "tests/fleet"]
         session.run(*pytest, *session.posargs, env={"PYTHONPATH": str(PYTEST_PLUGINS)})
+
+
+@nox.session(python=matrix.NEWEST.python, tags=["soak"], default=False)
+def soak(session: nox.Session) -> None:
+    """Run what has more to find the longer it runs, COLLECTSSL_SOAK_MINUTES each; not a part of `make test`.
+
+    The table of a whole run goes into the checkout.
+    """
+    minutes = os.environ.get("COLLECTSSL_SOAK_MINUTES") or "1"
+    results = CHECKOUT / "tests/soak/RESULTS.md"
+    whole = ["--results", str(results), "--commit", tree.commit(results)]
+    _pytest(session, matrix.NEWEST, "tests/soak", "--minutes", minutes, *(session.posargs or whole))
 
 
 def _preset_environment(session: nox.Session, variables: dict[str, str]) -> None:
