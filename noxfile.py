@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import sys
 import typing as t
 
@@ -28,6 +29,7 @@ import tree  # noqa: E402
 
 REQUIREMENTS = DEV / "requirements"
 PYTEST_PLUGINS = DEV / "pytest_plugins"
+SHELL_SCRIPTS = (".ci/run", "tests/dev/find-python", "tests/dev/prepare", "tests/fleet/files/init")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.reuse_venv = "yes"
@@ -45,11 +47,14 @@ for _name, _session in nox.registry.get().items():
 
 @nox.session(tags=["lint"])
 def style(session: nox.Session) -> None:
-    """Check style, imports and formatting of all Python, and the changelog's fragments."""
+    """Check style, imports and formatting of all Python, shell scripts, and the changelog's fragments."""
     session.install("-r", str(REQUIREMENTS / "lint.txt"))
     session.run("antsibull-changelog", "lint")
     session.run("ruff", "format", "--check", "--diff")
     session.run("ruff", "check", *session.posargs)
+    # Those with a suffix are looked at by ansible-test. Without shellcheck, the summary of `make test` says so.
+    if shutil.which("shellcheck"):
+        session.run("shellcheck", *SHELL_SCRIPTS, external=True)
 
 
 @nox.session(tags=["lint"])

@@ -89,4 +89,4 @@ def test_a_program_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("PATH", "/nowhere")
     assert any("no shellcheck " in line for line in programs.missing({"sanity"}))
     assert not any("no shellcheck " in line for line in programs.missing({"units"}))
-    assert programs.missing({"lint"}) == []
+    assert programs.missing({"soak"}) == []
