@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import pathlib
 import platform
 import typing as t
 
@@ -14,9 +15,7 @@ from ansible_collections.certfleet.collectssl.tests.soak.soaking import CORES
 
 _HEAD = """\
 <!--
-Copyright (c) 2026, certfleet.collectssl contributors
-GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-SPDX-License-Identifier: GPL-3.0-or-later
+{licence}
 -->
 
 # What the last soak found
@@ -53,8 +52,8 @@ def document(found: t.Iterable[Found], commit: str, minutes: float) -> str:
         ("time", f"at most {minutes:g} minutes for each, on {CORES} processor cores"),
         ("versions", f"Python {platform.python_version()}, {packages}, {platform.system()} on {platform.machine()}"),
     )
-    summary = _table(("", ""), about)
-    return _HEAD + summary + "\n" + table(found)
+    licence = [line.removeprefix("# ") for line in pathlib.Path(__file__).read_text(encoding="utf-8").splitlines()[:3]]
+    return _HEAD.format(licence="\n".join(licence)) + _table(("", ""), about) + "\n" + table(found)
 
 
 def table(found: t.Iterable[Found]) -> str:
