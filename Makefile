@@ -3,18 +3,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # make demo        an order becomes an installed certificate, explained step by step
-# make test        everything: lint, types, docs, sanity, unit and integration tests
+# make test        everything: lint, types, docs, sanity, unit and integration tests, and the fleet
+#                  As root it installs Debian packages first, and says which; PREPARE=no leaves that out.
 # make simulator   a CollectSSL service on this machine, until Ctrl-C
 # make fleet       24 hosts with TLS services on this machine, until Ctrl-C (as root)
-# make lint | units | sanity | integration   a part of make test
+# make lint | units | sanity | integration   a part of make test; make units SERIES=2.21 with one ansible-core alone
+# make soak MINUTES=10   what has more to find the longer it runs, ten minutes each; writes tests/soak/RESULTS.md
 # make session S=units-2.19 ARGS="-k netscape"   one session, with arguments for the tool that it runs
+
+PREPARE ?= yes
+MINUTES ?= 10
 
 DEV := tests/dev
 VENV := .venv
 DEV_VENV := .venv-dev
 
 .DEFAULT_GOAL := test
-.PHONY: demo simulator fleet test lint units sanity integration session prepare clean
+.PHONY: demo simulator fleet test lint units sanity integration soak session prepare clean
 
 demo: $(VENV)/.made
 	$(VENV)/bin/python tests/demo/run.py
@@ -29,14 +34,17 @@ test: prepare $(DEV_VENV)/.made
 	@$(DEV_VENV)/bin/python $(DEV)/run_all.py
 
 lint units sanity integration: prepare $(DEV_VENV)/.made
-	@$(DEV_VENV)/bin/python $(DEV)/run_all.py $@
+	@$(DEV_VENV)/bin/python $(DEV)/run_all.py $@$(addprefix -,$(SERIES))
+
+soak: $(DEV_VENV)/.made
+	COLLECTSSL_SOAK_MINUTES=$(MINUTES) $(DEV_VENV)/bin/python -m nox -s soak -- $(ARGS)
 
 session: $(DEV_VENV)/.made
 	@test -n "$(S)" || { $(DEV_VENV)/bin/python -m nox --list; echo 'Choose one: make session S=NAME'; exit 2; }
 	$(DEV_VENV)/bin/python -m nox -s $(S) -- $(ARGS)
 
 prepare:
-	@$(DEV)/prepare
+	@PREPARE=$(PREPARE) $(DEV)/prepare
 
 clean:
 	rm -rf $(VENV) $(DEV_VENV) .nox .mypy_cache .pytest_cache .ruff_cache tests/output

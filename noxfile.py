@@ -2,12 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The test sessions, one thing each. `make test` runs them all; CONTRIBUTING.md shows how to run one."""
+"""The test sessions, one thing each. `make test` runs them all; CONTRIBUTING.md shows how to run one.
+
+`make test` runs those that are on by default. Which part of it a session is, its tags say, here and nowhere else:
+`make lint` and `nox -t lint` run what is tagged so. `pytest` stands for sessions whose tests are recorded one by one.
+"""
 
 from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import sys
 import typing as t
 
@@ -24,6 +29,7 @@ import tree  # noqa: E402
 
 REQUIREMENTS = DEV / "requirements"
 PYTEST_PLUGINS = DEV / "pytest_plugins"
+SHELL_SCRIPTS = (".ci/run", "tests/dev/find-python", "tests/dev/prepare", "tests/fleet/files/init")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.reuse_venv = "yes"
@@ -31,20 +37,27 @@ nox.options.error_on_missing_interpreters = True
 
 PYTHONS = interpreters.link(CHECKOUT / ".nox/pythons", matrix.TARGET_PYTHONS)
 
-# yamllint, docs-check, license-check and extra-checks come from here.
+# yamllint, docs-check, license-check and extra-checks come from here; of the others, one is yamllint by another name,
+# and one is for a CI system that asks for a list of sessions.
 antsibull_nox.load_antsibull_nox_toml()
+for _name, _session in nox.registry.get().items():
+    _session.default = _name not in ("lint", "matrix-generator")
+    _session.tags = ["lint"] if _session.default else []
 
 
-@nox.session
+@nox.session(tags=["lint"])
 def style(session: nox.Session) -> None:
-    """Check style, imports and formatting of all Python, and the changelog's fragments."""
+    """Check style, imports and formatting of all Python, shell scripts, and the changelog's fragments."""
     session.install("-r", str(REQUIREMENTS / "lint.txt"))
     session.run("antsibull-changelog", "lint")
     session.run("ruff", "format", "--check", "--diff")
     session.run("ruff", "check", *session.posargs)
+    # Those with a suffix are looked at by ansible-test. Without shellcheck, the summary of `make test` says so.
+    if shutil.which("shellcheck"):
+        session.run("shellcheck", *SHELL_SCRIPTS, external=True)
 
 
-@nox.session
+@nox.session(tags=["lint"])
 def typing(session: nox.Session) -> None:
     """Check the types of all Python."""
     session.install("-r", str(REQUIREMENTS / "typing.txt"))
@@ -56,8 +69,8 @@ def typing(session: nox.Session) -> None:
         testing = "tests/integration/targets/setup_collectssl"
         session.run(
             *mypy,
-            *("--exclude", "/tests/unit/simulator/"),
-            *(str(collection / name) for name in ("plugins", "tests/unit")),
+            *("--exclude", "/tests/unit/(dev|simulator)/"),
+            *(str(collection / name) for name in ("plugins", "tests/unit", "tests/soak")),
             env={"MYPYPATH": os.pathsep.join([str(collection.parents[2]), str(collection / testing)])},
         )
         # Folders whose files import each other by bare names.
@@ -71,6 +84,7 @@ def typing(session: nox.Session) -> None:
         bases = [collection.parents[2], *(collection / folder for folder in scripts)]
         others = (
             "tests/simulator",
+            "tests/unit/dev",
             "tests/unit/simulator",
             "tests/integration",
             "tests/demo",
@@ -85,7 +99,7 @@ def typing(session: nox.Session) -> None:
         )
 
 
-@nox.session(name="ansible-lint")
+@nox.session(name="ansible-lint", tags=["lint"])
 def ansible_lint(session: nox.Session) -> None:
     """Lint all Ansible content with the production profile."""
     session.install("-r", str(REQUIREMENTS / "ansible-lint.txt"))
@@ -93,7 +107,7 @@ def ansible_lint(session: nox.Session) -> None:
         session.run("ansible-lint", *session.posargs, env={"ANSIBLE_COLLECTIONS_PATH": str(collection.parents[2])})
 
 
-@nox.session(name="galaxy-import")
+@nox.session(name="galaxy-import", tags=["lint"])
 def galaxy_import(session: nox.Session) -> None:
     """Build the collection and import it the way Galaxy and Automation Hub do."""
     session.install("-r", str(REQUIREMENTS / "galaxy-import.txt"))
@@ -129,6 +143,12 @@ def _units(session: nox.Session, core: matrix.Core) -> None:
 
     Tests that not every version of ansible-core has to run are left to others, unless the command line names some.
     """
+    others = [f"--ignore-glob={pattern}" for pattern in matrix.units_left_to_others(core)]
+    _pytest(session, core, *(session.posargs or others))
+
+
+def _pytest(session: nox.Session, core: matrix.Core, *arguments: str) -> None:
+    """Run pytest on a copy of the collection that is imported by its name."""
     session.install(core.requirement, "-r", "tests/unit/requirements.txt")
     plugins = _ansible_test_folder(session) / "_util/target/pytest/plugins"
     with tree.copy() as collection, session.chdir(collection):
@@ -139,8 +159,7 @@ def _units(session: nox.Session, core: matrix.Core) -> None:
             "PYTHONPATH": os.pathsep.join([str(plugins), str(PYTEST_PLUGINS)]),
         }
         pytest = ["python", "-m", "pytest", "-p", "ansible_pytest_collections", "-p", "collectssl_results"]
-        chosen = session.posargs or [f"--ignore-glob={pattern}" for pattern in matrix.units_left_to_others(core)]
-        session.run(*pytest, *chosen, env=env)
+        session.run(*pytest, *arguments, env=env)
 
 
 def _integration(session: nox.Session, core: matrix.Core) -> None:
@@ -163,13 +182,25 @@ def _integration(session: nox.Session, core: matrix.Core) -> None:
         session.run(*command, "--python", core.python, *(session.posargs or others))
 
 
-@nox.session(python=matrix.FLEET.python)
+@nox.session(python=matrix.FLEET.python, tags=["fleet", "pytest"])
 def fleet(session: nox.Session) -> None:
     """Run the tests on a fleet of hosts in namespaces of this machine; they need root."""
     session.install(matrix.FLEET.requirement, "-r", "tests/fleet/requirements.txt")
     with tree.copy() as collection, session.chdir(collection):
         pytest = ["python", "-m", "pytest", "-p", "collectssl_results", "tests/fleet"]
         session.run(*pytest, *session.posargs, env={"PYTHONPATH": str(PYTEST_PLUGINS)})
+
+
+@nox.session(python=matrix.NEWEST.python, tags=["soak"], default=False)
+def soak(session: nox.Session) -> None:
+    """Run what has more to find the longer it runs, COLLECTSSL_SOAK_MINUTES each; not a part of `make test`.
+
+    The table of a whole run goes into the checkout.
+    """
+    minutes = os.environ.get("COLLECTSSL_SOAK_MINUTES") or "1"
+    results = CHECKOUT / "tests/soak/RESULTS.md"
+    whole = ["--results", str(results), "--commit", tree.commit(results)]
+    _pytest(session, matrix.NEWEST, "tests/soak", "--minutes", minutes, *(session.posargs or whole))
 
 
 def _preset_environment(session: nox.Session, variables: dict[str, str]) -> None:
@@ -184,8 +215,8 @@ def _preset_environment(session: nox.Session, variables: dict[str, str]) -> None
     pathlib.Path(where.strip(), "collectssl_session.pth").write_text(text, encoding="utf-8")
 
 
-def _per_core(name: str, run: t.Callable[[nox.Session, matrix.Core], None], cores: t.Iterable[matrix.Core]) -> None:
-    """Make one session of ``run`` for each of ``cores``, such as ``units-2.19``."""
+def _per_core(run: t.Callable[[nox.Session, matrix.Core], None], cores: t.Iterable[matrix.Core], *tags: str) -> None:
+    """Make one session of ``run`` for each of ``cores``; the first tag is its name, as in ``units-2.19``."""
     for core in cores:
 
         def session_function(session: nox.Session, core: matrix.Core = core) -> None:
@@ -193,9 +224,9 @@ def _per_core(name: str, run: t.Callable[[nox.Session, matrix.Core], None], core
 
         summary = (run.__doc__ or "").splitlines()[0]
         session_function.__doc__ = f"{summary} (ansible-core {core.series}, Python {core.python})"
-        nox.session(name=f"{name}-{core.series}", python=core.python)(session_function)
+        nox.session(name=f"{tags[0]}-{core.series}", python=core.python, tags=tags)(session_function)
 
 
-_per_core("sanity", _sanity, (core for core in matrix.CORES if core.sanity))
-_per_core("units", _units, matrix.CORES)
-_per_core("integration", _integration, matrix.CORES)
+_per_core(_sanity, (core for core in matrix.CORES if core.sanity), "sanity")
+_per_core(_units, matrix.CORES, "units", "pytest")
+_per_core(_integration, matrix.CORES, "integration", "pytest")

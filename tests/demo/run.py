@@ -5,27 +5,42 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import shlex
 import subprocess
 import sys
 import tempfile
+import typing as t
 
 from rehearsal import HERE, HOSTS, Rehearsal
+
+COLOURLESS = {"ANSIBLE_NOCOLOR": "true", "ANSIBLE_FORCE_COLOR": "false", "NO_COLOR": "1", "FORCE_COLOR": ""}
+"""What keeps ansible-core from colours, whatever the user's environment and configuration force upon it.
+
+Its output is read here as well as shown, and it may end in a file.
+"""
+
+
+def takes_bold(stream: t.TextIO) -> bool:
+    """Whether codes for bold letters belong into ``stream``: a terminal, and nobody said that they are unwelcome."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 class Demonstration:
     """Runs commands where the user sees them, and checks that each did what its line says."""
 
-    def __init__(self, rehearsal: Rehearsal) -> None:
+    def __init__(self, rehearsal: Rehearsal, bold: bool) -> None:
         self._rehearsal = rehearsal
+        self._bold = bold
         self._step = 0
 
     def say(self, line: str) -> None:
         """The next step, in a line."""
         self._step += 1
-        print(f"\n\033[1m{self._step}. {line}\033[0m", flush=True)
+        heading = f"{self._step}. {line}"
+        print(f"\n\033[1m{heading}\033[0m" if self._bold else f"\n{heading}", flush=True)
 
     def run(self, tool: str, *arguments: str) -> str:
         """Run a command of ansible-core, shown as it goes; its output."""
@@ -33,7 +48,7 @@ class Demonstration:
         output = []
         with subprocess.Popen(
             [self._rehearsal.tool(tool), *arguments],
-            env=self._rehearsal.environment,
+            env={**self._rehearsal.environment, **COLOURLESS},
             cwd=HERE,
             text=True,
             stdout=subprocess.PIPE,
@@ -67,7 +82,7 @@ def main() -> None:
     """All steps."""
     with tempfile.TemporaryDirectory(prefix="collectssl-demo-") as folder:
         rehearsal = Rehearsal(pathlib.Path(folder))
-        show = Demonstration(rehearsal)
+        show = Demonstration(rehearsal, bold=takes_bold(sys.stdout))
         show.say("A simulator of the provider starts, with an order that is still pending.")
         with rehearsal.running():
             print(f"   It answers at {rehearsal.environment['COLLECTSSL_API_URL']}")

@@ -38,6 +38,7 @@ FLEET = CORES[1]
 OLDEST, NEWEST = CORES[0], CORES[-1]
 
 UNITS_APART_FROM_CORE = (
+    "tests/unit/dev",
     "tests/unit/simulator",
     "tests/unit/test_imports.py",
     "tests/unit/plugins/module_utils/test_pem.py",

@@ -4,7 +4,7 @@
 
 """Run the test sessions, two at a time, and tell at the end what passed, what failed and what could not run.
 
-    run_all.py [GROUP or SESSION ...]
+    run_all.py [TAG or SESSION ...]
 
 Without arguments everything runs. Every session writes a log of its own under ``tests/output/logs``. The last line is
 ``N passed, N failed, N skipped``: each unit and integration test counts as one, and so does each other session; what
@@ -26,6 +26,7 @@ import time
 import interpreters
 import matrix
 import plan
+import programs
 import summary
 import tree
 
@@ -44,11 +45,11 @@ class Runner:
         self.pythons = pythons
         self.busy: set[str] = set()
         self.changed = threading.Condition()
-        self.outcomes: list[summary.Outcome] = []
+        self.results: list[summary.SessionResult] = []
         self.processes: set[subprocess.Popen[bytes]] = set()
 
-    def run(self) -> list[summary.Outcome]:
-        """Run every job and return the outcomes in the order of the plan."""
+    def run(self) -> list[summary.SessionResult]:
+        """Run every job and return the results in the order of the plan."""
         order = [job.session for job in self.waiting]
         # Daemons, so that an interrupt of the main thread ends the program without waiting for them.
         threads = [threading.Thread(target=self._work, daemon=True) for _number in range(WORKERS)]
@@ -59,7 +60,7 @@ class Runner:
                 thread.join()
         finally:
             self._end()
-        return sorted(self.outcomes, key=lambda outcome: order.index(outcome.session))
+        return sorted(self.results, key=lambda result: order.index(result.session))
 
     def _end(self) -> None:
         """End what still runs; only an interrupt leaves anything."""
@@ -83,24 +84,24 @@ class Runner:
 
     def _work(self) -> None:
         while job := self._next():
-            outcome = self._run(job)
+            result = self._run(job)
             with self.changed:
                 self.busy.discard(job.alone_in or "")
-                self.outcomes.append(outcome)
-                sys.stdout.write(f"[{len(self.outcomes):2}/{self.total}] {outcome.line()}\n")
-                if outcome.failed:
-                    sys.stdout.write(outcome.report(LOGS))
+                self.results.append(result)
+                sys.stdout.write(f"[{len(self.results):2}/{self.total}] {result.line()}\n")
+                if result.failed:
+                    sys.stdout.write(result.report(LOGS))
                 sys.stdout.flush()
                 self.changed.notify_all()
 
-    def _run(self, job: plan.Job) -> summary.Outcome:
+    def _run(self, job: plan.Job) -> summary.SessionResult:
         if job.python and job.python not in self.pythons:
-            return summary.Outcome.not_run(job.session, f"this machine has no Python {job.python}")
+            return summary.SessionResult.not_run(job.session, f"this machine has no Python {job.python}")
         log = LOGS / f"{job.session}.log"
         results = LOGS / f"{job.session}.jsonl"
         started = time.monotonic()
         status = self._nox(job.session, log, results)
-        return summary.Outcome.of(job, status, time.monotonic() - started, log, results)
+        return summary.SessionResult.of(job, status, time.monotonic() - started, log, results)
 
     def _nox(self, session: str, log: pathlib.Path, results: pathlib.Path) -> int | None:
         """Run one session; return its exit status, or None when it took too long and was ended."""
@@ -136,11 +137,11 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _choose(words: list[str]) -> list[plan.Job]:
     jobs = plan.jobs()
-    known = {word for job in jobs for word in (job.group, job.session)}
+    known = {word for job in jobs for word in (job.session, *job.tags)}
     unknown = [word for word in words if word not in known]
     if unknown:
-        sys.exit(f"no session or group is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    return [job for job in jobs if not words or job.group in words or job.session in words]
+        sys.exit(f"no session or tag is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    return [job for job in jobs if not words or {job.session, *job.tags} & set(words)]
 
 
 def main() -> int:
@@ -153,13 +154,13 @@ def main() -> int:
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
     pythons = interpreters.link(tree.CHECKOUT / ".nox/pythons", matrix.TARGET_PYTHONS)
-    outcomes = Runner(jobs, pythons).run()
-    missing = []
+    results = Runner(jobs, pythons).run()
+    missing = programs.missing({tag for job in jobs for tag in job.tags})
     if any(job.counts_tests for job in jobs):
-        missing = [
+        missing += [
             f"tests of hosts with Python {v}: this machine has none" for v in matrix.TARGET_PYTHONS if v not in pythons
         ]
-    return summary.show(outcomes, missing)
+    return summary.show(results, missing)
 
 
 if __name__ == "__main__":

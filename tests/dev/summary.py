@@ -14,6 +14,7 @@ import sys
 import typing as t
 
 import plan
+import slowest
 
 TAIL = 60
 """How many lines of a failed session's log are shown."""
@@ -22,8 +23,8 @@ SANITY_SKIP = re.compile(r"^WARNING: (Skipping .*)$", re.MULTILINE)
 """How ansible-test says that it left a sanity test out."""
 
 
-class Outcome(t.NamedTuple):
-    """The result of one session."""
+class SessionResult(t.NamedTuple):
+    """What became of one session."""
 
     session: str
     passed: int
@@ -33,16 +34,21 @@ class Outcome(t.NamedTuple):
     """Why, once for each test or session that did not run."""
     seconds: float | None
     detail: str
+    tests: tuple[slowest.TimedTest, ...] = ()
+    """How long each of its tests took, where they are recorded."""
 
     @classmethod
-    def not_run(cls, session: str, reason: str) -> Outcome:
-        """Return the outcome of a session that this machine can't run."""
+    def not_run(cls, session: str, reason: str) -> SessionResult:
+        """Return the result of a session that this machine can't run."""
         return cls(session, 0, (), (f"{session}: {reason}",), None, reason)
 
     @classmethod
-    def of(cls, job: plan.Job, status: int | None, seconds: float, log: pathlib.Path, results: pathlib.Path) -> Outcome:
-        """Return the outcome of a session that ended with ``status`` (None: it was ended after too long a time)."""
-        passed, failed, reasons = _recorded(results)
+    def of(
+        cls, job: plan.Job, status: int | None, seconds: float, log: pathlib.Path, results: pathlib.Path
+    ) -> SessionResult:
+        """Return the result of a session that ended with ``status`` (None: it was ended after too long a time)."""
+        records = _recorded(results)
+        passed, failed, reasons = _counted(records)
         whole = f"{job.session} as a whole, see {log}"
         detail = "took too long" if status is None else ""
         if job.counts_tests:
@@ -56,7 +62,8 @@ class Outcome(t.NamedTuple):
         if status != 0 and not failed:
             failed = [whole]
         skipped = tuple(f"{job.session}: {why}" for why in reasons)
-        return cls(job.session, passed, tuple(failed), skipped, seconds, detail)
+        tests = tuple(slowest.TimedTest(job.session, _name(record), record["seconds"]) for record in records)
+        return cls(job.session, passed, tuple(failed), skipped, seconds, detail, tests)
 
     @property
     def word(self) -> str:
@@ -66,7 +73,7 @@ class Outcome(t.NamedTuple):
         return "failed" if self.failed else "passed"
 
     def line(self) -> str:
-        """Return the outcome as one line of the table."""
+        """Return it as one line of the table."""
         seconds = "" if self.seconds is None else f"{self.seconds:.0f} s"
         counts = f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
         more = f" ({self.detail})" if self.detail else ""
@@ -79,35 +86,41 @@ class Outcome(t.NamedTuple):
         return "".join(f"    | {line}\n" for line in lines[-TAIL:]) + f"    the whole log: {log}\n"
 
 
-def _recorded(results: pathlib.Path) -> tuple[int, list[str], list[str]]:
-    """Return how many tests passed according to ``results``, which ones failed, and why the others were skipped."""
+def _recorded(results: pathlib.Path) -> list[dict[str, t.Any]]:
+    """Return what the pytest plugin ``collectssl_results`` wrote down."""
     if not results.exists():
-        return 0, [], []
-    records = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    by_outcome: dict[str, list[dict[str, str]]] = collections.defaultdict(list)
+        return []
+    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+
+
+def _name(record: dict[str, t.Any]) -> str:
+    """Return the test's node id; ansible-test runs its targets from folders with names that nobody knows."""
+    return str(record["test"]).rpartition("/targets/")[2]
+
+
+def _counted(records: list[dict[str, t.Any]]) -> tuple[int, list[str], list[str]]:
+    """Return how many tests passed, which ones failed, and why the others were skipped."""
+    by_outcome: dict[str, list[dict[str, t.Any]]] = collections.defaultdict(list)
     for record in records:
         by_outcome[record["outcome"]].append(record)
-    # ansible-test runs its targets from folders with names that nobody knows.
-    failed = [
-        f"{record['test'].rpartition('/targets/')[2]}: {record['reason']}".removesuffix(": ")
-        for record in by_outcome["failed"]
-    ]
+    failed = [f"{_name(record)}: {record['reason']}".removesuffix(": ") for record in by_outcome["failed"]]
     return len(by_outcome["passed"]), failed, [record["reason"] for record in by_outcome["skipped"]]
 
 
-def show(outcomes: list[Outcome], missing: list[str]) -> int:
-    """Print the table, what did not run, what failed and the final count; return the exit status."""
+def show(results: list[SessionResult], missing: list[str]) -> int:
+    """Print the table, the slowest tests, what did not run, what failed and the final count; return the exit status."""
     write = sys.stdout.write
     write("\n")
-    for outcome in outcomes:
-        write(outcome.line() + "\n")
-    skipped = [why for outcome in outcomes for why in outcome.skipped] + missing
+    for result in results:
+        write(result.line() + "\n")
+    write(slowest.block([test for result in results for test in result.tests]))
+    skipped = [why for result in results for why in result.skipped] + missing
     for why, times in collections.Counter(skipped).items():
         write(f"not run: {why}" + (f" ({times} times)" if times > 1 else "") + "\n")
-    for outcome in outcomes:
-        for test in outcome.failed:
-            write(f"failed: {outcome.session}: {test}\n")
-    passed = sum(outcome.passed for outcome in outcomes)
-    failed = sum(len(outcome.failed) for outcome in outcomes)
+    for result in results:
+        for test in result.failed:
+            write(f"failed: {result.session}: {test}\n")
+    passed = sum(result.passed for result in results)
+    failed = sum(len(result.failed) for result in results)
     write(f"\n{passed} passed, {failed} failed, {len(skipped)} skipped\n")
     return 0 if passed and not failed else 1

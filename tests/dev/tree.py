@@ -28,6 +28,16 @@ def files(checkout: pathlib.Path = CHECKOUT) -> list[pathlib.PurePath]:
     return [pathlib.PurePath(name) for name in names]
 
 
+def commit(written: pathlib.Path, checkout: pathlib.Path = CHECKOUT) -> str:
+    """Return which commit the checkout is at, and whether anything but ``written`` differs from it."""
+    git = ["git", "-C", str(checkout)]
+    known = subprocess.run([*git, "log", "-1", "--format=%h %s"], capture_output=True, text=True, check=True).stdout
+    others = f":!{written.relative_to(checkout)}"
+    status = [*git, "status", "--porcelain", "--", ".", others]
+    changes = subprocess.run(status, capture_output=True, text=True, check=True).stdout
+    return known.strip() + (", with changes" if changes else "")
+
+
 @contextlib.contextmanager
 def copy(checkout: pathlib.Path = CHECKOUT) -> t.Iterator[pathlib.Path]:
     """Yield the collection's folder in a fresh temporary tree, which is removed afterwards.

@@ -5,11 +5,12 @@
 """pytest plugin: append the outcome of every test to the file that ``COLLECTSSL_TEST_RESULTS`` names.
 
 The runner counts from that file, because one session may start pytest many times, through ansible-test or not.
-Each line is a JSON object: ``{"test": node id, "outcome": passed | failed | skipped, "reason": str}``.
+Each line is a JSON object: ``{"test": node id, "outcome": passed | failed | skipped, "reason": str, "seconds": …}``.
 """
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import typing as t
@@ -35,25 +36,48 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     return " ".join(said.split())[:_SHOWN]
 
 
-def _record(report: pytest.TestReport | pytest.CollectReport, outcome: str) -> None:
-    line = {"test": report.nodeid, "outcome": outcome, "reason": _reason(report)}
-    # One write of one short line in append mode: several processes may share the file.
-    with open(os.environ["COLLECTSSL_TEST_RESULTS"], "a", encoding="utf-8") as results:
-        results.write(json.dumps(line) + "\n")
-
-
 class Recorder:
     """Writes down what pytest reports, a test at a time."""
 
+    def __init__(self) -> None:
+        # By test, for those that are not over.
+        self._seconds: dict[str, float] = collections.defaultdict(float)
+        self._lines: dict[str, list[dict[str, t.Any]]] = collections.defaultdict(list)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count the call, and set-up or tear-down only where it isn't the ordinary pass."""
+        self._seconds[report.nodeid] += report.duration
         if report.when == "call" or report.outcome != "passed":
-            _record(report, report.outcome)
+            self._add(report)
+        if report.when == "teardown":
+            self._write(report.nodeid)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Count a file that could not be imported, or that skipped itself, as one test."""
         if report.outcome != "passed":
-            _record(report, report.outcome)
+            self._add(report)
+            self._write(report.nodeid)
+
+    def pytest_unconfigure(self) -> None:
+        """Write what is known of tests that never came to their end."""
+        for test in list(self._lines):
+            self._write(test)
+
+    def _add(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        self._lines[report.nodeid].append(
+            {"test": report.nodeid, "outcome": report.outcome, "reason": _reason(report), "seconds": 0.0}
+        )
+
+    def _write(self, test: str) -> None:
+        """Write the lines of a test; the first one has all of its time."""
+        lines = self._lines.pop(test, [])
+        seconds = self._seconds.pop(test, 0.0)
+        if lines:
+            lines[0]["seconds"] = round(seconds, 3)
+        for line in lines:
+            # One write of one short line in append mode: several processes may share the file.
+            with open(os.environ["COLLECTSSL_TEST_RESULTS"], "a", encoding="utf-8") as results:
+                results.write(json.dumps(line) + "\n")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of what the soaks found."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import pathlib
+import platform
+import typing as t
+
+from ansible_collections.certfleet.collectssl.tests.soak.soaking import CORES
+
+_HEAD = """\
+<!--
+{licence}
+-->
+
+# What the last soak found
+
+`make soak` writes this file; CONTRIBUTING.md says what it is about.
+
+"""
+
+
+class Found(t.NamedTuple):
+    """What became of one soak."""
+
+    name: str
+    outcome: str
+    seconds: float
+    seed: int
+    counts: dict[str, int]
+
+    def row(self) -> tuple[str, ...]:
+        """Its row of the table."""
+        counts = "; ".join(f"{kind}: {number:,}" for kind, number in sorted(self.counts.items()))
+        return self.name, self.outcome, f"{self.seconds:.0f} s", str(self.seed), counts
+
+
+def document(found: t.Iterable[Found], commit: str, minutes: float) -> str:
+    """Everything about a run, in Markdown."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    packages = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("ansible-core", "cryptography", "hypothesis")
+    )
+    about = (
+        ("commit", commit),
+        ("date", f"{now:%Y-%m-%d %H:%M} UTC"),
+        ("time", f"at most {minutes:g} minutes for each, on {CORES} processor cores"),
+        ("versions", f"Python {platform.python_version()}, {packages}, {platform.system()} on {platform.machine()}"),
+    )
+    licence = [line.removeprefix("# ") for line in pathlib.Path(__file__).read_text(encoding="utf-8").splitlines()[:3]]
+    return _HEAD.format(licence="\n".join(licence)) + _table(("", ""), about) + "\n" + table(found)
+
+
+def table(found: t.Iterable[Found]) -> str:
+    """What became of each soak, in Markdown."""
+    return _table(("soak", "result", "time", "seed", "tried"), (one.row() for one in found))
+
+
+def _table(head: tuple[str, ...], rows: t.Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _column in head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)

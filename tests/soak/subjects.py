@@ -1,0 +1,64 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the soaks take from the rest of the tree; when something moves there, this is the file to change."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError, ProtocolError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._response import CollectResponse, parse
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._bundle import Bundle
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import bundle_of_answer
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils import (
+    test_install_killed,
+    test_install_property,
+    test_response_property,
+)
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
+    Host,
+    calls_of,
+    killed_at,
+)
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_damage import damaged, samples
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import NOW
+
+__all__ = [
+    "INSTALLATIONS",
+    "NOW",
+    "PROPERTIES",
+    "Bundle",
+    "ChainError",
+    "CollectRequest",
+    "CollectResponse",
+    "Host",
+    "ProtocolError",
+    "bundle_of_answer",
+    "calls_of",
+    "damaged",
+    "killed_at",
+    "parse",
+    "pretend_file_system",
+    "private_keys",
+    "samples",
+    "the_next_run_repairs",
+]
+
+INSTALLATIONS = test_install_killed._CASES
+"""What is installed, and on which kind of file system."""
+
+pretend_file_system = test_install_killed._pretend
+private_keys = test_install_killed._keys
+the_next_run_repairs = test_install_killed._the_next_run_repairs
+
+PROPERTIES: dict[str, t.Any] = {
+    test.__name__.removeprefix("test_"): test
+    for test in (
+        test_install_property.test_check_mode_is_exact,
+        test_response_property.test_what_is_rendered_parses_back,
+        test_response_property.test_neither_content_type_nor_byte_order_mark_nor_leading_blank_lines_matter,
+    )
+}
+"""Tests of Hypothesis that have more to find the longer they run."""
