@@ -53,12 +53,11 @@ def typing(session: nox.Session) -> None:
         mypy = ["mypy", "--config-file", str(collection / ".mypy.ini"), "--cache-dir", str(CHECKOUT / ".mypy_cache")]
         # The collection reaches the simulator through the collection's name, everything else as the package that it
         # is. mypy refuses one file under two names, so each gets a run.
-        testing = "tests/integration/targets/setup_collectssl"
         session.run(
             *mypy,
             *("--exclude", "/tests/unit/simulator/"),
-            *(str(collection / name) for name in ("plugins", "tests/unit")),
-            env={"MYPYPATH": os.pathsep.join([str(collection.parents[2]), str(collection / testing)])},
+            *(str(collection / name) for name in ("plugins", "tests/support", "tests/unit")),
+            env={"MYPYPATH": str(collection.parents[2])},
         )
         # Folders whose files import each other by bare names.
         scripts = (
@@ -66,7 +65,6 @@ def typing(session: nox.Session) -> None:
             "tests/dev",
             "tests/demo",
             "tests/fleet/lib",
-            testing,
         )
         bases = [collection.parents[2], *(collection / folder for folder in scripts)]
         others = (

@@ -12,9 +12,9 @@ import re
 import typing as t
 
 import pytest
-from collectssl_testing import files, tls_servers
-from collectssl_testing.lab import Lab
-from collectssl_testing.runs import Run
+from ansible_collections.certfleet.collectssl.tests.support import files, tls_servers
+from ansible_collections.certfleet.collectssl.tests.support.lab import Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
 _HOSTILE = "<script>document.title = '{{ 6 * 7 }}'</script>"
 _PASSPHRASE = "a passphrase of a private key"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import typing as t
 import urllib.parse
 
-from collectssl_testing import simulator
-from collectssl_testing.lab import INFO, LOOKUP, Lab
-from collectssl_testing.proxy import Proxy
+from ansible_collections.certfleet.collectssl.tests.support import simulator
+from ansible_collections.certfleet.collectssl.tests.support.lab import INFO, LOOKUP, Lab
+from ansible_collections.certfleet.collectssl.tests.support.proxy import Proxy
 
 _NOWHERE = "http://127.0.0.1:1"
 _SECRET = "s&cr@t/of the proxy"

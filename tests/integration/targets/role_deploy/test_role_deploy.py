@@ -13,9 +13,9 @@ import ssl
 import typing as t
 
 import pytest
-from collectssl_testing import certificates, files
-from collectssl_testing.lab import Hosts, Lab
-from collectssl_testing.runs import Run
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files
+from ansible_collections.certfleet.collectssl.tests.support.lab import Hosts, Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
 _ROLE = "certfleet.collectssl.deploy"
 _NAMES = ("one", "two")

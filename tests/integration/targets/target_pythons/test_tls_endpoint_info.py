@@ -9,9 +9,9 @@ import json
 import pathlib
 import typing as t
 
-from collectssl_testing import tls_servers
-from collectssl_testing.lab import Lab
-from collectssl_testing.pythons import MINORS, interpreters, why_not
+from ansible_collections.certfleet.collectssl.tests.support import tls_servers
+from ansible_collections.certfleet.collectssl.tests.support.lab import Lab
+from ansible_collections.certfleet.collectssl.tests.support.pythons import MINORS, interpreters, why_not
 
 MODULE = "certfleet.collectssl.tls_endpoint_info"
 

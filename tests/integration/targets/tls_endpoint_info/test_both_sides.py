@@ -9,8 +9,8 @@ import pathlib
 import typing as t
 
 import pytest
-from collectssl_testing import tls_servers
-from collectssl_testing.lab import Lab
+from ansible_collections.certfleet.collectssl.tests.support import tls_servers
+from ansible_collections.certfleet.collectssl.tests.support.lab import Lab
 
 MODULE = "certfleet.collectssl.tls_endpoint_info"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import pathlib
-import sys
 import tempfile
 import time
 import typing as t
@@ -17,12 +16,8 @@ import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import endpoint_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.probe import endpoint_of, probe
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-
-# The integration tests have these servers too, and find them by this path.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "integration/targets/setup_collectssl"))
-
-from collectssl_testing import tls_servers
-from collectssl_testing.tls_servers import Authority, Identity
+from ansible_collections.certfleet.collectssl.tests.support import tls_servers
+from ansible_collections.certfleet.collectssl.tests.support.tls_servers import Authority, Identity
 
 __all__ = ["at_most", "authority", "failure", "good", "look", "tls_servers", "trusted"]
 

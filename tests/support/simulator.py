@@ -46,7 +46,7 @@ class Simulator:
         orders = self.directory / "orders.yml"
         orders.write_text(yaml.safe_dump({"accounts": _ACCOUNTS, "orders": []}, allow_unicode=True), encoding="utf-8")
         # Without bytecode, so that the checkout stays as it is.
-        command = [sys.executable, "-B", str(places.simulator())]
+        command = [sys.executable, "-B", str(places.SIMULATOR)]
         self._log = (self.directory / "output.log").open("wb")
         self._process = subprocess.Popen(
             [*command, "--orders", str(orders), "--directory", str(self.directory), "--http-port", "0"],

@@ -6,42 +6,27 @@
 from __future__ import annotations
 
 import functools
-import os
 import pathlib
 import shutil
 import sys
 
+COLLECTION = pathlib.Path(__file__).resolve().parents[2]
+"""The folder of the collection under test: ansible-test copies a target, and never this file."""
+SIMULATOR = COLLECTION / "tests" / "simulator"
+"""The folder that Python runs as the simulator."""
+
 _COLLECTION = pathlib.Path("ansible_collections/certfleet/collectssl")
-
-
-@functools.cache
-def collection() -> pathlib.Path:
-    """The folder of the collection under test."""
-    for folder in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep):
-        if folder and (pathlib.Path(folder) / _COLLECTION / "plugins").is_dir():
-            return pathlib.Path(folder) / _COLLECTION
-    # ansible-test copies a target, but to a place within the collection.
-    for parent in pathlib.Path(__file__).resolve().parents:
-        if (parent / "galaxy.yml").is_file():
-            return parent
-    raise RuntimeError("These tests are not in a checkout of the collection, and ANSIBLE_COLLECTIONS_PATH names none.")
 
 
 def collections_path(scratch: pathlib.Path) -> pathlib.Path:
     """A folder for ANSIBLE_COLLECTIONS_PATH; made in scratch where the checkout is in no such folder."""
-    root = collection()
-    if root.parts[-3:] == _COLLECTION.parts:
-        return root.parents[2]
+    if COLLECTION.parts[-3:] == _COLLECTION.parts:
+        return COLLECTION.parents[2]
     link = scratch / "collections" / _COLLECTION
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.is_symlink():
-        link.symlink_to(root)
+        link.symlink_to(COLLECTION)
     return scratch / "collections"
-
-
-def simulator() -> pathlib.Path:
-    """The folder that Python runs as the simulator."""
-    return collection() / "tests" / "simulator"
 
 
 @functools.cache
