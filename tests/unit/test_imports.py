@@ -25,8 +25,8 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils import parser_runner
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_damage import damaged, samples
+from ansible_collections.certfleet.collectssl.tests.support import parser_runner
+from ansible_collections.certfleet.collectssl.tests.support.response_damage import damaged, samples
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _PLUGINS = _ROOT / "plugins"

@@ -14,13 +14,13 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import (
     decode_base64,
     whole_blocks,
 )
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils import chain_support
+from ansible_collections.certfleet.collectssl.tests.support import authority
 from hypothesis import given
 from hypothesis import strategies as st
 
-_DERS = chain_support.chain().served
+_DERS = authority.chain().served
 _PEM = "".join(armour(der) for der in _DERS)
-_KEY = chain_support.openssl("genpkey", "-algorithm", "ed25519").decode("ascii")
+_KEY = authority.openssl("genpkey", "-algorithm", "ed25519").decode("ascii")
 
 
 @given(st.binary(min_size=1, max_size=400))
@@ -32,7 +32,7 @@ def test_armour_and_back(data: bytes) -> None:
 
 
 def test_armour_is_what_openssl_writes() -> None:
-    written = chain_support.openssl("x509", "-inform", "DER", stdin=_DERS[0]).decode("ascii")
+    written = authority.openssl("x509", "-inform", "DER", stdin=_DERS[0]).decode("ascii")
     assert armour(_DERS[0]) == written
 
 

@@ -15,7 +15,7 @@ import typing as t
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import TARGET_OPTIONS, certificate_spec
 from ansible_collections.certfleet.collectssl.plugins.modules import collectssl_certificate, collectssl_order_info
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
+from ansible_collections.certfleet.collectssl.tests.support.installation import (
     Host,
     bundle,
     key_pem,

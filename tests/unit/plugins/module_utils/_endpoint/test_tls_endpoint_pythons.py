@@ -17,7 +17,7 @@ import typing as t
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint import probe as _tls_endpoint
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
+from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     authority,
     good,
     look,

@@ -11,7 +11,7 @@ import ssl
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
+from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     authority,
     failure,
     good,

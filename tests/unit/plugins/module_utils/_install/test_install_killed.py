@@ -15,7 +15,7 @@ import typing as t
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk as _disk
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
+from ansible_collections.certfleet.collectssl.tests.support.installation import (
     Host,
     Meddler,
     Options,

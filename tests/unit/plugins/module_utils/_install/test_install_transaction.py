@@ -23,7 +23,7 @@ import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import locks as _directory_lock
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction as _transaction
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
+from ansible_collections.certfleet.collectssl.tests.support.installation import (
     Host,
     Meddler,
     Options,

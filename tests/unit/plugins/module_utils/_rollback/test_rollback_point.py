@@ -19,7 +19,7 @@ from ansible.module_utils import basic
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import rollback_point_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._rollback.point import RollbackPoint
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
+from ansible_collections.certfleet.collectssl.tests.support.installation import (
     Host,
     Meddler,
     bundle,

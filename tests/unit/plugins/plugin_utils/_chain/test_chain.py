@@ -30,7 +30,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.chain 
     describe_pem,
 )
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _archive, _asn1
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import (
+from ansible_collections.certfleet.collectssl.tests.support.authority import (
     DAY,
     FUTURE,
     LONG,

@@ -21,7 +21,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import structure_length
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.containers import unpack
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _archive, _asn1
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import (
+from ansible_collections.certfleet.collectssl.tests.support.authority import (
     chain,
     ders_of,
     openssl,

@@ -22,7 +22,14 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import Credentials
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Transport
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.client_support import (
+from ansible_collections.certfleet.collectssl.tests.support.https_server import (
+    Identity,
+    Server,
+    answer,
+    reset,
+    send,
+)
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._http.client_support import (
     LOGIN_NAME,
     ORDER_NUMBER,
     PASSWORD,
@@ -31,13 +38,6 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.cl
     asker,
     asker_of,
     shown,
-)
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tls_support import (
-    Identity,
-    Server,
-    answer,
-    reset,
-    send,
 )
 
 

@@ -12,17 +12,17 @@ import urllib.parse
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.client_support import (
-    PENDING,
-    asker_of,
-    shown,
-)
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tls_support import (
+from ansible_collections.certfleet.collectssl.tests.support.https_server import (
     Identity,
     Proxy,
     Server,
     drip,
     send,
+)
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._http.client_support import (
+    PENDING,
+    asker_of,
+    shown,
 )
 
 PROXY_PASSWORD = "pr\u00f6xy:@/ \u20ac%41"

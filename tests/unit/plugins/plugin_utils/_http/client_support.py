@@ -16,7 +16,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Transport
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tls_support import (
+from ansible_collections.certfleet.collectssl.tests.support.https_server import (
     Identity,
     Server,
     answer,

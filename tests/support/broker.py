@@ -28,7 +28,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broke
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client as _client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Transport, Waiting
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils import chain_support
+from ansible_collections.certfleet.collectssl.tests.support import authority
 
 PENDING = "errorCode=0"
 #: Stands for the right answer about an issued order, whatever was asked.
@@ -44,7 +44,7 @@ def chain() -> tuple[list[str], str]:
     """Base64 of CA certificates, root first, and of an end-entity certificate; valid now."""
     now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     validity = (now - datetime.timedelta(days=2), now + datetime.timedelta(days=100))
-    root = chain_support.root(validity=validity)
+    root = authority.root(validity=validity)
     ca = root.subordinate("Issuing CA", validity=validity)
     leaf = ca.leaf(validity=validity)
     root_text, ca_text, leaf_text = (base64.b64encode(der).decode("ascii") for der in (root.der, ca.der, leaf))

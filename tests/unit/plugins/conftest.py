@@ -1,7 +1,7 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fixtures for the tests of the controller's side, taken in by the conftest of each folder."""
+"""The fixtures of the tests of plugins; most of them are for the controller's side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from ansible import constants as C
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import session as _session
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tls_support import Identity
+from ansible_collections.certfleet.collectssl.tests.support.https_server import Identity
 
 _SURROUNDINGS = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"),

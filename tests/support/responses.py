@@ -30,7 +30,7 @@ from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulat
     Style,
     error,
 )
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils import chain_support
+from ansible_collections.certfleet.collectssl.tests.support import authority
 
 DETAIL_OPTIONS = {
     "csr": "csrStatus",
@@ -78,7 +78,7 @@ def shows(product: str = "ssl") -> list[frozenset[str]]:
 
 def answer_for(code: int, **changes: t.Any) -> Answer:
     """An answer with something to tell in every part that its status allows."""
-    chain = chain_support.chain()
+    chain = authority.chain()
     common: dict[str, t.Any] = {
         "certificate_status": "Issued" if code > 0 else "Awaiting Validation",
         "validation_status": "Complete" if code > 0 else "Awaiting Brand Validation",
@@ -87,7 +87,7 @@ def answer_for(code: int, **changes: t.Any) -> Answer:
         "caa_status": "Authorized" if code > 0 else "Awaiting Completion",
     }
     if code > 0:
-        common.update(validity=chain_support.LEAF_VALIDITY, fqdn="www.example.com", certificates=chain.served, leaf=-1)
+        common.update(validity=authority.LEAF_VALIDITY, fqdn="www.example.com", certificates=chain.served, leaf=-1)
     base = error(code, "orderNumber" if code in (-3, -4) else None) if code < 0 else Answer(code=code)
     return dataclasses.replace(base, **{**common, **changes})
 

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import SHOW, CollectRequest
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._answer import Style
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_support import (
+from ansible_collections.certfleet.collectssl.tests.support.responses import (
     ISSUED,
     SHAPES,
     answer_for,
