@@ -10,8 +10,14 @@ import json
 import pathlib
 import typing as t
 
-from collectssl_deploying import FOLDER, POINTS, SERVICES, Outcome, Stage
-from collectssl_fleet import Fleet, Host, Trap
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deploying import (
+    FOLDER,
+    POINTS,
+    SERVICES,
+    Outcome,
+    Stage,
+)
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import Fleet, Host, Trap
 
 
 def _one_of_each(fleet: Fleet) -> list[str]:

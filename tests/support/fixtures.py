@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from .lab import Lab
-from .simulator import Simulator
+from .simulator import ACCOUNTS, SimulatorProcess
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def session_lab() -> t.Iterator[Lab]:
     """A laboratory for all tests of a target; it is gone when they are over."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="collectssl-"))
     try:
-        with Simulator(folder / "simulator") as simulator:
+        with SimulatorProcess(folder / "simulator", {"accounts": ACCOUNTS, "orders": []}) as simulator:
             yield Lab(folder, simulator)
     finally:
         shutil.rmtree(folder)

@@ -16,7 +16,7 @@ import typing as t
 
 import yaml
 
-from . import certificates, files, places, simulator
+from . import certificates, environment, files, places, simulator
 from .runs import Run, read_record
 
 MODULE = "certfleet.collectssl.collectssl_certificate"
@@ -33,7 +33,7 @@ _SECONDS = 300
 class Lab:
     """A folder with everything in it: controller, hosts, simulator, temporary files."""
 
-    def __init__(self, folder: pathlib.Path, service: simulator.Simulator) -> None:
+    def __init__(self, folder: pathlib.Path, service: simulator.SimulatorProcess) -> None:
         self.folder = folder
         self.simulator = service
         self._numbers = itertools.count(1000)
@@ -189,29 +189,18 @@ class Lab:
 
     def environment(self) -> dict[str, str]:
         """The environment of a run: credentials and address of the simulator, and no setting from around it."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("ANSIBLE_", "COLLECTSSL_", "PYTEST_")) and not name.lower().endswith("_proxy")
-        }
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
-        return {
-            **kept,
-            "ANSIBLE_CALLBACKS_ENABLED": "collectssl_recorder",
-            "ANSIBLE_CALLBACK_PLUGINS": str(pathlib.Path(__file__).parent / "callbacks"),
-            "ANSIBLE_COLLECTIONS_PATH": str(places.collections_path(self.folder)),
-            "ANSIBLE_CONFIG": str(self._configuration()),
-            "ANSIBLE_HOME": str(self.folder / "controller"),
-            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
-            "COLLECTSSL_API_URL": self.simulator.url(),
-            "COLLECTSSL_CA_PATH": self.simulator.ca_path,
-            "COLLECTSSL_LOGIN_NAME": simulator.LOGIN,
-            "COLLECTSSL_LOGIN_PASSWORD": simulator.PASSWORD,
-            "LC_ALL": "C.UTF-8",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "TMPDIR": str(scratch),
-        }
+        return environment.of_run(
+            self.folder,
+            "controller",
+            ANSIBLE_CALLBACKS_ENABLED="collectssl_recorder",
+            ANSIBLE_CALLBACK_PLUGINS=str(pathlib.Path(__file__).parent / "callbacks"),
+            ANSIBLE_CONFIG=str(self._configuration()),
+            ANSIBLE_LOAD_CALLBACK_PLUGINS="true",
+            TMPDIR=str(scratch),
+            **self.simulator.environment,
+        )
 
     def _configuration(self) -> pathlib.Path:
         path = self.folder / "ansible.cfg"

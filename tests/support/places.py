@@ -12,6 +12,8 @@ import sys
 
 COLLECTION = pathlib.Path(__file__).resolve().parents[2]
 """The folder of the collection under test: ansible-test copies a target, and never this file."""
+IMPORTABLE = COLLECTION / "tests" / "support" / "importable.py"
+"""The file that programs run by its path, to have the collection under its name."""
 SIMULATOR = COLLECTION / "tests" / "simulator"
 """The folder that Python runs as the simulator."""
 

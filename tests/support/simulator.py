@@ -1,21 +1,18 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A simulator of the service as a process of its own, and its control interface."""
+"""The simulator of the service as a process of its own, and the client of its control interface."""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
 import pathlib
-import ssl
 import subprocess
 import sys
 import typing as t
-import urllib.parse
 
 import yaml
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _client
 
 from . import places
 
@@ -25,7 +22,7 @@ LOGIN = "fleet@example.com"
 OTHER_LOGIN = "somebody-else@example.com"
 COLLECTION_CODE = "collect+me & mine"
 
-_ACCOUNTS = [
+ACCOUNTS: list[dict[str, t.Any]] = [
     {"login_name": LOGIN, "login_password": PASSWORD, "collection_codes": [COLLECTION_CODE]},
     {"login_name": OTHER_LOGIN, "login_password": "nobody asks with this"},
     {"login_name": "blunt", "login_password": PASSWORD, "bad_credentials": -3, "foreign_order": -4},
@@ -33,49 +30,75 @@ _ACCOUNTS = [
 _START_SECONDS = 30
 
 
-class Simulator:
-    """A running simulator in a folder of its own; a context manager."""
+# Without bytecode, so that the checkout stays as it is.
+_PROGRAM = [sys.executable, "-B", str(places.SIMULATOR)]
 
-    def __init__(self, directory: pathlib.Path) -> None:
+
+class Surroundings:
+    """Where the simulator runs, and how one gets there: on this machine, among the processes of this one.
+
+    A network namespace is another such place. What listens there has to be asked from there.
+    """
+
+    def start(self, command: t.Sequence[str], output: t.BinaryIO) -> subprocess.Popen[t.Any]:
+        """Start a process that writes into a file."""
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+
+    def run(self, command: t.Sequence[str], timeout: float) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+    def end(self, process: subprocess.Popen[t.Any]) -> None:
+        """End what start() started."""
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def ask(self, directory: pathlib.Path, name: str, value: t.Mapping[str, t.Any] | None) -> t.Any:
+        """What the control interface of a simulator answers; raises the simulator's ClientError."""
+        return _client.ask(directory, "GET" if value is None else "POST", name, value)
+
+
+class SimulatorProcess:
+    """A running simulator in a folder of its own; a context manager.
+
+    orders is the content of an orders file.
+    """
+
+    def __init__(
+        self, directory: pathlib.Path, orders: t.Mapping[str, t.Any], surroundings: Surroundings | None = None
+    ) -> None:
         self.directory = directory
-        self._process: subprocess.Popen[bytes] | None = None
+        self._orders = dict(orders)
+        self._surroundings = surroundings or Surroundings()
+        self._process: subprocess.Popen[t.Any] | None = None
         self._ready: dict[str, t.Any] = {}
 
-    def __enter__(self) -> Simulator:
-        self.directory.mkdir(parents=True)
-        orders = self.directory / "orders.yml"
-        orders.write_text(yaml.safe_dump({"accounts": _ACCOUNTS, "orders": []}, allow_unicode=True), encoding="utf-8")
-        # Without bytecode, so that the checkout stays as it is.
-        command = [sys.executable, "-B", str(places.SIMULATOR)]
-        self._log = (self.directory / "output.log").open("wb")
-        self._process = subprocess.Popen(
-            [*command, "--orders", str(orders), "--directory", str(self.directory), "--http-port", "0"],
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
-        waited = subprocess.run(
-            [*command, "control", str(self.directory), "wait", "--seconds", str(_START_SECONDS)],
-            capture_output=True,
-            text=True,
-            timeout=_START_SECONDS + 30,
-            check=False,
-        )
-        if waited.returncode != 0:
-            log = (self.directory / "output.log").read_text(encoding="utf-8")
+    def __enter__(self) -> SimulatorProcess:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        orders, log = self.directory / "orders.yml", self.directory / "output.log"
+        orders.write_text(yaml.safe_dump(self._orders, allow_unicode=True), encoding="utf-8")
+        options = ["--orders", str(orders), "--directory", str(self.directory), "--http-port", "0"]
+        with log.open("wb") as output:
+            self._process = self._surroundings.start([*_PROGRAM, *options], output)
+        try:
+            wait = ["control", str(self.directory), "wait", "--seconds", str(_START_SECONDS)]
+            waited = self._surroundings.run([*_PROGRAM, *wait], _START_SECONDS + 30)
+            if waited.returncode != 0:
+                said = log.read_text(encoding="utf-8", errors="replace")
+                raise RuntimeError(f"The simulator did not start.\n{waited.stderr}\n{said}")
+        except BaseException:
             self.__exit__()
-            raise RuntimeError(f"The simulator did not start.\n{waited.stderr}\n{log}")
+            raise
         self._ready = json.loads(waited.stdout)
         return self
 
     def __exit__(self, *_exc: t.Any) -> None:
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._log.close()
+            self._surroundings.end(self._process)
 
     def url(self, product: str = "ssl", scheme: str = "https") -> str:
         """Where a product is asked for."""
@@ -91,20 +114,25 @@ class Simulator:
         """The PEM file of an authority: root, cross, issuing, foreign_root, …"""
         return self.directory / "pki" / f"{name}.pem"
 
-    def control(self, name: str, value: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    @property
+    def root(self) -> str:
+        """The root that its certificates chain to, as PEM text."""
+        return self.authority("root").read_text(encoding="ascii")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a run needs to ask it: address, trust anchor, and the first account's credentials."""
+        account = self._orders["accounts"][0]
+        return {
+            "COLLECTSSL_API_URL": self.url(),
+            "COLLECTSSL_CA_PATH": self.ca_path,
+            "COLLECTSSL_LOGIN_NAME": str(account["login_name"]),
+            "COLLECTSSL_LOGIN_PASSWORD": str(account["login_password"]),
+        }
+
+    def control(self, name: str, value: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Ask GET /control/NAME, or POST it with a value."""
-        url = urllib.parse.urlsplit(self._ready["control_url"])
-        connection = http.client.HTTPSConnection(
-            str(url.hostname), url.port, timeout=30, context=ssl.create_default_context(cafile=self.ca_path)
-        )
-        with contextlib.closing(connection):
-            method = "GET" if value is None else "POST"
-            body = None if value is None else json.dumps(value)
-            connection.request(method, f"{url.path}/{name}", body, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            answer: dict[str, t.Any] = json.loads(response.read())
-        assert response.status == 200, answer
-        return answer
+        return t.cast("dict[str, t.Any]", self._surroundings.ask(self.directory, name, value))
 
     def place(self, order: dict[str, t.Any]) -> None:
         """Add or replace an order."""

@@ -11,7 +11,8 @@ import re
 import subprocess
 import typing as t
 
-from collectssl_fleet import SERVER_NAME, Fleet, Host, Simulator
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import SERVER_NAME, Fleet, Host
+from ansible_collections.certfleet.collectssl.tests.support.simulator import SimulatorProcess
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -73,7 +74,7 @@ class Outcome(t.NamedTuple):
 class Stage:
     """A fleet with orders, and runs of the collection's playbooks on it."""
 
-    def __init__(self, fleet: Fleet, simulator: Simulator, keys: t.Mapping[str, str]) -> None:
+    def __init__(self, fleet: Fleet, simulator: SimulatorProcess, keys: t.Mapping[str, str]) -> None:
         self.fleet = fleet
         self.simulator = simulator
         self.trust = [fleet.initial.root, simulator.root]
@@ -131,7 +132,7 @@ class Stage:
 
     def reissue(self) -> None:
         """From here on the order for the key that all hosts have has another certificate."""
-        self.simulator.control("advance", order_number=REISSUED)
+        self.simulator.advance(REISSUED)
 
     def renew(self, order: str, hosts: t.Sequence[str]) -> None:
         """From here on an order with a key of its own is deployed; the key waits on these hosts."""

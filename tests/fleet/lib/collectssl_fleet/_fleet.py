@@ -15,6 +15,9 @@ import sys
 import tempfile
 import typing as t
 
+from ansible_collections.certfleet.collectssl.tests.support import environment
+from ansible_collections.certfleet.collectssl.tests.support.simulator import SimulatorProcess
+
 from . import (
     _ansible,
     _certificates,
@@ -25,16 +28,15 @@ from . import (
     _processes,
     _requirements,
     _roots,
-    _simulator,
 )
 from ._certificates import SERVER_NAME, Initial
 from ._errors import CannotRun, FleetError
 from ._host import Host
-from ._places import CHECKOUT, FILES, PACKAGE
+from ._places import FILES, PACKAGE
 from ._plan import CONTROLLER, CONTROLLER6, PREFIX, PREFIX6, RELEASES, Endpoint, Plan
 from ._prober import Prober
+from ._simulator import ControllerNamespace
 
-_COLLECTION = ("ansible_collections", "certfleet", "collectssl")
 _BRIDGE = "fleet"
 
 # Everything below tree/ is in the keeper's mount namespace alone. The roots get short names there, since the options of
@@ -318,31 +320,13 @@ class Fleet:
 
     def controller_environment(self) -> dict[str, str]:
         """The environment of commands in the controller namespace, without any of the surrounding settings."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("ANSIBLE_", "COLLECTSSL_", "PYTEST_")) and not name.lower().endswith("_proxy")
-        }
-        path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-        return {
-            **kept,
-            "ANSIBLE_COLLECTIONS_PATH": str(self._collections()),
-            "ANSIBLE_CONFIG": str(self.ansible_cfg),
-            "ANSIBLE_HOME": str(self.directory / "ansible"),
-            "LC_ALL": "C.UTF-8",
-            "PATH": path,
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-
-    def _collections(self) -> pathlib.Path:
-        if CHECKOUT.parts[-3:] == _COLLECTION:
-            return CHECKOUT.parents[2]
-        top = self.directory / "collections"
-        link = top.joinpath(*_COLLECTION)
-        if not link.is_symlink():
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(CHECKOUT)
-        return top
+        programs = str(pathlib.Path(sys.executable).parent)
+        return environment.of_run(
+            self.directory,
+            "ansible",
+            ANSIBLE_CONFIG=str(self.ansible_cfg),
+            PATH=os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
+        )
 
     def controller_command(self, command: t.Sequence[str], cwd: pathlib.Path | str | None = None) -> list[str]:
         """The command line that runs a command in the controller namespace."""
@@ -435,6 +419,7 @@ class Fleet:
         finally:
             prober.stop()
 
-    def simulator(self, orders: t.Mapping[str, t.Any]) -> contextlib.AbstractContextManager[_simulator.Simulator]:
+    def simulator(self, orders: t.Mapping[str, t.Any]) -> contextlib.AbstractContextManager[SimulatorProcess]:
         """Within the context, the simulator runs in the controller namespace, on orders as in its orders file."""
-        return _simulator.running(self, orders)
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="simulator-", dir=self.directory))
+        return SimulatorProcess(directory, orders, ControllerNamespace(self))

@@ -10,5 +10,3 @@ import pathlib
 PACKAGE = pathlib.Path(__file__).resolve().parent
 FLEET = PACKAGE.parents[1]
 FILES = FLEET / "files"
-SIMULATOR = FLEET.parent / "simulator"
-CHECKOUT = FLEET.parents[1]
