@@ -15,7 +15,7 @@ from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_browser
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deploying import (
     FOLDER,
     REISSUED,
-    Outcome,
+    FleetRun,
     Stage,
 )
 
@@ -30,7 +30,7 @@ class _Scene(t.NamedTuple):
     stale: str
     silent: str
     down: str
-    run: Outcome
+    run: FleetRun
     calls: list[str]
     peak: int
     page: pathlib.Path

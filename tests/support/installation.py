@@ -102,7 +102,7 @@ def bundle(key: str, serial: int = 0, with_root: bool = True) -> str:
     return leaf(key, serial) + intermediate() + (root() if with_root else "")
 
 
-class Host:
+class SmallHost:
     """A folder with the files of one installation, and the means to run the target side on them."""
 
     def __init__(self, folder: pathlib.Path) -> None:

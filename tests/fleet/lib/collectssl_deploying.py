@@ -47,7 +47,7 @@ SERVICES = tuple(_VALIDATE)
 _HELD, _ENDED = "/run/reload-held", "/run/reload-ended"
 
 
-class Outcome(t.NamedTuple):
+class FleetRun(t.NamedTuple):
     """What came of a run."""
 
     code: int
@@ -113,11 +113,11 @@ class Stage:
 
     def run(
         self, hosts: t.Sequence[str] = (), *arguments: str, playbook: str = "deploy", **environment: str
-    ) -> Outcome:
+    ) -> FleetRun:
         """Run it to its end."""
         command = self.command(hosts, *arguments, playbook=playbook)
         done = self.fleet.run_in_controller(command, env={**self.simulator.environment, **environment}, timeout=600)
-        return Outcome(done.returncode, done.stdout + done.stderr)
+        return FleetRun(done.returncode, done.stdout + done.stderr)
 
     def start(
         self, hosts: t.Sequence[str], *arguments: str, output: int | t.IO[str] = subprocess.DEVNULL
