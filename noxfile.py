@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import runpy
 import sys
 import typing as t
 
@@ -17,10 +18,11 @@ import nox
 CHECKOUT = pathlib.Path(__file__).resolve().parent
 DEV = CHECKOUT / "tests/dev"
 sys.path.insert(0, str(DEV))
+runpy.run_path(str(CHECKOUT / "tests/support/importable.py"))
 
-import interpreters  # noqa: E402 - found through the line above
-import matrix  # noqa: E402
+import matrix  # noqa: E402 - found through the lines above
 import tree  # noqa: E402
+from ansible_collections.certfleet.collectssl.tests.support import interpreters  # noqa: E402
 
 REQUIREMENTS = DEV / "requirements"
 PYTEST_PLUGINS = DEV / "pytest_plugins"

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import functools
-import os
-import shutil
-import subprocess
 
 from . import places
+from .interpreters import to_try
 
 #: Minor versions.
 MINORS = range(6, 14)
@@ -20,29 +18,9 @@ _OLDEST = {(2, 16): 6, (2, 17): 7, (2, 18): 8, (2, 19): 8, (2, 20): 9, (2, 21): 
 
 @functools.cache
 def interpreters() -> dict[int, str]:
-    """Pythons by minor version: those that COLLECTSSL_TEST_PYTHONS names (3.6=/path,3.8=/path), and those on PATH."""
-    named = dict(pair.split("=", 1) for pair in os.environ.get("COLLECTSSL_TEST_PYTHONS", "").split(",") if "=" in pair)
-    found = {}
-    for minor in MINORS:
-        candidate = named.get(f"3.{minor}") or shutil.which(f"python3.{minor}")
-        if candidate and _version(candidate) == f"3.{minor}":
-            found[minor] = candidate
-    return found
-
-
-def _version(candidate: str) -> str:
-    """What a candidate really is; a version manager's stand-in may be there and not work."""
-    try:
-        done = subprocess.run(
-            [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip()
+    """Pythons by minor version."""
+    found = to_try(f"3.{minor}" for minor in MINORS)
+    return {minor: found[f"3.{minor}"] for minor in MINORS if f"3.{minor}" in found}
 
 
 def why_not(minor: int) -> str | None:

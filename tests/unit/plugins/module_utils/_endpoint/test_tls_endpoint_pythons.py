@@ -8,7 +8,6 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -24,15 +23,14 @@ from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     tls_servers,
     trusted,
 )
+from ansible_collections.certfleet.collectssl.tests.support.interpreters import to_try
+from ansible_collections.certfleet.collectssl.tests.support.pythons import MINORS
 
 Options = dict[str, t.Any]
 #: What each probe returns, or the message that it fails with, by name.
 Answers = dict[str, t.Any]
 
-#: The interpreters of this machine as 3.6=/path,3.8=/path, where the runner has looked for them.
-_PYTHONS = dict(
-    item.split("=", 1) for item in (os.environ.get("COLLECTSSL_TEST_PYTHONS") or f"this={sys.executable}").split(",")
-)
+_PYTHONS = to_try(f"3.{minor}" for minor in MINORS) or {"this": sys.executable}
 _ROOT = pathlib.Path(_tls_endpoint.__file__).parents[3]
 
 # Makes up the packages above the collection, as no such Python has an ansible-core.

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import typing as t
 
+VARIABLE = "COLLECTSSL_TEST_PYTHONS"
 ASK = "import os, sys; print('%d.%d' % sys.version_info[:2], os.path.realpath(sys.executable))"
 
 
@@ -71,8 +72,20 @@ def link(folder: pathlib.Path, versions: t.Iterable[str]) -> dict[str, pathlib.P
     return {version: path for version, path in links.items() if os.access(path, os.X_OK)}
 
 
+def to_try(versions: t.Iterable[str]) -> dict[str, str]:
+    """Return the interpreter for each of ``versions`` that tests can try as that of a managed host.
+
+    Those that COLLECTSSL_TEST_PYTHONS names (``3.6=/path,3.8=/path``) come first; others are looked for.
+    """
+    pairs = (pair.strip().partition("=") for pair in os.environ.get(VARIABLE, "").split(","))
+    named = {version: path for version, _sign, path in pairs if path and _real(path, version)}
+    wanted = list(versions)
+    found = {**find(version for version in wanted if version not in named), **named}
+    return {version: str(found[version]) for version in wanted if version in found}
+
+
 def describe(found: t.Mapping[str, pathlib.Path]) -> str:
-    """Return ``found`` as one line for an environment variable: ``3.6=/path,3.8=/path``."""
+    """Return ``found`` as one line for COLLECTSSL_TEST_PYTHONS."""
     return ",".join(f"{version}={path}" for version, path in found.items())
 
 
