@@ -1,7 +1,11 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificate authorities of every shape that a chain may have, made in memory, and openssl as the second opinion."""
+"""Keys, and certificate authorities of every shape that a chain may have, made in memory.
+
+All tests have theirs from here, but for what the simulator issues: that is written from the specification of the
+service, and judged by its own tests.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,6 @@ import dataclasses
 import datetime
 import functools
 import ipaddress
-import pathlib
-import subprocess
 import typing as t
 
 from cryptography import x509
@@ -18,6 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
+# Without this and the identifiers of keys, strict TLS clients would not take them.
+_SIGNS = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
 NOW = datetime.datetime(2026, 6, 15, 12, 0, 0, tzinfo=datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
 LONG = (NOW - 1000 * DAY, NOW + 1000 * DAY)
@@ -30,12 +34,31 @@ LEAF_VALIDITY = (
 
 
 def new_key(kind: str = "ecdsa") -> t.Any:
-    """A private key: ``ecdsa``, ``rsa`` or ``ed25519``."""
+    """A private key: ``ecdsa``, ``rsa``, ``rsa-weak`` or ``ed25519``."""
     if kind == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    if kind == "rsa-weak":
+        return rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - as weak as it is to be
     if kind == "ed25519":
         return ed25519.Ed25519PrivateKey.generate()
     return ec.generate_private_key(ec.SECP256R1())
+
+
+def private_pem(key: t.Any, passphrase: str | None = None) -> str:
+    """A private key as PKCS#8 PEM."""
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase is not None:
+        protection = serialization.BestAvailableEncryption(passphrase.encode("utf-8"))
+    data: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+    return data.decode("ascii")
+
+
+def public_pem(key: t.Any) -> str:
+    """The public half of a private key, as PEM."""
+    data: bytes = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return data.decode("ascii")
 
 
 def distinguished_name(common_name: str | None) -> x509.Name:
@@ -93,7 +116,7 @@ class Authority:
 def _certificate(
     common_name: str | None,
     public_key: t.Any,
-    issuer_name: str,
+    issuer_name: str | None,
     issuer_key: t.Any,
     validity: tuple[datetime.datetime, datetime.datetime],
     authority: bool,
@@ -108,7 +131,11 @@ def _certificate(
         .not_valid_before(validity[0])
         .not_valid_after(validity[1])
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
+    if authority:
+        builder = builder.add_extension(_SIGNS, critical=True)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=common_name is None)
     algorithm = None if isinstance(issuer_key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
@@ -126,6 +153,34 @@ def root(
     return Authority(
         common_name, key, _certificate(common_name, key.public_key(), common_name, key, validity, True, ())
     )
+
+
+def self_signed(
+    common_name: str | None,
+    key: t.Any,
+    validity: tuple[datetime.datetime, datetime.datetime] = LONG,
+    names: t.Iterable[x509.GeneralName] = (),
+) -> x509.Certificate:
+    """An end-entity certificate that nobody but its own key vouches for."""
+    return _certificate(common_name, key.public_key(), common_name, key, validity, False, tuple(names))
+
+
+def general_names(names: t.Iterable[str]) -> list[x509.GeneralName]:
+    """Names and IP addresses for a certificate."""
+    return [_general_name(name) for name in names]
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def from_now(begin: float, end: float) -> tuple[datetime.datetime, datetime.datetime]:
+    """The validity from one day to another, counted from this moment."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return now + begin * DAY, now + end * DAY
 
 
 def der_of(certificate: x509.Certificate) -> bytes:
@@ -176,10 +231,3 @@ def chain(kind: str = "ecdsa") -> Chain:
 def broken(der: bytes) -> bytes:
     """A certificate that can be read, with a signature that is wrong."""
     return der[:-1] + bytes((der[-1] ^ 1,))
-
-
-def openssl(*arguments: str | pathlib.Path, stdin: bytes = b"") -> bytes:
-    """The output of openssl, which must succeed."""
-    done = subprocess.run(["openssl", *map(str, arguments)], input=stdin, capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
-    return done.stdout

@@ -6,26 +6,16 @@
 from __future__ import annotations
 
 import functools
-import typing as t
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from . import authority
 
 
 def make_key(kind: str = "ecdsa", passphrase: str | None = None) -> str:
     """A fresh private key as PKCS#8 PEM: ecdsa, rsa or ed25519."""
-    key: t.Any
-    if kind == "rsa":
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    elif kind == "ed25519":
-        key = ed25519.Ed25519PrivateKey.generate()
-    else:
-        key = ec.generate_private_key(ec.SECP256R1())
-    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if passphrase is not None:
-        protection = serialization.BestAvailableEncryption(passphrase.encode("utf-8"))
-    return _text(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection))
+    return authority.private_pem(authority.new_key(kind), passphrase)
 
 
 @functools.cache
@@ -45,12 +35,8 @@ def shows_key(text: str, private_key: str) -> bool:
 
 def public_key(private_key: str, passphrase: str | None = None) -> str:
     """The public half of a private key, as PEM."""
-    key = serialization.load_pem_private_key(
-        private_key.encode("ascii"), passphrase.encode("utf-8") if passphrase is not None else None
-    )
-    return _text(
-        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
+    password = passphrase.encode("utf-8") if passphrase is not None else None
+    return authority.public_pem(serialization.load_pem_private_key(private_key.encode("ascii"), password))
 
 
 def certificates(pem: str | bytes) -> list[x509.Certificate]:
@@ -66,7 +52,3 @@ def fingerprint(certificate: x509.Certificate) -> str:
 def common_names(pem: str | bytes) -> list[str]:
     """The common name of every certificate of a PEM text, in its order."""
     return [str(certificate.subject.rdns[-1].rfc4514_string().partition("=")[2]) for certificate in certificates(pem)]
-
-
-def _text(data: bytes) -> str:
-    return data.decode("ascii")

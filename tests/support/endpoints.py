@@ -17,7 +17,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.probe import endpoint_of, probe
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
 from ansible_collections.certfleet.collectssl.tests.support import tls_servers
-from ansible_collections.certfleet.collectssl.tests.support.tls_servers import Authority, Identity
+from ansible_collections.certfleet.collectssl.tests.support.identity import AuthorityFolder, Identity
 
 __all__ = ["at_most", "authority", "failure", "good", "look", "tls_servers", "trusted"]
 
@@ -25,10 +25,10 @@ _KEPT: list[t.Any] = []
 
 
 @functools.cache
-def authority() -> Authority:
+def authority() -> AuthorityFolder:
     """An authority for all tests of a process; its folder goes with the process."""
     _KEPT.append(tempfile.TemporaryDirectory(prefix="collectssl-"))
-    return Authority(pathlib.Path(_KEPT[-1].name))
+    return AuthorityFolder(pathlib.Path(_KEPT[-1].name))
 
 
 @functools.cache

@@ -6,10 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import datetime
-import ipaddress
-import pathlib
 import select
 import socket
 import ssl
@@ -18,72 +14,7 @@ import threading
 import typing as t
 import urllib.parse
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 Reply = t.Callable[[socket.socket], bool]
-
-
-@dataclasses.dataclass(frozen=True)
-class Identity:
-    """What a server proves itself with: a file with certificate and key, and the file of the authority to trust."""
-
-    server_pem: pathlib.Path
-    ca_pem: pathlib.Path
-
-    @classmethod
-    def make(cls, folder: pathlib.Path, *names: str) -> Identity:
-        """An authority and a certificate for loopback, or for other names."""
-        now = datetime.datetime.now(datetime.timezone.utc)
-        ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Loopback CA")])
-        ca_id = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
-        authority_id = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_id)
-
-        def builder(subject: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-            return (
-                x509.CertificateBuilder()
-                .subject_name(subject)
-                .issuer_name(ca_name)
-                .public_key(public_key)
-                .serial_number(x509.random_serial_number())
-                .not_valid_before(now - datetime.timedelta(days=1))
-                .not_valid_after(now + datetime.timedelta(days=30))
-                .add_extension(authority_id, critical=False)
-            )
-
-        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        ca = (
-            builder(ca_name, ca_key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(usage, critical=True)
-            .add_extension(ca_id, critical=False)
-            .sign(ca_key, hashes.SHA256())
-        )
-        alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names or ("localhost",)]
-        if not names:
-            alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
-        certificate = (
-            builder(x509.Name([]), key.public_key())
-            .add_extension(x509.SubjectAlternativeName(alternatives), critical=True)
-            .sign(ca_key, hashes.SHA256())
-        )
-        server_pem, ca_pem = folder / "server.pem", folder / "ca.pem"
-        pem = serialization.Encoding.PEM
-        server_pem.write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-            + certificate.public_bytes(pem)
-        )
-        ca_pem.write_bytes(ca.public_bytes(pem))
-        return cls(server_pem, ca_pem)
-
-    def context(self) -> ssl.SSLContext:
-        """What a server speaks TLS with."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.server_pem)
-        return context
 
 
 class Call(t.NamedTuple):

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import functools
 import json
 import os
@@ -19,21 +18,10 @@ import typing as t
 from ansible.module_utils import basic
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import certificate_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install import install as _install
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from . import authority
 
 _BACKUP = re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~$")
-_DAY = datetime.timedelta(days=1)
-
-
-def _new_key(kind: str) -> t.Any:
-    if kind.startswith("rsa"):
-        return rsa.generate_private_key(public_exponent=65537, key_size=1024 if kind == "rsa-weak" else 2048)
-    if kind.startswith("ec"):
-        return ec.generate_private_key(ec.SECP256R1())
-    return ed25519.Ed25519PrivateKey.generate()
-
 
 #: Private keys by name.
 KEYS: dict[str, t.Any] = {}
@@ -45,56 +33,44 @@ Options = dict[str, t.Any]
 def key_of(name: str) -> t.Any:
     """A private key that is the same for the same name; the name begins with its kind."""
     if name not in KEYS:
-        KEYS[name] = _new_key(name)
+        kinds = ("rsa-weak", "rsa", "ec", "ed25519")
+        kind = next(kind for kind in kinds if name.startswith(kind))
+        KEYS[name] = authority.new_key("ecdsa" if kind == "ec" else kind)
     return KEYS[name]
 
 
 def key_pem(name: str, passphrase: str | None = None) -> bytes:
     """The key of a name as a PEM file."""
-    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if passphrase is not None:
-        protection = serialization.BestAvailableEncryption(passphrase.encode())
-    return t.cast(
-        bytes,
-        key_of(name).private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection),
-    )
+    return authority.private_pem(key_of(name), passphrase).encode("ascii")
 
 
 @functools.cache
-def certificate(subject: str, key: str, issuer: str = "root", issuer_key: str = "ec-root") -> str:
-    """A certificate as PEM text."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    signer = key_of(issuer_key)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)]))
-        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
-        .public_key(key_of(key).public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _DAY)
-        .not_valid_after(now + 90 * _DAY)
-        .add_extension(x509.BasicConstraints(ca=issuer_key == "ec-root", path_length=None), critical=True)
-        .sign(signer, hashes.SHA256())
-    )
-    return made.public_bytes(serialization.Encoding.PEM).decode()
-
-
-ROOT = "root"
+def _authorities() -> tuple[authority.Authority, authority.Authority]:
+    """The root and the issuing CA."""
+    top = authority.root("root", key=key_of("ec-root"), validity=authority.from_now(-1, 90))
+    return top, top.subordinate("issuing CA", key=key_of("ec-issuing"), validity=authority.from_now(-1, 90))
 
 
 def root() -> str:
     """The root certificate."""
-    return certificate(ROOT, "ec-root")
+    return authority.pem_of(_authorities()[0].der)
 
 
 def intermediate() -> str:
     """The certificate of the issuing CA."""
-    return certificate("issuing CA", "ec-issuing")
+    return authority.pem_of(_authorities()[1].der)
 
 
 def leaf(key: str, serial: int = 0) -> str:
     """An end-entity certificate for a key; another ``serial`` gives another certificate."""
-    return certificate(f"www{serial}.example.com", key, "issuing CA", "ec-issuing")
+    return _leaf(key, serial)
+
+
+@functools.cache
+def _leaf(key: str, serial: int) -> str:
+    name, validity = f"www{serial}.example.com", authority.from_now(-1, 90)
+    made = _authorities()[1].certify(name, key_of(key).public_key(), validity)
+    return authority.pem_of(authority.der_of(made))
 
 
 def bundle(key: str, serial: int = 0, with_root: bool = True) -> str:

@@ -6,123 +6,24 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import ipaddress
 import pathlib
 import re
 import selectors
 import shutil
 import socket
-import ssl
 import subprocess
 import threading
 import typing as t
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from .identity import Identity
+from .openssl import openssl
 
 _SECONDS = 20
-_PEM = serialization.Encoding.PEM
-
-
-class Identity(t.NamedTuple):
-    """A certificate with its key, in files; ``certificate`` has nothing after the certificate itself."""
-
-    certificate: pathlib.Path
-    key: pathlib.Path
-
-    def fingerprint(self) -> str:
-        """SHA-256 as OpenSSL's own program has it, in lower case."""
-        shown = _openssl("x509", "-in", str(self.certificate), "-noout", "-fingerprint", "-sha256")
-        return shown.partition("=")[2].strip().lower()
-
-    def context(self) -> ssl.SSLContext:
-        """What a server in Python speaks TLS with."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, self.key)
-        return context
-
-
-class Authority:
-    """A private authority in a folder; ``path`` is its certificate."""
-
-    def __init__(self, folder: pathlib.Path, name: str = "Test Root") -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        certificate = (
-            self._builder(self._name, self._key.public_key(), (-10, 100))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(usage, critical=True)
-            .sign(self._key, hashes.SHA256())
-        )
-        self.path = folder / "root.pem"
-        self.path.write_bytes(certificate.public_bytes(_PEM))
-
-    def issue(
-        self,
-        label: str,
-        *names: str,
-        kind: str = "ecdsa",
-        days: tuple[int, int] = (-1, 30),
-        common_name: str | None = None,
-        self_signed: bool = False,
-    ) -> Identity:
-        """A certificate for names and IP addresses, valid from ``days[0]`` to ``days[1]`` days from now."""
-        key: t.Any = ec.generate_private_key(ec.SECP256R1())
-        if kind == "rsa":
-            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        elif kind == "rsa-weak":
-            key = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - as weak as it is to be
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else [])
-        builder = self._builder(subject, key.public_key(), days, issuer=subject if self_signed else None)
-        if names:
-            alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
-            builder = builder.add_extension(alternatives, critical=not common_name)
-        certificate = builder.sign(key if self_signed else self._key, hashes.SHA256())
-        identity = Identity(self.folder / f"{label}.pem", self.folder / f"{label}.key")
-        identity.certificate.write_bytes(certificate.public_bytes(_PEM))
-        identity.key.write_bytes(
-            key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
-        return identity
-
-    def _builder(
-        self, subject: x509.Name, public_key: t.Any, days: tuple[int, int], issuer: x509.Name | None = None
-    ) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.timezone.utc)
-        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(public_key if issuer else self._key.public_key())
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer or self._name)
-            .public_key(public_key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now + datetime.timedelta(days=days[0]))
-            .not_valid_after(now + datetime.timedelta(days=days[1]))
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-            .add_extension(authority, critical=False)
-        )
-
-
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
 
 
 def rehash(folder: pathlib.Path) -> None:
     """Prepare a folder of certificates for OpenSSL."""
-    _openssl("rehash", str(folder))
-
-
-def _openssl(*arguments: str) -> str:
-    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True, timeout=_SECONDS).stdout
+    openssl("rehash", folder)
 
 
 @contextlib.contextmanager

@@ -12,9 +12,9 @@ import subprocess
 import typing as t
 
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import SERVER_NAME, Fleet, Host
+from ansible_collections.certfleet.collectssl.tests.support.authority import new_key, private_pem
+from ansible_collections.certfleet.collectssl.tests.support.certificates import public_key
 from ansible_collections.certfleet.collectssl.tests.support.simulator import SimulatorProcess
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 FOLDER = "/etc/ssl/fleet"
 POINTS = "/var/lib/certfleet-collectssl"
@@ -170,23 +170,13 @@ def stage(fleet: Fleet) -> t.Iterator[Stage]:
     fleet.reset()
     for host in fleet.hosts.values():
         host.count_reloads()
-    private = {order: ec.generate_private_key(ec.SECP256R1()) for order in (*RENEWED, *APART.values())}
-    keys = {
-        order: key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode()
-        for order, key in private.items()
-    }
+    keys = {order: private_pem(new_key()) for order in (*RENEWED, *APART.values())}
     forever = [*({"state": "issued", "seconds": 10**6} for _number in range(40)), {"state": "issued"}]
     names = {order: name for name, order in APART.items()}
     orders = []
     for order, key in {REISSUED: fleet.initial.key, **keys}.items():
         file = fleet.directory / f"ordered-{order}.pem"
-        file.write_bytes(
-            serialization.load_pem_private_key(key.encode(), None)
-            .public_key()
-            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        )
+        file.write_text(public_key(key), encoding="ascii")
         orders.append(
             {
                 "order_number": order,

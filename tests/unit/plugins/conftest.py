@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from ansible import constants as C
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import session as _session
-from ansible_collections.certfleet.collectssl.tests.support.https_server import Identity
+from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
 
 _SURROUNDINGS = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"),

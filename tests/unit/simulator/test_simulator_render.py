@@ -25,8 +25,9 @@ from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulat
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._answer import StyleError, error
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._certificates import Issuer
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._orders import Terms
+from ansible_collections.certfleet.collectssl.tests.support.openssl import openssl
 
-from .support import openssl, pem_blocks
+from .support import pem_blocks
 
 UTC = datetime.timezone.utc
 DETAILS = {

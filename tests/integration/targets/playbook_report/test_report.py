@@ -13,6 +13,7 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.tests.support import files, tls_servers
+from ansible_collections.certfleet.collectssl.tests.support.identity import AuthorityFolder
 from ansible_collections.certfleet.collectssl.tests.support.lab import Lab
 from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
@@ -75,7 +76,7 @@ class _Scene:
     def __init__(self, lab: Lab, folder: pathlib.Path, stack: contextlib.ExitStack) -> None:
         self.lab = lab
         self.page = folder / "page.html"
-        self.authority = tls_servers.Authority(folder / "authority")
+        self.authority = AuthorityFolder(folder / "authority")
         self._stack = stack
         pending: t.Any = {
             "state": "pending",

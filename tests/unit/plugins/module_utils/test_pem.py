@@ -15,12 +15,13 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import (
     whole_blocks,
 )
 from ansible_collections.certfleet.collectssl.tests.support import authority
+from ansible_collections.certfleet.collectssl.tests.support.openssl import openssl
 from hypothesis import given
 from hypothesis import strategies as st
 
 _DERS = authority.chain().served
 _PEM = "".join(armour(der) for der in _DERS)
-_KEY = authority.openssl("genpkey", "-algorithm", "ed25519").decode("ascii")
+_KEY = openssl("genpkey", "-algorithm", "ed25519").decode("ascii")
 
 
 @given(st.binary(min_size=1, max_size=400))
@@ -32,7 +33,7 @@ def test_armour_and_back(data: bytes) -> None:
 
 
 def test_armour_is_what_openssl_writes() -> None:
-    written = authority.openssl("x509", "-inform", "DER", stdin=_DERS[0]).decode("ascii")
+    written = openssl("x509", "-inform", "DER", stdin=_DERS[0]).decode("ascii")
     assert armour(_DERS[0]) == written
 
 

@@ -22,6 +22,7 @@ from ansible_collections.certfleet.collectssl.tests.support.installation import 
     leaf,
     module_arguments,
 )
+from ansible_collections.certfleet.collectssl.tests.support.places import IMPORTABLE
 
 
 @pytest.fixture
@@ -135,11 +136,10 @@ _FORBIDDEN = {"requests", "cryptography", "yaml", "jinja2"}
 def test_on_a_target_nothing_but_the_standard_library_is_loaded(host: SmallHost) -> None:
     """As a process of its own, which sees what the module itself loads."""
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": host.everything(content=bundle("ec-key"), _ansible_no_log=True)})
-    conftest = pathlib.Path(__file__).resolve().parents[2] / "conftest.py"
     program = (
         "import json, runpy, sys\n"
         f"sys.path[:0] = {[path for path in sys.path if path]!r}\n"
-        f"runpy.run_path({str(conftest)!r})\n"
+        f"runpy.run_path({str(IMPORTABLE)!r})\n"
         "import ansible.module_utils.basic as basic\n"
         f"basic._ANSIBLE_ARGS = {arguments!r}.encode()\n"
         "basic._ANSIBLE_PROFILE = 'legacy'\n"

@@ -23,6 +23,7 @@ from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     tls_servers,
     trusted,
 )
+from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
 from ansible_collections.certfleet.collectssl.tests.support.interpreters import to_try
 from ansible_collections.certfleet.collectssl.tests.support.pythons import MINORS
 
@@ -74,8 +75,8 @@ class _Cases(t.NamedTuple):
 
     probes: dict[str, Options]
     same: list[str]
-    expired: tls_servers.Identity
-    old: tls_servers.Identity
+    expired: Identity
+    old: Identity
 
 
 #: Behaviour, protocol of STARTTLS, what the message has to say.

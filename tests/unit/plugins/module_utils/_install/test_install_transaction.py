@@ -33,6 +33,7 @@ from ansible_collections.certfleet.collectssl.tests.support.installation import 
     key_pem,
     leaf,
 )
+from ansible_collections.certfleet.collectssl.tests.support.places import IMPORTABLE
 
 
 def _fresh_key(host: SmallHost) -> Options:
@@ -218,7 +219,7 @@ def test_a_disk_that_is_really_full(tmp_path: pathlib.Path) -> None:
     program = (
         "import sys, pathlib, os\n"
         f"sys.path[:0] = {[path for path in sys.path if path]!r}\n"
-        f"{'import runpy; runpy.run_path(' + repr(str(_CONFTEST)) + ')'}\n"
+        f"{'import runpy; runpy.run_path(' + repr(str(IMPORTABLE)) + ')'}\n"
         f"from {SmallHost.__module__} import SmallHost\nfrom {InstallError.__module__} import InstallError\n"
         "host = SmallHost.__new__(SmallHost)\n"
         "host.folder = pathlib.Path(sys.argv[1]); host.certs = host.folder / 'certs'\n"
@@ -241,9 +242,6 @@ def test_a_disk_that_is_really_full(tmp_path: pathlib.Path) -> None:
     assert "No space left on device" in done.stdout, done
     assert "Make some room there and run again. No file was changed." in done.stdout
     assert done.stdout.endswith("[]\n")
-
-
-_CONFTEST = pathlib.Path(__file__).resolve().parents[3] / "conftest.py"
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("chattr"), reason="only root can make files immutable")
@@ -287,7 +285,7 @@ def test_a_file_that_is_mounted(validate: str, tmp_path: pathlib.Path) -> None:
     program = (
         "import sys\n"
         f"sys.path[:0] = {[path for path in sys.path if path]!r}\n"
-        f"import runpy; runpy.run_path({str(_CONFTEST)!r})\n"
+        f"import runpy; runpy.run_path({str(IMPORTABLE)!r})\n"
         f"from {SmallHost.__module__} import SmallHost\nfrom {InstallError.__module__} import InstallError\n"
         "import pathlib\n"
         "host = SmallHost.__new__(SmallHost)\n"

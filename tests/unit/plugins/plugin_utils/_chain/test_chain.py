@@ -42,10 +42,10 @@ from ansible_collections.certfleet.collectssl.tests.support.authority import (
     der_of,
     ders_of,
     new_key,
-    openssl,
     pem_of,
     root,
 )
+from ansible_collections.certfleet.collectssl.tests.support.openssl import openssl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 

@@ -24,9 +24,9 @@ from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulat
 from ansible_collections.certfleet.collectssl.tests.support.authority import (
     chain,
     ders_of,
-    openssl,
     pem_of,
 )
+from ansible_collections.certfleet.collectssl.tests.support.openssl import openssl
 
 _DERS = chain().served
 

@@ -17,10 +17,10 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Transport
 from ansible_collections.certfleet.collectssl.tests.support.https_server import (
-    Identity,
     Server,
     answer,
 )
+from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
 
 LOGIN_NAME = "rehearsal & co"
 PASSWORD = "a + & % = \u00fc \"'<b>/\\ word"

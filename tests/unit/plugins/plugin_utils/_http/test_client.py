@@ -23,12 +23,12 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import Provider, Transport
 from ansible_collections.certfleet.collectssl.tests.support.https_server import (
-    Identity,
     Server,
     answer,
     reset,
     send,
 )
+from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._http.client_support import (
     LOGIN_NAME,
     ORDER_NUMBER,

@@ -19,7 +19,6 @@ import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError, TransportError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.session import _Deadline
 from ansible_collections.certfleet.collectssl.tests.support.https_server import (
-    Identity,
     Reply,
     Server,
     answer,
@@ -29,6 +28,7 @@ from ansible_collections.certfleet.collectssl.tests.support.https_server import 
     send,
     stall,
 )
+from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._http.client_support import (
     ORDER_NUMBER,
     PASSWORD,

@@ -13,12 +13,12 @@ import urllib.parse
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
 from ansible_collections.certfleet.collectssl.tests.support.https_server import (
-    Identity,
     Proxy,
     Server,
     drip,
     send,
 )
+from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._http.client_support import (
     PENDING,
     asker_of,
