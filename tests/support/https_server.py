@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import functools
 import select
 import socket
 import ssl
@@ -13,6 +15,8 @@ import struct
 import threading
 import typing as t
 import urllib.parse
+
+from .listener import SECONDS, Listener
 
 Reply = t.Callable[[socket.socket], bool]
 
@@ -98,56 +102,37 @@ def reset(connection: socket.socket) -> bool:
     return False
 
 
-class Server:
+class Server(Listener):
     """Answers each call with the next reply, the last one for good."""
 
     def __init__(self, context: ssl.SSLContext | None, *replies: Reply | bytes) -> None:
+        super().__init__()
         self._context = context
         self._replies = [send(reply) if isinstance(reply, bytes) else reply for reply in replies]
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=50)
-        self.port: int = self._listener.getsockname()[1]
         self.calls: list[Call] = []
-        self.connections = 0
         self.handshake_errors: list[str] = []
-
-    def __enter__(self) -> Server:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        # Unlike close(), this wakes up accept().
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
 
     @property
     def url(self) -> str:
         """Where it answers."""
         return f"https://localhost:{self.port}/products/download/CollectSSL"
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _address = self._listener.accept()
-                self.connections += 1
-                threading.Thread(target=self._serve, args=(connection, self.connections), daemon=True).start()
-
-    def _serve(self, plain: socket.socket, number: int) -> None:
-        plain.settimeout(20)
-        with contextlib.suppress(OSError), plain:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def serve(self, connection: socket.socket, number: int) -> None:
+        """As Listener has it."""
+        with contextlib.suppress(OSError), connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
-                connection = self._context.wrap_socket(plain, server_side=True) if self._context else plain
+                spoken = self._context.wrap_socket(connection, server_side=True) if self._context else connection
             except ssl.SSLError as exc:
                 self.handshake_errors.append(str(exc.reason))
                 return
-            with connection:
-                if self._context is None and connection.recv(1, socket.MSG_PEEK) == b"\x16":
+            with spoken:
+                if self._context is None and spoken.recv(1, socket.MSG_PEEK) == b"\x16":
                     # The beginning of TLS, spoken at a port for plain HTTP.
-                    self._replies[0](connection)
+                    self._replies[0](spoken)
                     return
-                while self._answer(connection, number):
+                while self._answer(spoken, number):
                     pass
 
     def _answer(self, connection: socket.socket, number: int) -> bool:
@@ -156,8 +141,11 @@ class Server:
             return False
         with self._lock:
             self.calls.append(call)
-            reply = self._replies[min(len(self.calls), len(self._replies)) - 1]
+            reply = self._reply_to(call)
         return reply(connection)
+
+    def _reply_to(self, _call: Call) -> Reply:
+        return self._replies[min(len(self.calls), len(self._replies)) - 1]
 
 
 def read_call(connection: socket.socket, number: int) -> Call | None:
@@ -180,23 +168,54 @@ def read_call(connection: socket.socket, number: int) -> Call | None:
 
 
 class Proxy(Server):
-    """Connects to whatever CONNECT names, on this machine; or refuses with the answer that it is given."""
+    """Connects to whatever CONNECT names, on this machine; or refuses with the answer that it is given.
 
-    def __init__(self, refusal: bytes | None = None, context: ssl.SSLContext | None = None) -> None:
-        super().__init__(context, self._connect if refusal is None else send(refusal, keep=False))
+    With a user, it refuses everybody else.
+    """
 
-    def _connect(self, connection: socket.socket) -> bool:
-        port = int(self.calls[-1].request_line.split()[1].rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as onward:
-            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            while True:
-                # What TLS holds already decrypted, select does not see.
-                held = isinstance(connection, ssl.SSLSocket) and connection.pending()
-                ready = [connection] if held else select.select([connection, onward], [], [], 20)[0]
-                for source in ready:
-                    data = source.recv(65536)
-                    if not data:
-                        return False
-                    (onward if source is connection else connection).sendall(data)
-                if not ready:
+    def __init__(
+        self,
+        refusal: Reply | bytes | None = None,
+        context: ssl.SSLContext | None = None,
+        user: str | None = None,
+        password: str = "",
+    ) -> None:
+        super().__init__(context, refusal if callable(refusal) else send(refusal or b"", keep=False))
+        self._refuses = refusal is not None
+        self._credentials = user and "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def seen(self) -> list[str]:
+        """What it was asked, such as "CONNECT localhost:443"."""
+        return [" ".join(call.request_line.split()[:2]) for call in self.calls]
+
+    def _reply_to(self, call: Call) -> Reply:
+        if self._refuses:
+            return super()._reply_to(call)
+        method, target = call.request_line.split()[:2]
+        if method != "CONNECT":
+            return send(answer("", 405), keep=False)
+        if self._credentials and call.headers.get("proxy-authorization") != self._credentials:
+            return send(answer("", 407), keep=False)
+        return functools.partial(_connect, int(target.rpartition(":")[2]))
+
+
+def _connect(port: int, connection: socket.socket) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as onward:
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        while True:
+            # What TLS holds already decrypted, select does not see.
+            held = isinstance(connection, ssl.SSLSocket) and connection.pending()
+            ready = [connection] if held else select.select([connection, onward], [], [], SECONDS)[0]
+            for source in ready:
+                data = source.recv(65536)
+                if not data:
                     return False
+                (onward if source is connection else connection).sendall(data)
+            if not ready:
+                return False

@@ -12,13 +12,11 @@ import selectors
 import shutil
 import socket
 import subprocess
-import threading
 import typing as t
 
 from .identity import Identity
+from .listener import SECONDS, Listener
 from .openssl import openssl
-
-_SECONDS = 20
 
 
 def rehash(folder: pathlib.Path) -> None:
@@ -51,7 +49,7 @@ def _port_of(process: subprocess.Popen[bytes]) -> int:
     text = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        while selector.select(_SECONDS):
+        while selector.select(SECONDS):
             data = process.stdout.read1(4096)  # type: ignore[attr-defined]
             text += data
             found = re.search(rb"^ACCEPT .*:([0-9]+)\s*$", text, re.MULTILINE)
@@ -100,58 +98,33 @@ class Connection:
 Behaviour = t.Callable[[Connection], None]
 
 
-class Server:
-    """A TCP server on loopback that treats every connection as ``behaviour`` does; a context manager.
+class Server(Listener):
+    """Treats every connection as ``behaviour`` does, and is over when all of them are.
 
-    ``said`` holds every line of every client, ``connections`` how many there were, ``faults`` what went wrong.
+    ``said`` holds every line of every client, ``faults`` what went wrong.
     """
 
     def __init__(self, behaviour: Behaviour, host: str = "127.0.0.1") -> None:
+        super().__init__(host)
         self.behaviour = behaviour
         self.said: list[str] = []
         self.faults: list[Exception] = []
-        self.connections = 0
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.socket(family, socket.SOCK_STREAM)
-        self._listener.bind((host, 0))
-        self._listener.listen(20)
-        self.port: int = self._listener.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
-    def __enter__(self) -> Server:
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, *_exc: t.Any) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self.refuse()
         for thread in self._threads:
-            thread.join(_SECONDS)
-        self._listener.close()
+            thread.join(SECONDS)
+        super().__exit__()
 
-    def refuse(self) -> None:
-        """Take no connection from now on."""
-        # Unlike close(), this wakes up accept().
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _address = self._listener.accept()
-                self.connections += 1
-                thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
-                thread.start()
-                self._threads.append(thread)
-
-    def _serve(self, sock: socket.socket) -> None:
-        sock.settimeout(_SECONDS)
-        connection = Connection(sock, self.said)
+    def serve(self, connection: socket.socket, number: int) -> None:
+        """As Listener has it."""
+        served = Connection(connection, self.said)
         try:
-            self.behaviour(connection)
+            self.behaviour(served)
         except OSError as exc:
             self.faults.append(exc)
         finally:
-            connection.sock.close()
+            served.sock.close()
 
 
 def tls(identity: Identity) -> Behaviour:
