@@ -15,7 +15,7 @@ import sys
 import tempfile
 import typing as t
 
-from ansible_collections.certfleet.collectssl.tests.support import environment
+from ansible_collections.certfleet.collectssl.tests.support import environment, probe
 from ansible_collections.certfleet.collectssl.tests.support.simulator import SimulatorProcess
 
 from . import (
@@ -296,7 +296,7 @@ class Fleet:
         targets: list[tuple[str, int, str | None]] = [(host.name, 22, "ssh") for host in hosts]
         targets += [(end.host, end.port, end.starttls) for host in hosts for end in host.endpoints]
         job = {"targets": targets, "server_name": SERVER_NAME, "trust": "", "seconds": timeout}
-        client = [sys.executable, "-B", str(PACKAGE / "_client.py"), "ready"]
+        client = [sys.executable, "-B", probe.__file__, "ready"]
         done = self.run_in_controller(client, input=json.dumps(job) + "\n", timeout=timeout + 120)
         if done.returncode != 0:
             raise FleetError(f"Not everything came up: {done.stdout.strip()}{done.stderr.strip()}")
@@ -406,7 +406,7 @@ class Fleet:
         wanted = list(endpoints or (endpoint for host in self.hosts.values() for endpoint in host.endpoints))
         job = {"targets": wanted, "server_name": server_name, "trust": "".join(trust), "interval": interval}
         handle, name = tempfile.mkstemp(prefix="probe-", suffix=".jsonl", dir=self.directory)
-        client = [sys.executable, "-B", str(PACKAGE / "_client.py"), "probe"]
+        client = [sys.executable, "-B", probe.__file__, "probe"]
         with os.fdopen(handle, "wb") as record:
             process = self.popen_in_controller(client, stdin=subprocess.PIPE, stdout=record)
         prober = Prober(wanted, pathlib.Path(name), process)

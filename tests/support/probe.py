@@ -1,10 +1,12 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A TLS client that runs in the controller namespace. A program of its own, with the standard library alone.
+"""What endpoints serve, asked by a TLS client that shares nothing with the collection's.
 
-    _client.py ready    end with status 0 once every target answers, or with 1 and the reason after job.seconds
-    _client.py probe    connect to every target in a loop, one JSON object a line, until standard input ends
+A program of its own, with the standard library alone, since the fleet runs it in the controller namespace.
+
+    probe.py ready    end with status 0 once every target answers, or with 1 and the reason after job.seconds
+    probe.py probe    connect to every target in a loop, one JSON object a line, until standard input ends
 
 The job is the first line of standard input, in JSON: targets ([host, port, kind] each, kind being smtp, ssh or null),
 server_name, trust (PEM text; empty verifies nothing), interval and seconds.
