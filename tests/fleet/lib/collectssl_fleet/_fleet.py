@@ -32,67 +32,20 @@ from . import (
 from ._certificates import SERVER_NAME, Initial
 from ._errors import CannotRun, FleetError
 from ._host import Host
-from ._places import FILES, PACKAGE
+from ._places import PACKAGE, SHELL, shell
 from ._plan import CONTROLLER, CONTROLLER6, PREFIX, PREFIX6, RELEASES, Endpoint, Plan
 from ._prober import Prober
 from ._simulator import ControllerNamespace
 
 _BRIDGE = "fleet"
 
-# Everything below tree/ is in the keeper's mount namespace alone. The roots get short names there, since the options of
-# an overlay have a bounded length and characters of their own.
-_PREPARE = f"""
-set -eu
-directory=$1 cgroups=$2
-shift 2
-ip link add {_BRIDGE} type bridge
-ip -6 address add {CONTROLLER6}/{PREFIX6} dev {_BRIDGE} nodad
-ip address add {CONTROLLER}/{PREFIX} dev {_BRIDGE}
-ip link set {_BRIDGE} up
-mount --bind "$directory/hosts" /etc/hosts
-mount --bind "$directory/resolv.conf" "$(readlink -f /etc/resolv.conf)"
-if [ -n "$cgroups" ]; then
-    mkdir "$directory/tree/.cgroups"
-    mount -t cgroup2 none "$directory/tree/.cgroups"
-    mkdir -p "$directory/tree/.cgroups/$cgroups"
-fi
-for root in "$@"; do
-    mkdir -p "$directory/tree/.roots/${{root%%=*}}"
-    mount --bind -o ro "${{root#*=}}" "$directory/tree/.roots/${{root%%=*}}"
-done
-"""
+_PREPARE = shell("prepare-controller")
 
-_BLANK_DISKS = """
-set -eu
-while read -r name release; do
-    disk=$1/tree/$name
-    if [ -d "$disk" ]; then
-        umount "$disk/root"
-        rm -rf "$disk"
-    fi
-    mkdir -p "$disk/upper" "$disk/work" "$disk/root"
-    mount -t overlay -o "lowerdir=$1/tree/.roots/$release,upperdir=$disk/upper,workdir=$disk/work" overlay "$disk/root"
-done
-"""
+_BLANK_DISKS = shell("blank-disks")
 
-_START = """
-set -eu
-enter=$1 mark=$2 directory=$3 bridge=$4 cgroups=$5
-while read -r name link mac address address6 init; do
-    set -- unshare --net --mount --uts --ipc --pid --fork --kill-child
-    if [ "$init" = systemd ]; then
-        cgroup=$directory/tree/.cgroups/$cgroups/$name
-        # What an earlier start has left is empty.
-        [ ! -d "$cgroup" ] || find "$cgroup" -depth -type d -exec rmdir {} ';' || :
-        mkdir -p "$cgroup"
-        set -- sh -c 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"' sh "$cgroup" "$@" --cgroup
-    fi
-    set -- "$@" sh "$enter" "$mark" "$directory" "$name" "$link" "$mac" "$address" "$address6" "$bridge" "$init"
-    setsid --fork "$@" </dev/null >>"$directory/log/$name.log" 2>&1
-done
-"""
+_START = shell("start-hosts")
 
-_CUT_OFF = 'for link in "$@"; do ip link delete "$link" 2>/dev/null || :; done'
+_CUT_OFF = shell("cut-off")
 
 
 class Fleet:
@@ -162,7 +115,9 @@ class Fleet:
             self._write_files(plans)
             self._start_keeper(owned)
             cgroups = "" if self.no_systemd else _cgroups.name(self.directory)
-            self._in_keeper(_PREPARE, str(self.directory), cgroups, *(f"{name}={root}" for name, root in roots.items()))
+            network = (_BRIDGE, f"{CONTROLLER}/{PREFIX}", f"{CONTROLLER6}/{PREFIX6}")
+            releases = (f"{name}={root}" for name, root in roots.items())
+            self._in_keeper(_PREPARE, str(self.directory), cgroups, *network, *releases)
             self._blank(plans)
             self.start_hosts(plans)
             self.wait_until_ready()
@@ -255,7 +210,7 @@ class Fleet:
             for plan in plans
             if plan.name not in running
         ]
-        enter, cgroups = str(FILES / "enter-host.sh"), _cgroups.name(self.directory)
+        enter, cgroups = str(SHELL / "enter-host.sh"), _cgroups.name(self.directory)
         self._in_keeper(_START, enter, _processes.MARK, str(self.directory), _BRIDGE, cgroups, lines=lines)
 
     def kill_hosts(self, plans: t.Sequence[Plan]) -> None:
