@@ -9,7 +9,6 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible import constants as C
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import session as _session
 from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
 
@@ -41,6 +40,9 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
 @pytest.fixture
 def run_folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     """The temporary folder of a run of Ansible, with a home beside it."""
+    # Here and not above: ansible-core has no part in many of the tests that have this file.
+    from ansible import constants as C
+
     folder = tmp_path / "run"
     folder.mkdir(mode=0o700)
     monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(folder))

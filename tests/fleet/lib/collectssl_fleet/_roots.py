@@ -70,7 +70,7 @@ class _Unavailable(Exception):
 
 
 def _provide(release: str, say: t.Callable[[str], None]) -> pathlib.Path:
-    # What the recipe makes is found again by the recipe, so a change of it never meets an old root. Comments are no part of it.
+    # What the recipe makes is found again by the recipe, less its comments, so a change of it never meets an old root.
     commands = "".join(line for line in _CONFIGURE.splitlines(keepends=True) if not line.startswith("#"))
     recipe = hashlib.sha256("\n".join([release, *PACKAGES, commands]).encode()).hexdigest()[:12]
     folder = cache()
