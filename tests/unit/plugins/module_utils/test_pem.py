@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import (
     armour,
@@ -65,7 +67,7 @@ def test_no_blocks() -> None:
 
 def test_every_cut_is_seen() -> None:
     """Behind a whole block a text may end; anywhere else it is torn."""
-    ends = {_PEM.rstrip("\n").find("-----END CERTIFICATE-----", at) + 25 for at in range(0, len(_PEM), 50)}
+    ends = {match.end() for match in re.finditer("-----END CERTIFICATE-----", _PEM)}
     whole = {0} | {end + more for end in ends for more in (0, 1)}
     for size in range(len(_PEM)):
         found = certificates(_PEM[:size])
