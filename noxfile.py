@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import runpy
 import shutil
 import sys
 import typing as t
@@ -22,10 +23,11 @@ import nox
 CHECKOUT = pathlib.Path(__file__).resolve().parent
 DEV = CHECKOUT / "tests/dev"
 sys.path.insert(0, str(DEV))
+runpy.run_path(str(CHECKOUT / "tests/support/importable.py"))
 
-import interpreters  # noqa: E402 - found through the line above
-import matrix  # noqa: E402
+import matrix  # noqa: E402 - found through the lines above
 import tree  # noqa: E402
+from ansible_collections.certfleet.collectssl.tests.support import interpreters  # noqa: E402
 
 REQUIREMENTS = DEV / "requirements"
 PYTEST_PLUGINS = DEV / "pytest_plugins"
@@ -64,39 +66,17 @@ def typing(session: nox.Session) -> None:
     with tree.copy() as collection:
         session.chdir(collection.parents[2])
         mypy = ["mypy", "--config-file", str(collection / ".mypy.ini"), "--cache-dir", str(CHECKOUT / ".mypy_cache")]
-        # The collection reaches the simulator through the collection's name, everything else as the package that it
-        # is. mypy refuses one file under two names, so each gets a run.
-        testing = "tests/integration/targets/setup_collectssl"
-        session.run(
-            *mypy,
-            *("--exclude", "/tests/unit/(dev|simulator)/"),
-            *(str(collection / name) for name in ("plugins", "tests/unit", "tests/soak")),
-            env={"MYPYPATH": os.pathsep.join([str(collection.parents[2]), str(collection / testing)])},
-        )
         # Folders whose files import each other by bare names.
-        scripts = (
-            "tests/simulator",
-            "tests/dev",
-            "tests/demo",
-            "tests/fleet/lib",
-            testing,
-        )
-        bases = [collection.parents[2], *(collection / folder for folder in scripts)]
-        others = (
-            "tests/simulator",
-            "tests/unit/dev",
-            "tests/unit/simulator",
-            "tests/integration",
-            "tests/demo",
-            "tests/dev",
-            "tests/fleet",
-            "noxfile.py",
-        )
+        bases = [collection.parents[2], *(collection / folder for folder in ("tests/dev", "tests/demo"))]
+        program = "tests/simulator/__main__.py"
         session.run(
             *mypy,
-            *(str(collection / name) for name in others),
+            *("--exclude", f"/{program}"),
+            *(str(collection / name) for name in ("plugins", "tests", "noxfile.py")),
             env={"MYPYPATH": os.pathsep.join(map(str, bases))},
         )
+        # mypy refuses one file under two names, and as a program the simulator has another one than the collection's.
+        session.run(*mypy, str(collection / program), env={"MYPYPATH": str(collection / "tests/simulator")})
 
 
 @nox.session(name="ansible-lint", tags=["lint"])

@@ -89,14 +89,14 @@ def main() -> None:
             show.say("Three hosts want it: one worker asks, the others wait with it, then each installs the chain.")
             show.expect(show.install() == len(HOSTS), "issued, and installed on three hosts")
             first = show.installed()
-            calls = rehearsal.control("status")["calls"]
+            calls = len(rehearsal.simulator.calls())
             show.expect(calls == 3, "three calls for three hosts: two polls, and the answer")
 
             show.say("The same again: one call, nothing to do.")
             show.expect(show.install() == 0, "nothing changed")
 
             show.say("The provider reissues the certificate under the same order number; the next run picks it up.")
-            rehearsal.control("advance", "4711")
+            rehearsal.simulator.advance("4711")
             show.expect(show.install() == len(HOSTS), "installed on three hosts")
             show.expect(len(show.installed() | first) == 2, "all hosts have the new certificate, and it is another one")
 
@@ -105,7 +105,7 @@ def main() -> None:
             output = show.run("ansible", "localhost", "-m", module, "-a", "order_number=4712")
             show.expect('"state": "pending"' in output, "order 4712 is pending")
 
-            status = rehearsal.control("status")
+            status = rehearsal.simulator.control("status")
             show.say("What the provider saw of all this.")
             show.expect(status["peak_in_flight"] == 1, f"{status['calls']} calls, never two at a time")
     print("\nThat was all of it. Next: `make simulator` keeps it running for you to try things against.")

@@ -23,7 +23,7 @@ def main() -> None:
             settings = rehearsal.folder / "rehearsal.env"
             settings.write_text("\n".join(rehearsal.exports()) + "\n")
             module = "certfleet.collectssl.collectssl_order_info"
-            control = f"{sys.executable} {SIMULATOR} control {rehearsal.simulator}"
+            control = f"{sys.executable} {SIMULATOR} control {rehearsal.simulator.directory}"
             print(
                 f"""The simulator runs. In another terminal:
 

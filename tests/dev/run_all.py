@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import runpy
 import shutil
 import signal
 import subprocess
@@ -23,12 +24,15 @@ import sys
 import threading
 import time
 
-import interpreters
 import matrix
 import plan
 import programs
 import summary
 import tree
+
+runpy.run_path(str(tree.CHECKOUT / "tests/support/importable.py"))
+
+from ansible_collections.certfleet.collectssl.tests.support import interpreters  # noqa: E402 - see above
 
 WORKERS = 2
 SECONDS = 2700

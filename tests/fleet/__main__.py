@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import pathlib
+import runpy
 import sys
 
 if __name__ == "__main__":
     if sys.version_info < (3, 10):  # noqa: UP036 - whoever calls it with an older one wants a sentence
         sys.exit("The fleet needs Python 3.10 or newer.")
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
+    runpy.run_path(str(pathlib.Path(__file__).resolve().parents[1] / "support" / "importable.py"))
     try:
-        from collectssl_fleet._cli import main
+        from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet._cli import main
     except ModuleNotFoundError as exc:
         sys.exit(f"The fleet needs the Python package {exc.name}; use an environment that has it, or `make fleet`.")
     sys.exit(main())

@@ -6,16 +6,11 @@
 from __future__ import annotations
 
 import os
-import pathlib
-import sys
 import typing as t
 
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
-
-import collectssl_deploying
-from collectssl_fleet import CannotRun, Fleet
+from ansible_collections.certfleet.collectssl.tests.fleet.lib import collectssl_deploying
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import CannotRun, Fleet
 
 HOSTS = 24
 

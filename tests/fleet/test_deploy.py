@@ -10,8 +10,14 @@ import json
 import pathlib
 import typing as t
 
-from collectssl_deploying import FOLDER, POINTS, SERVICES, Outcome, Stage
-from collectssl_fleet import Fleet, Host, Trap
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deploying import (
+    FOLDER,
+    POINTS,
+    SERVICES,
+    FleetRun,
+    Stage,
+)
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import Fleet, Host, Trap
 
 
 def _one_of_each(fleet: Fleet) -> list[str]:
@@ -168,7 +174,7 @@ def test_host_goes_away(stage: Stage, tmp_path: pathlib.Path) -> None:
         fleet.hosts[lost].kill()
         code = run.wait(timeout=300)
         output.seek(0)
-        outcome = Outcome(code, output.read())
+        outcome = FleetRun(code, output.read())
     assert outcome.code != 0
     assert outcome.recap()[lost]["unreachable"] == 1, outcome.text
     assert outcome.recap()[other]["failed"] == 0, outcome.text

@@ -11,7 +11,16 @@ import subprocess
 import typing as t
 
 import pytest
-from collectssl_fleet import SERVER_NAME, Endpoint, Fleet, FleetError, Host, Initial, _certificates, _plan
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import (
+    SERVER_NAME,
+    Endpoint,
+    Fleet,
+    FleetError,
+    Host,
+    Initial,
+    _certificates,
+    _plan,
+)
 
 RELOAD = """
 - hosts: all

@@ -13,8 +13,17 @@ import contextlib
 import os
 import typing as t
 
-from collectssl_deploying import FOLDER, PENDING, POINTS, RENEWED, SERVICES, Stage, held_reload, wait_for_held_reload
-from collectssl_fleet import Call, Trap
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deploying import (
+    FOLDER,
+    PENDING,
+    POINTS,
+    RENEWED,
+    SERVICES,
+    Stage,
+    held_reload,
+    wait_for_held_reload,
+)
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import Call, Trap
 
 # As many hosts as there are points, and one that nothing happens to.
 _HOSTS = 14

@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from collectssl_deploying import APART, SERVICES, Stage
-from collectssl_fleet import Endpoint, Host
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deploying import APART, SERVICES, Stage
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import Endpoint, Host
 
 _ONE, _TWO = APART
 
@@ -150,7 +150,7 @@ def test_layouts(stage: Stage, hosts: dict[str, Host]) -> None:
     assert stage.reloads(names) == dict.fromkeys(names, 1)
     assert "New in service" not in second.text
 
-    stage.simulator.control("advance", order_number=APART[_TWO])
+    stage.simulator.advance(APART[_TWO])
     third = stage.run(names)
     assert third.code == 0, third.text
     shared = [host.name for service, host in hosts.items() if service != "postfix"]
@@ -162,7 +162,7 @@ def test_layouts(stage: Stage, hosts: dict[str, Host]) -> None:
     mail = hosts["postfix"]
     masters = _masters(mail)
     stage.settings(deploy_services={"postfix": {"state": "restarted"}})
-    stage.simulator.control("advance", order_number=APART[_ONE])
+    stage.simulator.advance(APART[_ONE])
     restarted = stage.run([mail.name])
     assert restarted.code == 0, restarted.text
     assert f"New in service: {_ONE}" in restarted.words

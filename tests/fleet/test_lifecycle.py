@@ -15,7 +15,7 @@ import time
 import typing as t
 
 import pytest
-from collectssl_fleet import (
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import (
     CannotRun,
     Fleet,
     FleetError,
@@ -27,14 +27,15 @@ from collectssl_fleet import (
     _requirements,
     _roots,
 )
+from ansible_collections.certfleet.collectssl.tests.support import places
 
 # As many hosts as there are services.
 FEW = 4
 
 OWNER = """
-import sys, time
-sys.path.insert(0, sys.argv[1])
-from collectssl_fleet import Fleet
+import runpy, sys, time
+runpy.run_path(sys.argv[1])
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import Fleet
 fleet = Fleet(sys.argv[2], hosts=4, say=lambda text: None)
 fleet.up()
 print("up", flush=True)
@@ -113,8 +114,10 @@ def test_failure_leaves_nothing(directory: pathlib.Path, monkeypatch: pytest.Mon
 
 def test_kill_of_the_owner_leaves_nothing(directory: pathlib.Path) -> None:
     """kill -9 of the process that brought the fleet up."""
-    lib = str(_places.PACKAGE.parent)
-    owner = subprocess.Popen([sys.executable, "-c", OWNER, lib, str(directory)], stdout=subprocess.PIPE, text=True)
+    importable = str(places.IMPORTABLE)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, importable, str(directory)], stdout=subprocess.PIPE, text=True
+    )
     with owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "up\n"
@@ -142,9 +145,9 @@ def test_kill_of_the_keeper(directory: pathlib.Path) -> None:
 
 def test_interrupted_start_leaves_nothing(directory: pathlib.Path) -> None:
     """kill -9 at any moment while the fleet comes up."""
-    lib = str(_places.PACKAGE.parent)
+    importable = str(places.IMPORTABLE)
     for delay in (0.1, 0.3, 0.6, 1.0, 1.5):
-        owner = subprocess.Popen([sys.executable, "-c", OWNER, lib, str(directory)], stdout=subprocess.DEVNULL)
+        owner = subprocess.Popen([sys.executable, "-c", OWNER, importable, str(directory)], stdout=subprocess.DEVNULL)
         # Counted from the moment that the directory is there; what comes before is but Python starting.
         end = time.monotonic() + 60
         while not directory.exists() and time.monotonic() < end:

@@ -9,10 +9,15 @@ import pathlib
 import re
 import typing as t
 
-import collectssl_browser
 import pytest
-from collectssl_browser import Browser
-from collectssl_deploying import FOLDER, REISSUED, Outcome, Stage
+from ansible_collections.certfleet.collectssl.tests.fleet.lib import collectssl_browser
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_browser import Browser
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deploying import (
+    FOLDER,
+    REISSUED,
+    FleetRun,
+    Stage,
+)
 
 _SOON, _PENDING, _REJECTED = "7001", "7002", "7003"
 _PHONE, _PAPER, _DESK = 375, 794, 1440
@@ -25,7 +30,7 @@ class _Scene(t.NamedTuple):
     stale: str
     silent: str
     down: str
-    run: Outcome
+    run: FleetRun
     calls: list[str]
     peak: int
     page: pathlib.Path
@@ -47,7 +52,7 @@ def _place_orders(stage: Stage) -> None:
         {"order_number": _PENDING, "names": ["www.fleet.test", "intranet.fleet.test"], "life": [pending], **common},
         {"order_number": _REJECTED, "names": ["www.fleet.test"], "life": [{"state": "rejected"}], **common},
     ]
-    stage.simulator.control("orders", orders=orders)
+    stage.simulator.control("orders", {"orders": orders})
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +79,7 @@ def scene(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[
         "report_warn_days": 14,
     }
     stage.settings(**variables)
-    stage.simulator.control("reset")
+    stage.simulator.reset()
     try:
         run = stage.run(playbook="report", SSL_CERT_FILE=str(trusted))
         calls = [call["arguments"]["orderNumber"] for call in stage.simulator.calls()]

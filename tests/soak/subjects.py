@@ -8,22 +8,22 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError, ProtocolError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._request import CollectRequest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._response import CollectResponse, parse
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import bundle_of_answer
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils import (
-    test_install_killed,
-    test_install_property,
-    test_response_property,
-)
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
-    Host,
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_answer
+from ansible_collections.certfleet.collectssl.tests.support.authority import NOW
+from ansible_collections.certfleet.collectssl.tests.support.installation import (
+    SmallHost,
     calls_of,
     killed_at,
 )
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_damage import damaged, samples
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import NOW
+from ansible_collections.certfleet.collectssl.tests.support.response_damage import damaged, samples
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils._install import (
+    test_install_killed,
+    test_install_property,
+)
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils._wire import test_response_property
 
 __all__ = [
     "INSTALLATIONS",
@@ -33,8 +33,8 @@ __all__ = [
     "ChainError",
     "CollectRequest",
     "CollectResponse",
-    "Host",
     "ProtocolError",
+    "SmallHost",
     "bundle_of_answer",
     "calls_of",
     "damaged",

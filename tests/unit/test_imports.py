@@ -18,14 +18,14 @@ import json
 import os
 import pathlib
 import random
-import shutil
 import subprocess
 import sys
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils import parser_runner
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_damage import damaged, samples
+from ansible_collections.certfleet.collectssl.tests.support import parser_runner
+from ansible_collections.certfleet.collectssl.tests.support.interpreters import to_try
+from ansible_collections.certfleet.collectssl.tests.support.response_damage import damaged, samples
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _PLUGINS = _ROOT / "plugins"
@@ -331,30 +331,9 @@ def test_every_file_has_its_licence() -> None:
 # --- the oldest Python -----------------------------------------------------------------------------------------------
 
 
-def _older_pythons() -> dict[str, str]:
-    """Interpreters that are older than the running one, by version; from the environment, then from PATH."""
-    named = dict(
-        part.strip().split("=", 1) for part in os.environ.get("COLLECTSSL_TEST_PYTHONS", "").split(",") if part
-    )
-    found = {}
-    for minor in range(_OLDEST_MINOR, sys.version_info.minor):
-        version = f"3.{minor}"
-        path = named.get(version) or shutil.which(f"python{version}")
-        if path and (version in named or _works(path, version)):
-            found[version] = path
-    return found
-
-
-def _works(path: str, version: str) -> bool:
-    """Whether it is what its name says; version managers leave names on PATH that run nothing."""
-    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
-    done = subprocess.run([path, "-c", ask], capture_output=True, text=True, timeout=60, check=False)
-    return done.returncode == 0 and done.stdout.strip() == version
-
-
 @pytest.fixture(name="older_pythons", scope="module")
 def fixture_older_pythons() -> dict[str, str]:
-    found = _older_pythons()
+    found = to_try(f"3.{minor}" for minor in range(_OLDEST_MINOR, sys.version_info.minor))
     if not found:
         pytest.skip(
             f"no Python from 3.{_OLDEST_MINOR} on that is older than {sys.version_info.major}.{sys.version_info.minor} "

@@ -11,9 +11,10 @@ import re
 import subprocess
 import typing as t
 
-from collectssl_fleet import SERVER_NAME, Fleet, Host, Simulator
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import SERVER_NAME, Fleet, Host
+from ansible_collections.certfleet.collectssl.tests.support.authority import new_key, private_pem
+from ansible_collections.certfleet.collectssl.tests.support.certificates import public_key
+from ansible_collections.certfleet.collectssl.tests.support.simulator import SimulatorProcess
 
 FOLDER = "/etc/ssl/fleet"
 POINTS = "/var/lib/certfleet-collectssl"
@@ -46,7 +47,7 @@ SERVICES = tuple(_VALIDATE)
 _HELD, _ENDED = "/run/reload-held", "/run/reload-ended"
 
 
-class Outcome(t.NamedTuple):
+class FleetRun(t.NamedTuple):
     """What came of a run."""
 
     code: int
@@ -73,7 +74,7 @@ class Outcome(t.NamedTuple):
 class Stage:
     """A fleet with orders, and runs of the collection's playbooks on it."""
 
-    def __init__(self, fleet: Fleet, simulator: Simulator, keys: t.Mapping[str, str]) -> None:
+    def __init__(self, fleet: Fleet, simulator: SimulatorProcess, keys: t.Mapping[str, str]) -> None:
         self.fleet = fleet
         self.simulator = simulator
         self.trust = [fleet.initial.root, simulator.root]
@@ -112,11 +113,11 @@ class Stage:
 
     def run(
         self, hosts: t.Sequence[str] = (), *arguments: str, playbook: str = "deploy", **environment: str
-    ) -> Outcome:
+    ) -> FleetRun:
         """Run it to its end."""
         command = self.command(hosts, *arguments, playbook=playbook)
         done = self.fleet.run_in_controller(command, env={**self.simulator.environment, **environment}, timeout=600)
-        return Outcome(done.returncode, done.stdout + done.stderr)
+        return FleetRun(done.returncode, done.stdout + done.stderr)
 
     def start(
         self, hosts: t.Sequence[str], *arguments: str, output: int | t.IO[str] = subprocess.DEVNULL
@@ -131,7 +132,7 @@ class Stage:
 
     def reissue(self) -> None:
         """From here on the order for the key that all hosts have has another certificate."""
-        self.simulator.control("advance", order_number=REISSUED)
+        self.simulator.advance(REISSUED)
 
     def renew(self, order: str, hosts: t.Sequence[str]) -> None:
         """From here on an order with a key of its own is deployed; the key waits on these hosts."""
@@ -169,23 +170,13 @@ def stage(fleet: Fleet) -> t.Iterator[Stage]:
     fleet.reset()
     for host in fleet.hosts.values():
         host.count_reloads()
-    private = {order: ec.generate_private_key(ec.SECP256R1()) for order in (*RENEWED, *APART.values())}
-    keys = {
-        order: key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode()
-        for order, key in private.items()
-    }
+    keys = {order: private_pem(new_key()) for order in (*RENEWED, *APART.values())}
     forever = [*({"state": "issued", "seconds": 10**6} for _number in range(40)), {"state": "issued"}]
     names = {order: name for name, order in APART.items()}
     orders = []
     for order, key in {REISSUED: fleet.initial.key, **keys}.items():
         file = fleet.directory / f"ordered-{order}.pem"
-        file.write_bytes(
-            serialization.load_pem_private_key(key.encode(), None)
-            .public_key()
-            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        )
+        file.write_text(public_key(key), encoding="ascii")
         orders.append(
             {
                 "order_number": order,

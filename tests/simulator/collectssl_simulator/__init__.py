@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A CollectSSL and CollectCCC service for rehearsals and tests, written from the specification.
 
-Put the folder tests/simulator on sys.path to import it. For unit tests without a server:
+The tests import it as ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator; anything else puts
+the folder tests/simulator on sys.path. For unit tests without a server:
 render(Answer(...), Arguments(...), Style(...)) gives (content type, body).
 """
 

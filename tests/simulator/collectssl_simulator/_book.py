@@ -64,7 +64,7 @@ class _Live:
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class Verdict:
     """The answer to a call, the style it is told in, and the fault that the order's phase adds to it."""
 
     answer: Answer
@@ -187,28 +187,28 @@ class Book:
                 return account
         return error(-16)
 
-    def collect(self, arguments: Arguments, posted: _faults.Fault | None) -> Outcome:
+    def collect(self, arguments: Arguments, posted: _faults.Fault | None) -> Verdict:
         """Return what a well-formed call is answered; it counts as a call of the order if its account may ask.
 
         A fault posted at run time takes precedence over the fault of a phase.
         """
         account = self._authenticate(arguments)
         if isinstance(account, Answer):
-            return Outcome(account, self.style)
+            return Verdict(account, self.style)
         live = self._find(
             arguments.product, arguments.order_number, arguments.certificate_id, arguments.base_order_number
         )
         item = _identifier_name(arguments)
         if live is None:
-            return Outcome(error(-4, item), self.style)
+            return Verdict(error(-4, item), self.style)
         if live.order.account != account.login_name:
             foreign = error(account.foreign_order, item if account.foreign_order == -4 else None)
-            return Outcome(foreign, self.style)
+            return Verdict(foreign, self.style)
         now = time.monotonic()
         live.let_time_pass(now)
         live.count(now)
         fault = posted or live.phase.fault
-        return Outcome(self._answer(live, fault), live.phase.style, fault)
+        return Verdict(self._answer(live, fault), live.phase.style, fault)
 
     def _answer(self, live: _Live, fault: _faults.Fault | None) -> Answer:
         phase = live.phase

@@ -77,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     fault.add_argument("--set", action="append", default=[], metavar="PARAMETER=VALUE", help="a parameter of the fault")
     delay = commands.add_parser("delay", help="take so many seconds longer over each answer")
     delay.add_argument("seconds", type=float)
+    plain = commands.add_parser("ask", help="what a program asks: GET /control/NAME, or POST it a value")
+    plain.add_argument("name", metavar="NAME")
+    plain.add_argument("value", metavar="VALUE", nargs="?", type=json.loads, help="a JSON object")
     return parser
 
 
@@ -96,6 +99,8 @@ def _run(options: argparse.Namespace) -> t.Any:
     directory: pathlib.Path = options.directory
     if options.command == "wait":
         return _wait(directory, options.seconds)
+    if options.command == "ask":
+        return ask(directory, "GET" if options.value is None else "POST", options.name, options.value)
     if options.command in ("status", "calls", "faults"):
         return ask(directory, "GET", options.command)
     if options.command == "reset":

@@ -12,7 +12,7 @@ import typing as t
 from . import _arguments, _faults, _pages
 from ._answer import Answer, Style, error
 from ._arguments import ArgumentError, Arguments, Pair
-from ._book import Book, Outcome
+from ._book import Book, Verdict
 from ._records import Call, Records
 from ._render import FORM_TYPE, TEXT_TYPE, render, status_code
 
@@ -79,15 +79,15 @@ class Service:
                 answer = error(exc.code, exc.item)
         posted = self._posted_fault(call.order_number, None if answer else arguments)
         if posted is not None and _replaces(posted):
-            return self._misbehave(call, posted, pairs, arguments, Outcome(Answer(code=0), self.book.style))
+            return self._misbehave(call, posted, pairs, arguments, Verdict(Answer(code=0), self.book.style))
         if answer is not None:
-            outcome = Outcome(answer, self.book.style, posted)
+            verdict = Verdict(answer, self.book.style, posted)
         else:
-            outcome = self.book.collect(arguments, posted)
-            outcome = dataclasses.replace(outcome, fault=posted or outcome.fault)
-        if outcome.fault is not None:
-            return self._misbehave(call, outcome.fault, pairs, arguments, outcome)
-        return self._answer(call, arguments, outcome.answer, outcome.style)
+            verdict = self.book.collect(arguments, posted)
+            verdict = dataclasses.replace(verdict, fault=posted or verdict.fault)
+        if verdict.fault is not None:
+            return self._misbehave(call, verdict.fault, pairs, arguments, verdict)
+        return self._answer(call, arguments, verdict.answer, verdict.style)
 
     def _posted_fault(self, order_number: str | None, arguments: Arguments | None) -> _faults.Fault | None:
         def fits(fault: _faults.Fault) -> bool:
@@ -106,12 +106,12 @@ class Service:
         return Reply(200, content_type, body)
 
     def _misbehave(
-        self, call: Call, fault: _faults.Fault, pairs: t.Sequence[Pair], arguments: Arguments, outcome: Outcome
+        self, call: Call, fault: _faults.Fault, pairs: t.Sequence[Pair], arguments: Arguments, verdict: Verdict
     ) -> Reply:
         call.fault = fault.name
         if fault.name in _PAGES:
             return _PAGES[fault.name](fault, pairs)
-        answer, style = outcome.answer, outcome.style
+        answer, style = verdict.answer, verdict.style
         if fault.kind == "code":
             answer = error(fault.parameters["code"], message=fault.parameters["message"])
         elif fault.name == "crlf":

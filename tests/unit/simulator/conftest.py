@@ -1,21 +1,17 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes the simulator importable, however these tests are collected, and starts it for those that need it."""
+"""Starts the simulator for those that need it."""
 
 from __future__ import annotations
 
 import pathlib
-import sys
 import typing as t
 
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "simulator"))
-
-from collectssl_simulator import Simulator
-from collectssl_simulator._certificates import Issuer
-from collectssl_simulator._pki import Pki
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import Simulator
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._certificates import Issuer
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._pki import Pki
 
 from .support import ACCOUNTS, Caller, dump_orders
 

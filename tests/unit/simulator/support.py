@@ -1,7 +1,7 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the simulator share: a caller that knows nothing of the collection, and openssl."""
+"""What the tests of the simulator share: a caller that knows nothing of the collection, and orders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import json
 import pathlib
 import re
 import ssl
-import subprocess
 import typing as t
 import urllib.parse
 
@@ -119,13 +118,6 @@ class Caller:
         """Close the connection to the control interface."""
         if self._connection is not None:
             self._connection.close()
-
-
-def openssl(*arguments: str, stdin: bytes = b"") -> bytes:
-    """Run openssl and return its output; it must succeed."""
-    done = subprocess.run(["openssl", *arguments], input=stdin, capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
-    return done.stdout
 
 
 def pem_blocks(data: bytes) -> list[bytes]:

@@ -9,9 +9,11 @@ import typing as t
 import urllib.parse
 
 import pytest
-
-from collectssl_simulator import _arguments
-from collectssl_simulator._arguments import ArgumentError, Arguments
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _arguments
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._arguments import (
+    ArgumentError,
+    Arguments,
+)
 
 from .support import GOOD, PASSWORD
 

@@ -13,12 +13,16 @@ import typing as t
 import zipfile
 
 import pytest
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _faults, _pki
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._certificates import (
+    Issued,
+    Issuer,
+    Served,
+    validity_of,
+)
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._orders import Terms
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-
-from collectssl_simulator import _faults, _pki
-from collectssl_simulator._certificates import Issued, Issuer, Served, validity_of
-from collectssl_simulator._orders import Terms
 
 UTC = datetime.timezone.utc
 TERMS = Terms(names=("www.example.com", "192.0.2.1", "2001:db8::1", "*.example.com"))

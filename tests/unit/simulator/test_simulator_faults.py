@@ -14,8 +14,7 @@ import typing as t
 import zipfile
 
 import pytest
-
-from collectssl_simulator import _faults
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _faults
 
 from .support import PASSWORD, Caller, pem_blocks
 

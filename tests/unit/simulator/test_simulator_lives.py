@@ -10,10 +10,9 @@ import time
 import typing as t
 
 import pytest
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._book import _Live
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._orders import Order, Phase
 from cryptography import x509
-
-from collectssl_simulator._book import _Live
-from collectssl_simulator._orders import Order, Phase
 
 from .support import PASSWORD, Answered, Caller, pem_blocks
 

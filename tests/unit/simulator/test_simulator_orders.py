@@ -11,14 +11,16 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _orders, _pki
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._answer import Domain
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._orders import OrdersError
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._simulator import (
+    SetupError,
+    read_orders,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-
-from collectssl_simulator import _orders, _pki
-from collectssl_simulator._answer import Domain
-from collectssl_simulator._orders import OrdersError
-from collectssl_simulator._simulator import SetupError, read_orders
 
 from .support import ACCOUNTS
 

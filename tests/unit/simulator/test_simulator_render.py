@@ -15,13 +15,19 @@ import urllib.parse
 import zipfile
 
 import pytest
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import (
+    Answer,
+    Arguments,
+    Domain,
+    Style,
+    render,
+)
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._answer import StyleError, error
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._certificates import Issuer
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._orders import Terms
+from ansible_collections.certfleet.collectssl.tests.support.openssl import openssl
 
-from collectssl_simulator import Answer, Arguments, Domain, Style, render
-from collectssl_simulator._answer import StyleError, error
-from collectssl_simulator._certificates import Issuer
-from collectssl_simulator._orders import Terms
-
-from .support import openssl, pem_blocks
+from .support import pem_blocks
 
 UTC = datetime.timezone.utc
 DETAILS = {

@@ -18,9 +18,12 @@ import typing as t
 import urllib.parse
 
 import pytest
-
-from collectssl_simulator._records import Call, peak
-from collectssl_simulator._simulator import SetupError, Simulator, loopback_address
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._records import Call, peak
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._simulator import (
+    SetupError,
+    Simulator,
+    loopback_address,
+)
 
 from .support import ACCOUNTS, GOOD, PASSWORD, Caller, dump_orders
 

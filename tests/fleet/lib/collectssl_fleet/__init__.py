@@ -11,7 +11,6 @@ from ._fleet import Fleet
 from ._host import Host
 from ._plan import Endpoint
 from ._prober import Observation, Prober
-from ._simulator import Simulator
 from ._trap import Call, Trap
 
 __all__ = [
@@ -25,6 +24,5 @@ __all__ = [
     "Initial",
     "Observation",
     "Prober",
-    "Simulator",
     "Trap",
 ]

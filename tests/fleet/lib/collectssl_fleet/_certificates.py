@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import datetime
 import pathlib
 import typing as t
 
+from ansible_collections.certfleet.collectssl.tests.support import authority
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import hashes
 
 from ._plan import DOMAIN
 
@@ -54,15 +52,17 @@ class Initial(t.NamedTuple):
 def make(folder: pathlib.Path) -> Initial:
     """Make root, intermediate, key and certificate, and keep them in a folder that is made for it."""
     folder.mkdir(mode=0o700)
-    root_key, issuing_key, key = (ec.generate_private_key(ec.SECP256R1()) for _number in range(3))
-    root_name, issuing_name = _name("Fleet old root"), _name("Fleet old issuer")
-    root = _sign(root_name, root_key, root_name, root_key, ca=True)
-    issuing = _sign(issuing_name, issuing_key, root_name, root_key, ca=True)
-    certificate = _sign(_name(SERVER_NAME), key, issuing_name, issuing_key, ca=False)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    texts = {"certificate": _pem(certificate), "chain": _pem(issuing), "key": private.decode(), "root": _pem(root)}
+    validity, key = authority.from_now(-300, 30), authority.new_key()
+    root = authority.root("Fleet old root", validity=validity)
+    issuing = root.subordinate("Fleet old issuer", validity=validity)
+    names = authority.general_names([SERVER_NAME, f"*.{DOMAIN}"])
+    certificate = issuing.certify(SERVER_NAME, key.public_key(), validity, names=names)
+    texts = {
+        "certificate": authority.pem_of(authority.der_of(certificate)),
+        "chain": authority.pem_of(issuing.der),
+        "key": authority.private_pem(key),
+        "root": authority.pem_of(root.der),
+    }
     for name, text in texts.items():
         (folder / f"{name}.pem").write_text(text, encoding="ascii")
     return read(folder)
@@ -72,48 +72,3 @@ def read(folder: pathlib.Path) -> Initial:
     """Take up what make() left in a folder."""
     texts = {name: (folder / f"{name}.pem").read_text(encoding="ascii") for name in _FILES}
     return Initial(**texts, root_path=folder / "root.pem")
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
-
-
-def _sign(
-    subject: x509.Name,
-    subject_key: ec.EllipticCurvePrivateKey,
-    issuer: x509.Name,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    ca: bool,
-) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.timezone.utc)
-    usage = dict.fromkeys(
-        (
-            *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
-            *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
-        ),
-        False,
-    )
-    usage.update({"key_cert_sign": True, "crl_sign": True} if ca else {"digital_signature": True})
-    identifier = x509.SubjectKeyIdentifier.from_public_key(subject_key.public_key())
-    issuer_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(subject_key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=300))
-        .not_valid_after(now + datetime.timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca, None), critical=True)
-        .add_extension(x509.KeyUsage(**usage), critical=True)
-        .add_extension(identifier, critical=False)
-        .add_extension(issuer_identifier, critical=False)
-    )
-    if not ca:
-        names = [x509.DNSName(SERVER_NAME), x509.DNSName(f"*.{DOMAIN}")]
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())

@@ -8,15 +8,10 @@ from __future__ import annotations
 import pathlib
 
 from . import _requirements
+from ._places import shell
 from ._processes import MARK
 
-_TRIAL = """
-set -e
-mount -t cgroup2 none /mnt
-mkdir "/mnt/$1"
-rmdir "/mnt/$1"
-unshare --cgroup true
-"""
+_TRIAL = shell("try-control-groups")
 
 
 def name(directory: pathlib.Path) -> str:

@@ -14,7 +14,7 @@ import typing as t
 
 from . import _cgroups, _processes
 from ._errors import CannotRun, FleetError
-from ._places import FILES
+from ._places import SHELL
 from ._plan import Plan, plan
 
 DEFAULT = pathlib.Path("/run/collectssl-fleet")
@@ -89,7 +89,7 @@ def end(directory: pathlib.Path) -> bool:
 
 def removal(directory: pathlib.Path) -> list[str]:
     """The command line that removes the directory of a fleet that has ended, and its control groups."""
-    script = str(FILES / "remove-fleet.sh")
+    script = str(SHELL / "remove-fleet.sh")
     return ["unshare", "--mount", "sh", script, str(directory), _STATE, _cgroups.name(directory)]
 
 

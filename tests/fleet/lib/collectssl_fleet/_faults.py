@@ -8,37 +8,16 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from ._places import shell
+
 if t.TYPE_CHECKING:
     from ._host import Host
 
-_SMALL = """
-set -e
-new=$(mktemp -d)
-mount -t tmpfs -o "size=$2,mode=$(stat -c %a "$1")" tmpfs "$new"
-cp -a "$1/." "$new/"
-# Where systemd runs, mounts are shared, and those can't be moved.
-mount --bind "$new" "$1"
-umount "$new"
-rmdir "$new"
-"""
+_SMALL = shell("small-disk")
 
-# A plain bind of / shows what the mount hides.
-_LARGE_AGAIN = """
-set -e
-under=$(mktemp -d)
-mount --bind / "$under"
-find "$under$1" -mindepth 1 -delete
-cp -a "$1/." "$under$1/"
-umount --lazy "$1"
-umount "$under"
-rmdir "$under"
-"""
+_LARGE_AGAIN = shell("large-again")
 
-_READ_ONLY = """
-set -e
-mount --bind "$1" "$1"
-mount -o remount,bind,ro "$1"
-"""
+_READ_ONLY = shell("read-only")
 
 
 @contextlib.contextmanager

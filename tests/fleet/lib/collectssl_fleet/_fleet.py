@@ -15,6 +15,9 @@ import sys
 import tempfile
 import typing as t
 
+from ansible_collections.certfleet.collectssl.tests.support import environment, probe
+from ansible_collections.certfleet.collectssl.tests.support.simulator import SimulatorProcess
+
 from . import (
     _ansible,
     _certificates,
@@ -25,72 +28,24 @@ from . import (
     _processes,
     _requirements,
     _roots,
-    _simulator,
 )
 from ._certificates import SERVER_NAME, Initial
 from ._errors import CannotRun, FleetError
 from ._host import Host
-from ._places import CHECKOUT, FILES, PACKAGE
+from ._places import PACKAGE, SHELL, shell
 from ._plan import CONTROLLER, CONTROLLER6, PREFIX, PREFIX6, RELEASES, Endpoint, Plan
 from ._prober import Prober
+from ._simulator import ControllerNamespace
 
-_COLLECTION = ("ansible_collections", "certfleet", "collectssl")
 _BRIDGE = "fleet"
 
-# Everything below tree/ is in the keeper's mount namespace alone. The roots get short names there, since the options of
-# an overlay have a bounded length and characters of their own.
-_PREPARE = f"""
-set -eu
-directory=$1 cgroups=$2
-shift 2
-ip link add {_BRIDGE} type bridge
-ip -6 address add {CONTROLLER6}/{PREFIX6} dev {_BRIDGE} nodad
-ip address add {CONTROLLER}/{PREFIX} dev {_BRIDGE}
-ip link set {_BRIDGE} up
-mount --bind "$directory/hosts" /etc/hosts
-mount --bind "$directory/resolv.conf" "$(readlink -f /etc/resolv.conf)"
-if [ -n "$cgroups" ]; then
-    mkdir "$directory/tree/.cgroups"
-    mount -t cgroup2 none "$directory/tree/.cgroups"
-    mkdir -p "$directory/tree/.cgroups/$cgroups"
-fi
-for root in "$@"; do
-    mkdir -p "$directory/tree/.roots/${{root%%=*}}"
-    mount --bind -o ro "${{root#*=}}" "$directory/tree/.roots/${{root%%=*}}"
-done
-"""
+_PREPARE = shell("prepare-controller")
 
-_BLANK_DISKS = """
-set -eu
-while read -r name release; do
-    disk=$1/tree/$name
-    if [ -d "$disk" ]; then
-        umount "$disk/root"
-        rm -rf "$disk"
-    fi
-    mkdir -p "$disk/upper" "$disk/work" "$disk/root"
-    mount -t overlay -o "lowerdir=$1/tree/.roots/$release,upperdir=$disk/upper,workdir=$disk/work" overlay "$disk/root"
-done
-"""
+_BLANK_DISKS = shell("blank-disks")
 
-_START = """
-set -eu
-enter=$1 mark=$2 directory=$3 bridge=$4 cgroups=$5
-while read -r name link mac address address6 init; do
-    set -- unshare --net --mount --uts --ipc --pid --fork --kill-child
-    if [ "$init" = systemd ]; then
-        cgroup=$directory/tree/.cgroups/$cgroups/$name
-        # What an earlier start has left is empty.
-        [ ! -d "$cgroup" ] || find "$cgroup" -depth -type d -exec rmdir {} ';' || :
-        mkdir -p "$cgroup"
-        set -- sh -c 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"' sh "$cgroup" "$@" --cgroup
-    fi
-    set -- "$@" sh "$enter" "$mark" "$directory" "$name" "$link" "$mac" "$address" "$address6" "$bridge" "$init"
-    setsid --fork "$@" </dev/null >>"$directory/log/$name.log" 2>&1
-done
-"""
+_START = shell("start-hosts")
 
-_CUT_OFF = 'for link in "$@"; do ip link delete "$link" 2>/dev/null || :; done'
+_CUT_OFF = shell("cut-off")
 
 
 class Fleet:
@@ -160,7 +115,9 @@ class Fleet:
             self._write_files(plans)
             self._start_keeper(owned)
             cgroups = "" if self.no_systemd else _cgroups.name(self.directory)
-            self._in_keeper(_PREPARE, str(self.directory), cgroups, *(f"{name}={root}" for name, root in roots.items()))
+            network = (_BRIDGE, f"{CONTROLLER}/{PREFIX}", f"{CONTROLLER6}/{PREFIX6}")
+            releases = (f"{name}={root}" for name, root in roots.items())
+            self._in_keeper(_PREPARE, str(self.directory), cgroups, *network, *releases)
             self._blank(plans)
             self.start_hosts(plans)
             self.wait_until_ready()
@@ -253,7 +210,7 @@ class Fleet:
             for plan in plans
             if plan.name not in running
         ]
-        enter, cgroups = str(FILES / "enter-host.sh"), _cgroups.name(self.directory)
+        enter, cgroups = str(SHELL / "enter-host.sh"), _cgroups.name(self.directory)
         self._in_keeper(_START, enter, _processes.MARK, str(self.directory), _BRIDGE, cgroups, lines=lines)
 
     def kill_hosts(self, plans: t.Sequence[Plan]) -> None:
@@ -294,7 +251,7 @@ class Fleet:
         targets: list[tuple[str, int, str | None]] = [(host.name, 22, "ssh") for host in hosts]
         targets += [(end.host, end.port, end.starttls) for host in hosts for end in host.endpoints]
         job = {"targets": targets, "server_name": SERVER_NAME, "trust": "", "seconds": timeout}
-        client = [sys.executable, "-B", str(PACKAGE / "_client.py"), "ready"]
+        client = [sys.executable, "-B", probe.__file__, "ready"]
         done = self.run_in_controller(client, input=json.dumps(job) + "\n", timeout=timeout + 120)
         if done.returncode != 0:
             raise FleetError(f"Not everything came up: {done.stdout.strip()}{done.stderr.strip()}")
@@ -318,31 +275,13 @@ class Fleet:
 
     def controller_environment(self) -> dict[str, str]:
         """The environment of commands in the controller namespace, without any of the surrounding settings."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("ANSIBLE_", "COLLECTSSL_", "PYTEST_")) and not name.lower().endswith("_proxy")
-        }
-        path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-        return {
-            **kept,
-            "ANSIBLE_COLLECTIONS_PATH": str(self._collections()),
-            "ANSIBLE_CONFIG": str(self.ansible_cfg),
-            "ANSIBLE_HOME": str(self.directory / "ansible"),
-            "LC_ALL": "C.UTF-8",
-            "PATH": path,
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-
-    def _collections(self) -> pathlib.Path:
-        if CHECKOUT.parts[-3:] == _COLLECTION:
-            return CHECKOUT.parents[2]
-        top = self.directory / "collections"
-        link = top.joinpath(*_COLLECTION)
-        if not link.is_symlink():
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(CHECKOUT)
-        return top
+        programs = str(pathlib.Path(sys.executable).parent)
+        return environment.of_run(
+            self.directory,
+            "ansible",
+            ANSIBLE_CONFIG=str(self.ansible_cfg),
+            PATH=os.pathsep.join([programs, os.environ.get("PATH", os.defpath)]),
+        )
 
     def controller_command(self, command: t.Sequence[str], cwd: pathlib.Path | str | None = None) -> list[str]:
         """The command line that runs a command in the controller namespace."""
@@ -422,7 +361,7 @@ class Fleet:
         wanted = list(endpoints or (endpoint for host in self.hosts.values() for endpoint in host.endpoints))
         job = {"targets": wanted, "server_name": server_name, "trust": "".join(trust), "interval": interval}
         handle, name = tempfile.mkstemp(prefix="probe-", suffix=".jsonl", dir=self.directory)
-        client = [sys.executable, "-B", str(PACKAGE / "_client.py"), "probe"]
+        client = [sys.executable, "-B", probe.__file__, "probe"]
         with os.fdopen(handle, "wb") as record:
             process = self.popen_in_controller(client, stdin=subprocess.PIPE, stdout=record)
         prober = Prober(wanted, pathlib.Path(name), process)
@@ -435,6 +374,7 @@ class Fleet:
         finally:
             prober.stop()
 
-    def simulator(self, orders: t.Mapping[str, t.Any]) -> contextlib.AbstractContextManager[_simulator.Simulator]:
+    def simulator(self, orders: t.Mapping[str, t.Any]) -> contextlib.AbstractContextManager[SimulatorProcess]:
         """Within the context, the simulator runs in the controller namespace, on orders as in its orders file."""
-        return _simulator.running(self, orders)
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="simulator-", dir=self.directory))
+        return SimulatorProcess(directory, orders, ControllerNamespace(self))

@@ -11,7 +11,10 @@ import typing as t
 
 from . import _faults, _namespaces, _processes, _reloads
 from ._errors import FleetError
+from ._places import shell
 from ._plan import Endpoint, Plan
+
+_WRITE = shell("write-file")
 
 
 class Machinery(t.Protocol):
@@ -123,8 +126,7 @@ class Host:
     def write(self, path: str, content: str | bytes, mode: int = 0o644) -> None:
         """Make a file, or replace it whole; raises FleetError where it can't be written."""
         data = content.encode("utf-8") if isinstance(content, str) else content
-        script = 'umask 077 && cat >"$1.new" && chmod "$2" "$1.new" && mv -f "$1.new" "$1"'
-        command = _namespaces.in_host(self._init(), ["sh", "-c", script, "sh", path, f"{mode:o}"])
+        command = _namespaces.in_host(self._init(), ["sh", "-c", _WRITE, "sh", path, f"{mode:o}"])
         done = subprocess.run(command, input=data, capture_output=True, timeout=60, check=False)
         if done.returncode != 0:
             raise FleetError(f"{self.name}: {done.stderr.decode('utf-8', 'replace').strip()}")

@@ -5,10 +5,18 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 
 PACKAGE = pathlib.Path(__file__).resolve().parent
 FLEET = PACKAGE.parents[1]
 FILES = FLEET / "files"
-SIMULATOR = FLEET.parent / "simulator"
-CHECKOUT = FLEET.parents[1]
+"""What hosts have on their disks."""
+SHELL = FLEET / "shell"
+"""What builds the fleet, and what changes a host."""
+
+
+@functools.cache
+def shell(name: str) -> str:
+    """A script as text: a host sees no file of this machine."""
+    return (SHELL / f"{name}.sh").read_text(encoding="utf-8")

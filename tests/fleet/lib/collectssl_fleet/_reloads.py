@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from ._places import shell
+
 if t.TYPE_CHECKING:
     from ._host import Host
 
@@ -16,7 +18,7 @@ _REPLACEMENT = "/run/reload-replacement"
 # On older releases the unit of Postfix does nothing but pass a reload on to that of its instance.
 _UNITS = {"postfix": ("postfix", "postfix@-")}
 # A reload goes on, whatever became of who asked for it.
-_SETTLED = "while systemctl list-jobs --no-legend | grep -qw reload; do sleep 0.1; done"
+_SETTLED = shell("wait-for-reloads")
 
 
 def count(host: Host) -> None:

@@ -12,6 +12,7 @@ import sys
 import typing as t
 
 from ._errors import CannotRun
+from ._places import shell
 
 PROGRAMS = {
     "debootstrap": "debootstrap",
@@ -27,14 +28,7 @@ PROGRAMS = {
 }
 """The programs that a fleet needs, with the Debian packages that have them."""
 
-_TRIAL = """
-set -e
-mount -t tmpfs none /mnt
-mkdir /mnt/lower /mnt/upper /mnt/work /mnt/root
-mount -t overlay overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
-ip link add bridge0 type bridge
-ip link add here type veth peer name there netns /proc/1/ns/net
-"""
+_TRIAL = shell("try-machine")
 
 
 def check() -> None:

@@ -22,6 +22,7 @@ import time
 import typing as t
 
 from . import _mirror
+from ._places import shell
 
 PACKAGES = (
     "openssh-server",
@@ -41,22 +42,7 @@ _SECONDS = 1500
 
 _ISOLATED = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
 
-# Packages are configured where there is no network, so that no service which a package starts could be seen from
-# outside. Postfix wants some interface to be up. Nothing here has to survive a loss of power.
-_CONFIGURE = r"""
-set -eu
-cd "$1"
-ip link set lo up
-mount -t proc proc proc
-mkdir -p etc/dpkg/dpkg.cfg.d
-echo force-unsafe-io >etc/dpkg/dpkg.cfg.d/fleet
-printf '#!/bin/sh\nexit 101\n' >usr/sbin/policy-rc.d
-chmod 755 usr/sbin/policy-rc.d
-DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 chroot . /debootstrap/debootstrap --second-stage
-rm -rf var/cache/apt/* var/lib/apt/lists/* var/log/* usr/share/doc/* usr/share/man/* usr/share/locale/* dev/*
-rm -f etc/ssh/ssh_host_* etc/machine-id etc/resolv.conf etc/hostname
-mkdir -p var/log/nginx var/log/apache2
-"""
+_CONFIGURE = shell("configure-root")
 
 
 def cache() -> pathlib.Path:
@@ -84,8 +70,9 @@ class _Unavailable(Exception):
 
 
 def _provide(release: str, say: t.Callable[[str], None]) -> pathlib.Path:
-    # What the recipe makes is found again by the recipe, so a change of it never meets an old root.
-    recipe = hashlib.sha256("\n".join([release, *PACKAGES, _CONFIGURE]).encode()).hexdigest()[:12]
+    # What the recipe makes is found again by the recipe, less its comments, so a change of it never meets an old root.
+    commands = "".join(line for line in _CONFIGURE.splitlines(keepends=True) if not line.startswith("#"))
+    recipe = hashlib.sha256("\n".join([release, *PACKAGES, commands]).encode()).hexdigest()[:12]
     folder = cache()
     folder.mkdir(parents=True, exist_ok=True)
     tree, packed = folder / f"{release}-{recipe}", folder / f"{release}-{recipe}.tar.gz"

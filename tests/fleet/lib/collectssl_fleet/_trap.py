@@ -9,12 +9,13 @@ import time
 import typing as t
 
 from ._errors import FleetError
-from ._places import FILES
+from ._places import FILES, shell
 
 if t.TYPE_CHECKING:
     from ._host import Host
 
 _FOLDER = "/run/collectssl-trap"
+_LET_GO = shell("let-go")
 _PROGRAM = "/etc/collectssl-trap.py"
 _HOOK = "/usr/lib/python3/dist-packages/collectssl-trap.pth"
 _HOOK_LINE = (
@@ -68,7 +69,7 @@ class Trap:
 
     def let_go(self) -> None:
         """Let the held module go on, and wait for its end."""
-        self.host.run(["sh", "-c", f"touch {_FOLDER}/go; while kill -0 $(cat {_FOLDER}/reached); do sleep 0.1; done"])
+        self.host.run(["sh", "-c", _LET_GO, "sh", _FOLDER])
 
     def kill_held(self) -> None:
         """SIGKILL to the held module."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import itertools
 import typing as t
 
-from collectssl_testing import certificates, files
-from collectssl_testing.lab import MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files
+from ansible_collections.certfleet.collectssl.tests.support.lab import MODULE, Lab
 
 _CHAIN = ["Simulated DV Server CA X21", "Simulated Server Root X2"]
 _FILES = {

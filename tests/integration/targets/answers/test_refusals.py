@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from collectssl_testing import certificates, files, simulator
-from collectssl_testing.lab import MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files, simulator
+from ansible_collections.certfleet.collectssl.tests.support.lab import MODULE, Lab
 
 #: Faults of the service, with words that the refusal must hold.
 _FAULTS: dict[str, tuple[str, ...]] = {

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import typing as t
 
-from collectssl_testing import certificates, files, simulator
-from collectssl_testing.lab import INFO, LOOKUP, MODULE, Lab
-from collectssl_testing.runs import Result
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files, simulator
+from ansible_collections.certfleet.collectssl.tests.support.lab import INFO, LOOKUP, MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Result
 
 Options = dict[str, t.Any]
 #: Words that a message must hold; it need not hold them in this order.

@@ -11,9 +11,9 @@ import pathlib
 import typing as t
 
 import pytest
-from collectssl_testing import certificates, files
-from collectssl_testing.lab import MODULE, Lab
-from collectssl_testing.runs import Run
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files
+from ansible_collections.certfleet.collectssl.tests.support.lab import MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
 _NAMES = {
     "certificate": "cert.pem",

@@ -10,8 +10,8 @@ import shutil
 import subprocess
 
 import pytest
-from collectssl_testing import certificates, files
-from collectssl_testing.lab import MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files
+from ansible_collections.certfleet.collectssl.tests.support.lab import MODULE, Lab
 
 # A small disk of its own for one host, filled with what is in FOLDER.before, for as long as the run goes on.
 _SMALL_DISK = """

@@ -10,8 +10,8 @@ import pathlib
 import stat
 import subprocess
 
-from collectssl_testing import certificates, files
-from collectssl_testing.lab import MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files
+from ansible_collections.certfleet.collectssl.tests.support.lab import MODULE, Lab
 
 _CHAIN = ["Simulated DV Server CA X21", "Simulated Server Root X2"]
 _ROOT = "Simulated Legacy Root"

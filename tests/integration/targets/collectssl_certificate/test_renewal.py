@@ -10,8 +10,8 @@ import shlex
 import stat
 import typing as t
 
-from collectssl_testing import certificates, files
-from collectssl_testing.lab import MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files
+from ansible_collections.certfleet.collectssl.tests.support.lab import MODULE, Lab
 
 _WEEKS_HENCE = 400 * 24 * 3600
 

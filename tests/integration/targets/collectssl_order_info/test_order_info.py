@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from collectssl_testing import simulator
-from collectssl_testing.lab import INFO, Lab
-from collectssl_testing.runs import Result
+from ansible_collections.certfleet.collectssl.tests.support import simulator
+from ansible_collections.certfleet.collectssl.tests.support.lab import INFO, Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Result
 
 _DETAILS = {
     "csrStatus": 1,

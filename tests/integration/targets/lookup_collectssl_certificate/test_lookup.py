@@ -9,8 +9,8 @@ import pathlib
 import subprocess
 import typing as t
 
-from collectssl_testing import certificates, simulator
-from collectssl_testing.lab import LOOKUP, MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support import certificates, simulator
+from ansible_collections.certfleet.collectssl.tests.support.lab import LOOKUP, MODULE, Lab
 
 _PARTS = {"fullchain": 1, "certificate": 2, "chain": 3, "root": 3, "order": 0}
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from collectssl_testing import files, simulator
-from collectssl_testing.lab import MODULE, Lab
-from collectssl_testing.runs import Run
+from ansible_collections.certfleet.collectssl.tests.support import files, simulator
+from ansible_collections.certfleet.collectssl.tests.support.lab import MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
 HOSTS = 40
 FORKS = 20

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from collectssl_testing import simulator
-from collectssl_testing.lab import INFO, LOOKUP, MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support import simulator
+from ansible_collections.certfleet.collectssl.tests.support.lab import INFO, LOOKUP, MODULE, Lab
 
 HOSTS = 3
 

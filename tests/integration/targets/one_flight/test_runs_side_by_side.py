@@ -9,7 +9,7 @@ import contextlib
 import datetime
 import itertools
 
-from collectssl_testing.lab import MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support.lab import MODULE, Lab
 
 RUNS = 4
 DELAY = 0.5

@@ -10,8 +10,8 @@ import pathlib
 import typing as t
 
 import pytest
-from collectssl_testing.lab import Lab
-from collectssl_testing.runs import Run
+from ansible_collections.certfleet.collectssl.tests.support.lab import Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
 _LONG = "a-rather-long-name-of-a-department." * 2 + "example.com"
 

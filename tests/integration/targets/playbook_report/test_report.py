@@ -12,9 +12,10 @@ import re
 import typing as t
 
 import pytest
-from collectssl_testing import files, tls_servers
-from collectssl_testing.lab import Lab
-from collectssl_testing.runs import Run
+from ansible_collections.certfleet.collectssl.tests.support import files, tls_servers
+from ansible_collections.certfleet.collectssl.tests.support.identity import AuthorityFolder
+from ansible_collections.certfleet.collectssl.tests.support.lab import Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
 _HOSTILE = "<script>document.title = '{{ 6 * 7 }}'</script>"
 _PASSPHRASE = "a passphrase of a private key"
@@ -75,7 +76,7 @@ class _Scene:
     def __init__(self, lab: Lab, folder: pathlib.Path, stack: contextlib.ExitStack) -> None:
         self.lab = lab
         self.page = folder / "page.html"
-        self.authority = tls_servers.Authority(folder / "authority")
+        self.authority = AuthorityFolder(folder / "authority")
         self._stack = stack
         pending: t.Any = {
             "state": "pending",

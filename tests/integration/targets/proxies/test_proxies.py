@@ -8,9 +8,9 @@ from __future__ import annotations
 import typing as t
 import urllib.parse
 
-from collectssl_testing import simulator
-from collectssl_testing.lab import INFO, LOOKUP, Lab
-from collectssl_testing.proxy import Proxy
+from ansible_collections.certfleet.collectssl.tests.support import simulator
+from ansible_collections.certfleet.collectssl.tests.support.https_server import Proxy
+from ansible_collections.certfleet.collectssl.tests.support.lab import INFO, LOOKUP, Lab
 
 _NOWHERE = "http://127.0.0.1:1"
 _SECRET = "s&cr@t/of the proxy"
@@ -18,7 +18,7 @@ _SECRET = "s&cr@t/of the proxy"
 
 def test_proxies(lab: Lab) -> None:
     """Every way of naming a proxy has an order of its own; what the proxy did not see went directly, or failed."""
-    with Proxy() as proxy, Proxy("me", _SECRET) as closed:
+    with Proxy() as proxy, Proxy(user="me", password=_SECRET) as closed:
         address = f"http://{proxy.address}"
         userinfo = f"me:{urllib.parse.quote(_SECRET, safe='')}@"
         through: dict[str, dict[str, t.Any]] = {

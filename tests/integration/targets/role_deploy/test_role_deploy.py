@@ -13,9 +13,9 @@ import ssl
 import typing as t
 
 import pytest
-from collectssl_testing import certificates, files
-from collectssl_testing.lab import Hosts, Lab
-from collectssl_testing.runs import Run
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files
+from ansible_collections.certfleet.collectssl.tests.support.lab import Hosts, Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
 _ROLE = "certfleet.collectssl.deploy"
 _NAMES = ("one", "two")
@@ -46,7 +46,7 @@ done
 """
 
 
-class Host:
+class WebHost:
     """A host with a service, and the role's variables for it."""
 
     def __init__(self, lab: Lab) -> None:
@@ -157,9 +157,9 @@ class Host:
 
 
 @pytest.fixture
-def host(lab: Lab) -> t.Iterator[Host]:
+def host(lab: Lab) -> t.Iterator[WebHost]:
     """A host that has neither keys nor certificates."""
-    host = Host(lab)
+    host = WebHost(lab)
     yield host
     host.end()
 
@@ -173,7 +173,7 @@ def _notified(run: Run) -> list[str]:
     return list(found[0].data["msg"]) if found else []
 
 
-def test_life_of_a_host(host: Host) -> None:
+def test_life_of_a_host(host: WebHost) -> None:
     """Check mode on a bare host, first run with a pending order, idle one, dead service, reissue, and one not taken."""
     before = files.snapshot(host.folder)
     predicted = host.run("--check", "--diff").must_succeed()
@@ -233,7 +233,7 @@ def test_life_of_a_host(host: Host) -> None:
     _not_taken(host)
 
 
-def _not_taken(host: Host) -> None:
+def _not_taken(host: WebHost) -> None:
     """Files, service and endpoints are as before, and the message says which certificate and why."""
     old = host.served()
     before = files.contents(host.folder / "tls")
@@ -250,7 +250,7 @@ def _not_taken(host: Host) -> None:
     _assert_back(host, said, old, before)
 
 
-def _assert_back(host: Host, said: str, old: dict[str, str], before: dict[str, t.Any]) -> None:
+def _assert_back(host: WebHost, said: str, old: dict[str, str], before: dict[str, t.Any]) -> None:
     run = host.run().must_fail()
     words = " ".join(run.output.split())
     assert said in words
@@ -272,7 +272,7 @@ _MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
 }
 
 
-def test_mistakes(host: Host) -> None:
+def test_mistakes(host: WebHost) -> None:
     """A mistake in the variables is named before anything is asked or changed; no certificates at all are none."""
     hosts: dict[str, dict[str, t.Any]] = {"none": {"mine": []}}
     for mistake, (changed, _words) in _MISTAKES.items():

@@ -11,10 +11,10 @@ import typing as t
 
 import pytest
 import yaml
-from collectssl_testing import certificates, files, search, simulator
-from collectssl_testing.lab import INFO, LOOKUP, MODULE, Lab
-from collectssl_testing.runs import Run
-from collectssl_testing.watch import Watch
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files, search, simulator
+from ansible_collections.certfleet.collectssl.tests.support.lab import INFO, LOOKUP, MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Run
+from ansible_collections.certfleet.collectssl.tests.support.watch import Watch
 
 _PASSPHRASE = "zw&lf + Boxkämpfer %41"
 _VAULT_PASSWORD = "the vault's own"

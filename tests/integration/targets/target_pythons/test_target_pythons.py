@@ -9,10 +9,10 @@ import pathlib
 import typing as t
 
 import pytest
-from collectssl_testing import certificates, files
-from collectssl_testing.lab import MODULE, Lab, Task
-from collectssl_testing.pythons import MINORS, interpreters, why_not
-from collectssl_testing.runs import Result
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files
+from ansible_collections.certfleet.collectssl.tests.support.lab import MODULE, Lab, Task
+from ansible_collections.certfleet.collectssl.tests.support.pythons import MINORS, interpreters, why_not
+from ansible_collections.certfleet.collectssl.tests.support.runs import Result
 
 
 class _Tried(t.NamedTuple):

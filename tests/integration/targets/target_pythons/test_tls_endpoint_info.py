@@ -9,9 +9,10 @@ import json
 import pathlib
 import typing as t
 
-from collectssl_testing import tls_servers
-from collectssl_testing.lab import Lab
-from collectssl_testing.pythons import MINORS, interpreters, why_not
+from ansible_collections.certfleet.collectssl.tests.support import tls_servers
+from ansible_collections.certfleet.collectssl.tests.support.identity import AuthorityFolder
+from ansible_collections.certfleet.collectssl.tests.support.lab import Lab
+from ansible_collections.certfleet.collectssl.tests.support.pythons import MINORS, interpreters, why_not
 
 MODULE = "certfleet.collectssl.tls_endpoint_info"
 
@@ -22,7 +23,7 @@ def _look(name: str, **options: t.Any) -> dict[str, t.Any]:
 
 def test_the_pythons_of_targets(lab: Lab, tmp_path: pathlib.Path) -> None:
     """Trusted, expired, behind STARTTLS and not there at all: the same on each."""
-    authority = tls_servers.Authority(tmp_path)
+    authority = AuthorityFolder(tmp_path)
     good, expired = authority.issue("good", "localhost"), authority.issue("old", "localhost", days=(-9, -1))
     pythons = {f"3.{minor}": interpreters()[minor] for minor in MINORS if why_not(minor) is None}
     ca = {"host": "localhost", "ca_path": str(authority.path)}

@@ -9,16 +9,17 @@ import pathlib
 import typing as t
 
 import pytest
-from collectssl_testing import tls_servers
-from collectssl_testing.lab import Lab
+from ansible_collections.certfleet.collectssl.tests.support import tls_servers
+from ansible_collections.certfleet.collectssl.tests.support.identity import AuthorityFolder
+from ansible_collections.certfleet.collectssl.tests.support.lab import Lab
 
 MODULE = "certfleet.collectssl.tls_endpoint_info"
 
 
 @pytest.fixture
-def authority(tmp_path: pathlib.Path) -> tls_servers.Authority:
+def authority(tmp_path: pathlib.Path) -> AuthorityFolder:
     """A private authority."""
-    return tls_servers.Authority(tmp_path)
+    return AuthorityFolder(tmp_path)
 
 
 def _look(name: str, **options: t.Any) -> dict[str, t.Any]:
@@ -32,7 +33,7 @@ def _facts(result: dict[str, t.Any]) -> dict[str, t.Any]:
     return {name: result[name] for name in names if name in result}
 
 
-def test_both_sides_tell_the_same(lab: Lab, authority: tls_servers.Authority) -> None:
+def test_both_sides_tell_the_same(lab: Lab, authority: AuthorityFolder) -> None:
     """Good, expired, by another name, behind STARTTLS, and failures; from the target and from the controller."""
     good, expired = authority.issue("good", "127.0.0.1"), authority.issue("old", "127.0.0.1", days=(-9, -1))
     ca = {"ca_path": str(authority.path)}
@@ -85,7 +86,7 @@ def test_both_sides_tell_the_same(lab: Lab, authority: tls_servers.Authority) ->
     assert "did not answer with TLS" in failed["no tls controller"]
 
 
-def test_the_controller_needs_no_target(lab: Lab, authority: tls_servers.Authority) -> None:
+def test_the_controller_needs_no_target(lab: Lab, authority: AuthorityFolder) -> None:
     """From the controller nothing reaches the host: not its connection, its Python, its become, or the environment."""
     good = authority.issue("good", "127.0.0.1")
     nowhere = {
@@ -104,7 +105,7 @@ def test_the_controller_needs_no_target(lab: Lab, authority: tls_servers.Authori
     assert result["verified"] is False
 
 
-def test_a_home_folder_is_that_of_the_machine_that_connects(lab: Lab, authority: tls_servers.Authority) -> None:
+def test_a_home_folder_is_that_of_the_machine_that_connects(lab: Lab, authority: AuthorityFolder) -> None:
     """A tilde in ca_path."""
     good = authority.issue("good", "127.0.0.1")
     home = {"HOME": str(authority.folder)}
@@ -121,7 +122,7 @@ def test_a_home_folder_is_that_of_the_machine_that_connects(lab: Lab, authority:
     assert run.one("controller").message.endswith("root.pem cannot be used: No such file or directory.")
 
 
-def test_it_is_no_part_of_the_action_group(lab: Lab, authority: tls_servers.Authority) -> None:
+def test_it_is_no_part_of_the_action_group(lab: Lab, authority: AuthorityFolder) -> None:
     """Defaults for the provider, such as another ca_path, are not for this module."""
     good = authority.issue("good", "127.0.0.1")
     defaults = {"group/certfleet.collectssl.collectssl": {"login_name": "fleet", "ca_path": "/does/not/exist"}}
@@ -132,7 +133,7 @@ def test_it_is_no_part_of_the_action_group(lab: Lab, authority: tls_servers.Auth
     assert run.one("look").data["fingerprint_sha256"] == good.fingerprint()
 
 
-def test_ad_hoc(lab: Lab, authority: tls_servers.Authority) -> None:
+def test_ad_hoc(lab: Lab, authority: AuthorityFolder) -> None:
     """On the command line, and no async."""
     good = authority.issue("good", "127.0.0.1")
     with tls_servers.s_server(good) as port:

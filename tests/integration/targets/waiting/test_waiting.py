@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 import time
 
-from collectssl_testing import files
-from collectssl_testing.lab import MODULE, Lab
-from collectssl_testing.runs import Run
+from ansible_collections.certfleet.collectssl.tests.support import files
+from ansible_collections.certfleet.collectssl.tests.support.lab import MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
 _PENDING = {
     "state": "pending",

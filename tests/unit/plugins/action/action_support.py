@@ -13,7 +13,7 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.broker_support import PASSWORD
+from ansible_collections.certfleet.collectssl.tests.support.broker import PASSWORD
 
 ACCOUNT: dict[str, t.Any] = {"login_name": "account", "login_password": PASSWORD}
 

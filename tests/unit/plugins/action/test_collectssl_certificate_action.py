@@ -15,13 +15,13 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import TARGET_OPTIONS
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.action.action_support import ACCOUNT, action_of, run
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.broker_support import (
+from ansible_collections.certfleet.collectssl.tests.support.broker import (
     PASSWORD,
     PENDING,
     Answers,
     chain,
 )
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.action.action_support import ACCOUNT, action_of, run
 
 pytestmark = pytest.mark.usefixtures("run_folder")
 

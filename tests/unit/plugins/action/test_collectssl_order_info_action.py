@@ -10,8 +10,8 @@ import typing as t
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_order_info import ActionModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError, TransportError
+from ansible_collections.certfleet.collectssl.tests.support.broker import PENDING, Answers
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.action.action_support import ACCOUNT, run
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.broker_support import PENDING, Answers
 
 pytestmark = pytest.mark.usefixtures("run_folder")
 

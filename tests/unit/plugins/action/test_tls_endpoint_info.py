@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 from ansible.playbook.task import Task
 from ansible_collections.certfleet.collectssl.plugins.action.tls_endpoint_info import ActionModule
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
+from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     good,
     look,
     tls_servers,

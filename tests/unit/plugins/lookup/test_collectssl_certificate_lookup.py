@@ -18,7 +18,7 @@ from ansible_collections.certfleet.collectssl.plugins.lookup import collectssl_c
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import lookup_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.broker_support import (
+from ansible_collections.certfleet.collectssl.tests.support.broker import (
     PASSWORD,
     PENDING,
     Answers,

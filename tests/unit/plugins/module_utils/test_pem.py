@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import (
     armour,
@@ -15,13 +17,14 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import (
     is_base64,
     whole_blocks,
 )
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils import chain_support
+from ansible_collections.certfleet.collectssl.tests.support import authority
+from ansible_collections.certfleet.collectssl.tests.support.openssl import openssl
 from hypothesis import given
 from hypothesis import strategies as st
 
-_DERS = chain_support.chain().served
+_DERS = authority.chain().served
 _PEM = "".join(armour(der) for der in _DERS)
-_KEY = chain_support.openssl("genpkey", "-algorithm", "ed25519").decode("ascii")
+_KEY = openssl("genpkey", "-algorithm", "ed25519").decode("ascii")
 
 
 @given(st.binary(min_size=1, max_size=400))
@@ -33,7 +36,7 @@ def test_armour_and_back(data: bytes) -> None:
 
 
 def test_armour_is_what_openssl_writes() -> None:
-    written = chain_support.openssl("x509", "-inform", "DER", stdin=_DERS[0]).decode("ascii")
+    written = openssl("x509", "-inform", "DER", stdin=_DERS[0]).decode("ascii")
     assert armour(_DERS[0]) == written
 
 
@@ -65,7 +68,7 @@ def test_no_blocks() -> None:
 
 def test_every_cut_is_seen() -> None:
     """Behind a whole block a text may end; anywhere else it is torn."""
-    ends = {_PEM.rstrip("\n").find("-----END CERTIFICATE-----", at) + 25 for at in range(0, len(_PEM), 50)}
+    ends = {match.end() for match in re.finditer("-----END CERTIFICATE-----", _PEM)}
     whole = {0} | {end + more for end in ends for more in (0, 1)}
     for size in range(len(_PEM)):
         found = certificates(_PEM[:size])

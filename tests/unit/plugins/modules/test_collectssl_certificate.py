@@ -15,19 +15,20 @@ import typing as t
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import TARGET_OPTIONS, certificate_spec
 from ansible_collections.certfleet.collectssl.plugins.modules import collectssl_certificate, collectssl_order_info
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
-    Host,
+from ansible_collections.certfleet.collectssl.tests.support.installation import (
+    SmallHost,
     bundle,
     key_pem,
     leaf,
     module_arguments,
 )
+from ansible_collections.certfleet.collectssl.tests.support.places import IMPORTABLE
 
 
 @pytest.fixture
-def host(tmp_path: pathlib.Path) -> Host:
+def host(tmp_path: pathlib.Path) -> SmallHost:
     """A host with the key that goes with ``bundle("ec-key")``."""
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     host.write_key("ec-key")
     return host
 
@@ -43,7 +44,7 @@ def _run(
     return result
 
 
-def test_install_and_again(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
+def test_install_and_again(host: SmallHost, capfd: pytest.CaptureFixture[str]) -> None:
     options = host.everything(content=bundle("ec-key"), _ansible_diff=True, _ansible_tmpdir=str(host.folder / "tmp"))
     first = _run(capfd, **options)
     assert first["changed"]
@@ -56,7 +57,7 @@ def test_install_and_again(host: Host, capfd: pytest.CaptureFixture[str]) -> Non
     assert list((host.folder / "tmp").iterdir()) == []
 
 
-def test_without_content_the_action_was_bypassed(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
+def test_without_content_the_action_was_bypassed(host: SmallHost, capfd: pytest.CaptureFixture[str]) -> None:
     result = _run(capfd, order_number="12345", path=str(host.path))
     assert result["failed"]
     assert "bypassed" in result["msg"]
@@ -86,7 +87,7 @@ def test_wrong_options(options: dict[str, t.Any], message: str, capfd: pytest.Ca
     assert message in result["msg"]
 
 
-def test_a_refused_validation_comes_with_its_output(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_validation_comes_with_its_output(host: SmallHost, capfd: pytest.CaptureFixture[str]) -> None:
     script = host.folder / "check"
     script.write_text("#!/bin/sh\necho said; echo complained >&2; exit 7\n")
     script.chmod(0o755)
@@ -95,7 +96,9 @@ def test_a_refused_validation_comes_with_its_output(host: Host, capfd: pytest.Ca
     assert not host.path.exists()
 
 
-def test_attributes_that_nobody_can_set_are_one_clean_failure(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
+def test_attributes_that_nobody_can_set_are_one_clean_failure(
+    host: SmallHost, capfd: pytest.CaptureFixture[str]
+) -> None:
     result = _run(capfd, content=bundle("ec-key"), path=str(host.path), owner="nobody-of-that-name")
     assert result["failed"]
     assert "nobody-of-that-name" in result["msg"]
@@ -103,7 +106,7 @@ def test_attributes_that_nobody_can_set_are_one_clean_failure(host: Host, capfd:
 
 
 @pytest.mark.parametrize("validate", ["true", "false"])
-def test_secrets_are_printed_nowhere(validate: str, host: Host, capfd: pytest.CaptureFixture[str]) -> None:
+def test_secrets_are_printed_nowhere(validate: str, host: SmallHost, capfd: pytest.CaptureFixture[str]) -> None:
     passphrase = "pass +&%= phrase ü"
     host.write_key("ec-key", passphrase=passphrase)
     host.path.write_bytes(key_pem("ec-other"))
@@ -130,14 +133,13 @@ def test_every_option_for_targets_is_an_option() -> None:
 _FORBIDDEN = {"requests", "cryptography", "yaml", "jinja2"}
 
 
-def test_on_a_target_nothing_but_the_standard_library_is_loaded(host: Host) -> None:
+def test_on_a_target_nothing_but_the_standard_library_is_loaded(host: SmallHost) -> None:
     """As a process of its own, which sees what the module itself loads."""
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": host.everything(content=bundle("ec-key"), _ansible_no_log=True)})
-    conftest = pathlib.Path(__file__).resolve().parents[2] / "conftest.py"
     program = (
         "import json, runpy, sys\n"
         f"sys.path[:0] = {[path for path in sys.path if path]!r}\n"
-        f"runpy.run_path({str(conftest)!r})\n"
+        f"runpy.run_path({str(IMPORTABLE)!r})\n"
         "import ansible.module_utils.basic as basic\n"
         f"basic._ANSIBLE_ARGS = {arguments!r}.encode()\n"
         "basic._ANSIBLE_PROFILE = 'legacy'\n"

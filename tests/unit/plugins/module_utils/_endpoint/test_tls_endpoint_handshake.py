@@ -14,7 +14,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
+from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     at_most,
     authority,
     failure,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -17,22 +16,22 @@ import typing as t
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint import probe
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
+from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     authority,
     good,
     look,
     tls_servers,
     trusted,
 )
+from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
+from ansible_collections.certfleet.collectssl.tests.support.interpreters import to_try
+from ansible_collections.certfleet.collectssl.tests.support.pythons import MINORS
 
 Options = dict[str, t.Any]
 #: What each probe returns, or the message that it fails with, by name.
 Answers = dict[str, t.Any]
 
-#: The interpreters of this machine as 3.6=/path,3.8=/path, where the runner has looked for them.
-_PYTHONS = dict(
-    item.split("=", 1) for item in (os.environ.get("COLLECTSSL_TEST_PYTHONS") or f"this={sys.executable}").split(",")
-)
+_PYTHONS = to_try(f"3.{minor}" for minor in MINORS) or {"this": sys.executable}
 _ROOT = pathlib.Path(probe.__file__).parents[3]
 
 # Makes up the packages above the collection, as no such Python has an ansible-core.
@@ -76,8 +75,8 @@ class _Cases(t.NamedTuple):
 
     probes: dict[str, Options]
     same: list[str]
-    expired: tls_servers.Identity
-    old: tls_servers.Identity
+    expired: Identity
+    old: Identity
 
 
 #: Behaviour, protocol of STARTTLS, what the message has to say.

@@ -11,7 +11,7 @@ import ssl
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tls_endpoint_support import (
+from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     authority,
     failure,
     good,
@@ -19,6 +19,7 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.tl
     tls_servers,
     trusted,
 )
+from ansible_collections.certfleet.collectssl.tests.support.identity import AuthorityFolder, Identity
 
 
 @pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
@@ -43,7 +44,7 @@ def test_everything_is_told(kind: str, version: str) -> None:
     }
 
 
-def _wrong() -> dict[str, tuple[tls_servers.Identity, str]]:
+def _wrong() -> dict[str, tuple[Identity, str]]:
     issue = authority().issue
     return {
         "expired": (issue("expired", "127.0.0.1", days=(-9, -1)), "certificate has expired"),
@@ -83,7 +84,7 @@ def test_trust_stores(tmp_path: pathlib.Path) -> None:
     hashed.mkdir()
     shutil.copy(trusted(), hashed / "root.pem")
     tls_servers.rehash(hashed)
-    other = tls_servers.Authority(tmp_path / "other", "Other Root")
+    other = AuthorityFolder(tmp_path / "other", "Other Root")
     with tls_servers.Server(tls_servers.tls(good())) as server:
         by_system = look(server.port)
         assert server.connections == 3
@@ -160,7 +161,7 @@ def test_the_name_that_is_sent(host: str, server_name: str | None, expected: str
 class _Sequence:
     """A server that serves another certificate on each connection, and then the last one for ever."""
 
-    def __init__(self, *identities: tls_servers.Identity) -> None:
+    def __init__(self, *identities: Identity) -> None:
         self._identities = list(identities)
 
     def __call__(self, connection: tls_servers.Connection) -> None:
@@ -173,7 +174,7 @@ def test_a_server_that_is_reloaded_meanwhile() -> None:
     wrong = _wrong()
     expired, early = wrong["expired"][0], wrong["early"][0]
 
-    def told(*identities: tls_servers.Identity) -> tuple[str, t.Any, int]:
+    def told(*identities: Identity) -> tuple[str, t.Any, int]:
         with tls_servers.Server(_Sequence(*identities)) as server:
             result = look(server.port, ca_path=trusted())
         return result["fingerprint_sha256"], result["verify_error"], server.connections
@@ -209,5 +210,5 @@ def test_a_large_chain_and_no_chain_make_no_difference(tmp_path: pathlib.Path) -
     """Only the end-entity certificate is returned."""
     chain = tmp_path / "chain.pem"
     chain.write_text(good().certificate.read_text() + 20 * authority().path.read_text())
-    with tls_servers.s_server(tls_servers.Identity(chain, good().key), "-cert_chain", str(chain)) as port:
+    with tls_servers.s_server(good()._replace(certificate=chain), "-cert_chain", str(chain)) as port:
         assert look(port, ca_path=trusted())["certificate"] == good().certificate.read_text()

@@ -11,13 +11,13 @@ import stat
 import typing as t
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import Step
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
-from ansible_collections.certfleet.collectssl.tests.support.killing import calls_of, killed_at
-from ansible_collections.certfleet.collectssl.tests.support.module_arguments import file_module
+from ansible_collections.certfleet.collectssl.tests.support.installation import calls_of, killed_at, module_arguments
 
 
 class _Recipes:
@@ -29,7 +29,8 @@ class _Recipes:
         pathlib.Path(self.soup).write_text("old soup\n", encoding="ascii")
         pathlib.Path(self.stew).write_text("old stew\n", encoding="ascii")
         (folder / "tmp").mkdir()
-        self.module = file_module(folder / "tmp")
+        with module_arguments({"_ansible_no_log": True, "_ansible_tmpdir": str(folder / "tmp")}):
+            self.module = AnsibleModule({}, add_file_common_args=True)
         self.paths = [self.soup, self.cake, self.stew]
         self.before = self.state()
 

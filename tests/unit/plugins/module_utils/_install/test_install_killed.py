@@ -15,10 +15,10 @@ import typing as t
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
-    Host,
+from ansible_collections.certfleet.collectssl.tests.support.installation import (
     Meddler,
     Options,
+    SmallHost,
     bundle,
     calls_of,
     key_pem,
@@ -26,14 +26,14 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.in
 )
 
 
-def _renewal(host: Host) -> Options:
+def _renewal(host: SmallHost) -> Options:
     host.write_key("ec-old")
     host.install(**host.everything(content=bundle("ec-old"), mode="0400"))
     host.root.unlink()
     return host.everything(content=bundle("ec-old", 1), mode="0600", backup=True, validate="true")
 
 
-def _fresh_key(host: Host) -> Options:
+def _fresh_key(host: SmallHost) -> Options:
     host.write_key("ec-old")
     host.install(**host.everything(content=bundle("ec-old")))
     host.write_key("ec-new", host.pending)
@@ -42,12 +42,12 @@ def _fresh_key(host: Host) -> Options:
     )
 
 
-def _first_key(host: Host) -> Options:
+def _first_key(host: SmallHost) -> Options:
     host.write_key("ec-new", host.pending)
     return host.everything(content=bundle("ec-new"), pending_privatekey_path=str(host.pending))
 
 
-def _unsafe(host: Host) -> Options:
+def _unsafe(host: SmallHost) -> Options:
     return dict(_fresh_key(host), unsafe_writes=True)
 
 
@@ -90,7 +90,7 @@ def _pretend(file_system: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "rename", busy)
 
 
-def _keys(host: Host) -> set[bytes]:
+def _keys(host: SmallHost) -> set[bytes]:
     """The private keys that files other than the combined one hold, under their own protection."""
     found = set()
     for name, (_type, content, mode, _uid, _gid) in host.state().items():
@@ -107,10 +107,13 @@ def _outcome(result: dict[str, t.Any]) -> dict[str, t.Any]:
 
 @pytest.mark.parametrize(("scenario", "file_system"), _CASES)
 def test_the_next_run_repairs_a_run_killed_anywhere(
-    scenario: t.Callable[[Host], Options], file_system: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    scenario: t.Callable[[SmallHost], Options],
+    file_system: str,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _pretend(file_system, monkeypatch)
-    reference = Host(tmp_path / "reference")
+    reference = SmallHost(tmp_path / "reference")
     options = scenario(reference)
     before = _keys(reference)
     total = calls_of(lambda: reference.install(**options))
@@ -118,14 +121,14 @@ def test_the_next_run_repairs_a_run_killed_anywhere(
     assert reference.hidden() == []
     assert total > 20
     for number in range(1, total + 1):
-        host = Host(tmp_path / str(number))
+        host = SmallHost(tmp_path / str(number))
         options = scenario(host)
         assert killed_at(number, functools.partial(host.install, **options)), number
         assert before <= _keys(host), number
         _the_next_run_repairs(host, options, expected, number)
 
 
-def _the_next_run_repairs(host: Host, options: Options, expected: dict[str, t.Any], number: t.Any) -> None:
+def _the_next_run_repairs(host: SmallHost, options: Options, expected: dict[str, t.Any], number: t.Any) -> None:
     killed = host.state()
     predicted = host.install(check=True, **options)
     assert host.state() == killed, number
@@ -137,7 +140,7 @@ def _the_next_run_repairs(host: Host, options: Options, expected: dict[str, t.An
 
 
 def test_repairing_can_be_killed_too(tmp_path: pathlib.Path) -> None:
-    reference = Host(tmp_path / "reference")
+    reference = SmallHost(tmp_path / "reference")
     options = _fresh_key(reference)
     before = _keys(reference)
     total = calls_of(lambda: reference.install(**options))
@@ -146,7 +149,7 @@ def test_repairing_can_be_killed_too(tmp_path: pathlib.Path) -> None:
     for number in range(total // 2, total, 11):
         second = 1
         while True:
-            host = Host(tmp_path / f"{number}-{second}")
+            host = SmallHost(tmp_path / f"{number}-{second}")
             options = _fresh_key(host)
             assert killed_at(number, functools.partial(host.install, **options))
             if not killed_at(second, functools.partial(host.install, **options)):
@@ -158,16 +161,16 @@ def test_repairing_can_be_killed_too(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("scenario", [_fresh_key, _first_key])
 def test_a_killed_run_is_undone_even_if_there_is_nothing_new_to_install(
-    scenario: t.Callable[[Host], Options], tmp_path: pathlib.Path
+    scenario: t.Callable[[SmallHost], Options], tmp_path: pathlib.Path
 ) -> None:
-    reference = Host(tmp_path / "reference")
+    reference = SmallHost(tmp_path / "reference")
     options = scenario(reference)
     before = reference.state()
     total = calls_of(lambda: reference.install(**options))
     after = reference.state()
     seen = set()
     for number in range(1, total + 1):
-        host = Host(tmp_path / str(number))
+        host = SmallHost(tmp_path / str(number))
         options = scenario(host)
         killed_at(number, functools.partial(host.install, **options))
         # A certificate for a key that is not there: the run fails, and yet leaves no half-done state behind.
@@ -180,11 +183,11 @@ def test_a_killed_run_is_undone_even_if_there_is_nothing_new_to_install(
 
 
 def test_a_run_with_fewer_files_undoes_all_of_the_killed_one(tmp_path: pathlib.Path) -> None:
-    reference = Host(tmp_path / "reference")
+    reference = SmallHost(tmp_path / "reference")
     options = _fresh_key(reference)
     total = calls_of(lambda: reference.install(**options))
     for number in range(2, total + 1, 3):
-        host = Host(tmp_path / str(number))
+        host = SmallHost(tmp_path / str(number))
         options = _fresh_key(host)
         before = host.state()
         killed_at(number, functools.partial(host.install, **options))
@@ -198,10 +201,10 @@ def test_a_run_with_fewer_files_undoes_all_of_the_killed_one(tmp_path: pathlib.P
 
 
 def test_what_somebody_put_there_since_is_left_and_the_old_file_kept(tmp_path: pathlib.Path) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     options = _fresh_key(host)
     calls = Meddler()
-    scratch = Host(tmp_path / "scratch")
+    scratch = SmallHost(tmp_path / "scratch")
     scratch_options = _fresh_key(scratch)
     with calls.at_work():
         scratch.install(**scratch_options)
@@ -219,7 +222,7 @@ def test_what_somebody_put_there_since_is_left_and_the_old_file_kept(tmp_path: p
 
 @pytest.mark.parametrize("trick", ["owner", "mode", "link", "symlink", "text", "elsewhere"])
 def test_a_journal_that_somebody_else_may_have_written_is_not_acted_upon(trick: str, tmp_path: pathlib.Path) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     host.write_key("ec-old")
     victim = tmp_path / "victim"
     victim.write_text("untouched")
@@ -252,7 +255,7 @@ def test_a_journal_that_somebody_else_may_have_written_is_not_acted_upon(trick: 
 
 
 def test_leftovers_of_a_name_too_long_for_ours(tmp_path: pathlib.Path) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     long = host.certs / ("ü" * 120 + ".pem")
     options: Options = {"content": bundle("ec-old"), "path": str(long)}
     total = calls_of(lambda: host.install(**options))

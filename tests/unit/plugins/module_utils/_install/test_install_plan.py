@@ -13,10 +13,10 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
+from ansible_collections.certfleet.collectssl.tests.support.installation import (
     KEYS,
-    Host,
     Options,
+    SmallHost,
     bundle,
     calls_of,
     intermediate,
@@ -30,9 +30,9 @@ not_as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write every
 
 
 @pytest.fixture
-def host(tmp_path: pathlib.Path) -> Host:
+def host(tmp_path: pathlib.Path) -> SmallHost:
     """A host with the key that goes with ``bundle("ec-key")``."""
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     host.write_key("ec-key")
     return host
 
@@ -41,7 +41,7 @@ def _changed(result: dict[str, t.Any]) -> list[str]:
     return [file["role"] for file in result["files"] if file["changed"]]
 
 
-def test_each_file_holds_what_it_should(host: Host) -> None:
+def test_each_file_holds_what_it_should(host: SmallHost) -> None:
     result = host.install(content=bundle("ec-key"), **host.everything())
     assert result["changed"]
     assert _changed(result) == ["certificate", "chain", "fullchain", "root", "combined"]
@@ -56,19 +56,19 @@ def test_each_file_holds_what_it_should(host: Host) -> None:
     assert host.path.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_the_root_goes_along_when_asked_for(host: Host) -> None:
+def test_the_root_goes_along_when_asked_for(host: SmallHost) -> None:
     host.install(content=bundle("ec-key"), **host.everything(include_root=True))
     assert host.chain.read_text() == intermediate() + root()
     assert host.fullchain.read_text() == leaf("ec-key") + intermediate() + root()
     assert host.combined.read_text().endswith(intermediate() + root())
 
 
-def test_without_root_options_the_last_block_is_an_intermediate(host: Host) -> None:
+def test_without_root_options_the_last_block_is_an_intermediate(host: SmallHost) -> None:
     host.install(content=bundle("ec-key", with_root=False), chain_path=str(host.chain))
     assert host.chain.read_text() == intermediate()
 
 
-def test_the_second_run_does_nothing_at_all(host: Host) -> None:
+def test_the_second_run_does_nothing_at_all(host: SmallHost) -> None:
     options = host.everything(content=bundle("ec-key"), mode="0640", validate="false")
     host.install(**dict(options, validate="true"))
     before = host.state()
@@ -79,34 +79,34 @@ def test_the_second_run_does_nothing_at_all(host: Host) -> None:
     assert host.state() == before
 
 
-def _empty(host: Host) -> None:
+def _empty(host: SmallHost) -> None:
     host.path.write_bytes(b"")
 
 
-def _gone(host: Host) -> None:
+def _gone(host: SmallHost) -> None:
     host.path.unlink()
 
 
-def _crlf(host: Host) -> None:
+def _crlf(host: SmallHost) -> None:
     host.path.write_bytes(host.path.read_bytes().replace(b"\n", b"\r\n"))
 
 
-def _large(host: Host) -> None:
+def _large(host: SmallHost) -> None:
     host.path.write_bytes(host.path.read_bytes() + b"\n" * (2 << 20))
 
 
-def _mode(host: Host) -> None:
+def _mode(host: SmallHost) -> None:
     host.path.chmod(0o666)
 
 
-def _dangling(host: Host) -> None:
+def _dangling(host: SmallHost) -> None:
     host.path.unlink()
     host.path.symlink_to(host.certs / "elsewhere.pem")
 
 
 @pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize("spoil", [_empty, _gone, _crlf, _large, _mode, _dangling])
-def test_each_drift_is_found_and_repaired(spoil: t.Callable[[Host], None], check: bool, host: Host) -> None:
+def test_each_drift_is_found_and_repaired(spoil: t.Callable[[SmallHost], None], check: bool, host: SmallHost) -> None:
     options = host.everything(content=bundle("ec-key"), mode="0644")
     host.install(**options)
     good = host.path.read_bytes(), host.path.stat().st_mode
@@ -128,7 +128,7 @@ def test_each_drift_is_found_and_repaired(spoil: t.Callable[[Host], None], check
     ("mode", "present", "wanted"),
     [("0600", 0o644, 0o600), (384, 0o644, 0o600), ("u=rw,g=r,o=", 0o600, 0o640), ("g+w", 0o644, 0o664)],
 )
-def test_a_mode_in_any_notation(mode: str | int, present: int, wanted: int, host: Host) -> None:
+def test_a_mode_in_any_notation(mode: str | int, present: int, wanted: int, host: SmallHost) -> None:
     options: Options = {"content": bundle("ec-key"), "path": str(host.path), "mode": mode}
     host.install(**options)
     host.path.chmod(present)
@@ -138,7 +138,7 @@ def test_a_mode_in_any_notation(mode: str | int, present: int, wanted: int, host
 
 
 @as_root
-def test_owner_and_group(host: Host) -> None:
+def test_owner_and_group(host: SmallHost) -> None:
     options: Options = {"content": bundle("ec-key"), "path": str(host.path), "owner": "12345", "group": "23456"}
     host.install(**options)
     assert (host.path.stat().st_uid, host.path.stat().st_gid) == (12345, 23456)
@@ -151,7 +151,7 @@ def test_owner_and_group(host: Host) -> None:
 
 
 @as_root
-def test_what_no_option_speaks_of_is_kept(host: Host) -> None:
+def test_what_no_option_speaks_of_is_kept(host: SmallHost) -> None:
     host.install(content=bundle("ec-key"), path=str(host.path))
     os.chown(host.path, 12345, 23456)
     host.path.chmod(0o640)
@@ -167,7 +167,7 @@ def test_what_no_option_speaks_of_is_kept(host: Host) -> None:
     assert not extended or os.getxattr(host.path, "user.origin") == b"kept"
 
 
-def test_a_combined_file_that_others_may_read_is_put_right(host: Host) -> None:
+def test_a_combined_file_that_others_may_read_is_put_right(host: SmallHost) -> None:
     options = host.everything(content=bundle("ec-key"))
     host.install(**options)
     host.combined.chmod(0o644)
@@ -183,7 +183,7 @@ def test_a_combined_file_that_others_may_read_is_put_right(host: Host) -> None:
     assert host.combined.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_link_stays_and_its_file_is_replaced(host: Host, tmp_path: pathlib.Path) -> None:
+def test_a_link_stays_and_its_file_is_replaced(host: SmallHost, tmp_path: pathlib.Path) -> None:
     real = tmp_path / "real.pem"
     real.write_text("old")
     real.chmod(0o640)
@@ -198,7 +198,7 @@ def test_a_link_stays_and_its_file_is_replaced(host: Host, tmp_path: pathlib.Pat
     assert pathlib.Path(result["files"][0]["backup_file"]).read_text() == "old"
 
 
-def test_backups_are_of_changed_content_only(host: Host) -> None:
+def test_backups_are_of_changed_content_only(host: SmallHost) -> None:
     options = host.everything(content=bundle("ec-key"), backup=True)
     assert all(file["backup_file"] is None for file in host.install(**options)["files"])
     host.path.chmod(0o666)
@@ -215,7 +215,7 @@ def test_backups_are_of_changed_content_only(host: Host) -> None:
     assert all(file["backup_file"] is None for file in host.install(check=True, **options)["files"])
 
 
-def test_the_diff_shows_certificates_and_no_key(host: Host) -> None:
+def test_the_diff_shows_certificates_and_no_key(host: SmallHost) -> None:
     host.install(content=bundle("ec-key"), **host.everything())
     host.write_key("ec-other", host.pending)
     options = host.everything(content=bundle("ec-other", 1), pending_privatekey_path=str(host.pending), mode="0600")
@@ -232,7 +232,7 @@ def test_the_diff_shows_certificates_and_no_key(host: Host) -> None:
     assert "diff" not in host.install(check=True, diff=False, **options)
 
 
-def test_the_diff_never_shows_a_key_that_lies_where_a_certificate_belongs(host: Host) -> None:
+def test_the_diff_never_shows_a_key_that_lies_where_a_certificate_belongs(host: SmallHost) -> None:
     host.path.write_bytes(key_pem("ec-key"))
     host.chain.write_bytes(key_pem("ec-key").replace(b"-----", b"----"))
     result = host.install(content=bundle("ec-key"), check=True, **host.everything())
@@ -274,7 +274,7 @@ def _wrong(name: str, options: dict[str, t.Any], message: str) -> t.Any:
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_touched(
-    options: dict[str, t.Any], message: str, check: bool, host: Host
+    options: dict[str, t.Any], message: str, check: bool, host: SmallHost
 ) -> None:
     (host.certs / "link").symlink_to("target")
     (host.certs / "empty").write_text("")
@@ -291,7 +291,7 @@ def test_what_is_wrong_is_said_and_nothing_touched(
 
 @not_as_root
 @pytest.mark.parametrize("check", [True, False])
-def test_a_directory_that_cannot_be_written(check: bool, host: Host) -> None:
+def test_a_directory_that_cannot_be_written(check: bool, host: SmallHost) -> None:
     host.certs.chmod(0o555)
     try:
         with pytest.raises(InstallError, match=r"path: this user may not write in the directory"):
@@ -301,7 +301,7 @@ def test_a_directory_that_cannot_be_written(check: bool, host: Host) -> None:
 
 
 def test_a_directory_that_cannot_be_written_does_no_harm_while_nothing_changes(
-    host: Host, monkeypatch: pytest.MonkeyPatch
+    host: SmallHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = host.everything(content=bundle("ec-key"))
     host.install(**options)
@@ -318,7 +318,7 @@ KINDS = ["rsa", "ec", "ed25519"]
 
 @pytest.mark.parametrize("passphrase", [None, "geheim +&%= ü"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_key_of_the_certificate_is_accepted(kind: str, passphrase: str | None, host: Host) -> None:
+def test_the_key_of_the_certificate_is_accepted(kind: str, passphrase: str | None, host: SmallHost) -> None:
     host.write_key(kind, passphrase=passphrase)
     options = host.everything(content=bundle(kind), privatekey_passphrase=passphrase)
     assert host.install(**options)["changed"]
@@ -333,7 +333,7 @@ def test_the_key_of_the_certificate_is_accepted(kind: str, passphrase: str | Non
     [(one, other) for one in KINDS for other in [*KINDS, "rsa-2", "ec-2", "ed25519-2"] if one != other],
 )
 def test_another_key_is_refused_even_if_the_files_are_in_place(
-    certified: str, present: str, installed: bool, check: bool, host: Host
+    certified: str, present: str, installed: bool, check: bool, host: SmallHost
 ) -> None:
     options = host.everything(content=bundle(certified))
     if installed:
@@ -355,7 +355,7 @@ def test_another_key_is_refused_even_if_the_files_are_in_place(
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_encrypted_key_that_does_not_open(kind: str, passphrase: str | None, message: str, host: Host) -> None:
+def test_an_encrypted_key_that_does_not_open(kind: str, passphrase: str | None, message: str, host: SmallHost) -> None:
     host.write_key(kind, passphrase="right")
     before = host.state()
     with pytest.raises(InstallError, match=message) as failure:
@@ -364,7 +364,7 @@ def test_an_encrypted_key_that_does_not_open(kind: str, passphrase: str | None, 
     assert host.state() == before
 
 
-def test_a_damaged_key(host: Host) -> None:
+def test_a_damaged_key(host: SmallHost) -> None:
     lines = key_pem("rsa").decode().splitlines()
     host.key.write_text("\n".join(lines[:3] + lines[5:]) + "\n")
     with pytest.raises(InstallError, match=r"^privatekey_path: .* could not be loaded as a private key"):
@@ -373,7 +373,7 @@ def test_a_damaged_key(host: Host) -> None:
 
 @pytest.mark.parametrize("level", [0, 2])
 def test_a_key_that_the_policy_of_the_host_refuses_is_no_mismatch(
-    level: int, host: Host, monkeypatch: pytest.MonkeyPatch
+    level: int, host: SmallHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Context(ssl.SSLContext):
         def __new__(cls, protocol: int) -> t.Any:
@@ -392,7 +392,7 @@ def test_a_key_that_the_policy_of_the_host_refuses_is_no_mismatch(
 
 
 @pytest.mark.parametrize("passphrase", [None, "right"])
-def test_keys_in_the_older_format(passphrase: str | None, host: Host) -> None:
+def test_keys_in_the_older_format(passphrase: str | None, host: SmallHost) -> None:
     protection = ["-aes256", "-passout", f"pass:{passphrase}"] if passphrase else []
     host.write_key("rsa", host.key)
     older = host.folder / "older.key"
@@ -405,7 +405,7 @@ def test_keys_in_the_older_format(passphrase: str | None, host: Host) -> None:
     assert host.key.read_text() + leaf("rsa") + intermediate() == combined
 
 
-def test_the_parameters_before_an_ec_key_are_left_out(host: Host) -> None:
+def test_the_parameters_before_an_ec_key_are_left_out(host: SmallHost) -> None:
     subprocess.run(
         ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-out", str(host.key)], check=True, capture_output=True
     )
@@ -419,7 +419,7 @@ def test_the_parameters_before_an_ec_key_are_left_out(host: Host) -> None:
     assert host.combined.read_text().startswith("-----BEGIN EC PRIVATE KEY-----")
 
 
-def test_a_pending_key_is_left_alone_while_the_certificate_is_the_old_one(host: Host) -> None:
+def test_a_pending_key_is_left_alone_while_the_certificate_is_the_old_one(host: SmallHost) -> None:
     host.write_key("ec-next", host.pending)
     options = host.everything(content=bundle("ec-key"), pending_privatekey_path=str(host.pending))
     result = host.install(**options)
@@ -430,7 +430,7 @@ def test_a_pending_key_is_left_alone_while_the_certificate_is_the_old_one(host: 
 
 
 @pytest.mark.parametrize("present", ["another key", "no key", "an encrypted key", "no key file at all"])
-def test_the_pending_key_moves_with_its_certificate(present: str, host: Host) -> None:
+def test_the_pending_key_moves_with_its_certificate(present: str, host: SmallHost) -> None:
     host.write_key("ec-next", host.pending)
     host.pending.chmod(0o640)
     if present == "no key":
@@ -466,7 +466,7 @@ def test_the_pending_key_moves_with_its_certificate(present: str, host: Host) ->
 
 @pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize("pending", ["ec-third", None])
-def test_a_certificate_for_neither_key_names_both(pending: str | None, check: bool, host: Host) -> None:
+def test_a_certificate_for_neither_key_names_both(pending: str | None, check: bool, host: SmallHost) -> None:
     if pending:
         host.write_key(pending, host.pending)
     before = host.state()

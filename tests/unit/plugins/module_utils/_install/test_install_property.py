@@ -12,8 +12,8 @@ import typing as t
 
 import hypothesis
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
-    Host,
+from ansible_collections.certfleet.collectssl.tests.support.installation import (
+    SmallHost,
     bundle,
     intermediate,
     key_pem,
@@ -65,7 +65,7 @@ def _put(path: pathlib.Path, file: _File) -> None:
         os.chown(path, file.owner, -1)
 
 
-def _try(host: Host, **options: t.Any) -> t.Any:
+def _try(host: SmallHost, **options: t.Any) -> t.Any:
     try:
         return host.install(**options)
     except InstallError as exc:
@@ -94,7 +94,7 @@ def test_check_mode_is_exact(
     killed: int,
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        host = Host(pathlib.Path(folder))
+        host = SmallHost(pathlib.Path(folder))
         everything = host.everything()
         for option, file in zip(_OPTIONS, files, strict=True):
             _put(pathlib.Path(everything[option]), file)
@@ -128,7 +128,9 @@ def test_check_mode_is_exact(
         assert host.state() == after
 
 
-def _changes_are_told(host: Host, result: dict[str, t.Any], before: dict[str, t.Any], after: dict[str, t.Any]) -> None:
+def _changes_are_told(
+    host: SmallHost, result: dict[str, t.Any], before: dict[str, t.Any], after: dict[str, t.Any]
+) -> None:
     told = {
         str(pathlib.Path(file["path"]).resolve().relative_to(host.folder.resolve())): file["changed"]
         for file in result["files"]

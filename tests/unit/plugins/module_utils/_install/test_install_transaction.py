@@ -22,26 +22,27 @@ import typing as t
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import locks, transaction
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
-    Host,
+from ansible_collections.certfleet.collectssl.tests.support.installation import (
     Meddler,
     Options,
+    SmallHost,
     bundle,
     calls_of,
     intermediate,
     key_pem,
     leaf,
 )
+from ansible_collections.certfleet.collectssl.tests.support.places import IMPORTABLE
 
 
-def _fresh_key(host: Host) -> Options:
+def _fresh_key(host: SmallHost) -> Options:
     host.write_key("ec-old")
     host.install(**host.everything(content=bundle("ec-old")))
     host.write_key("ec-new", host.pending)
     return host.everything(content=bundle("ec-new", 1), pending_privatekey_path=str(host.pending), backup=True)
 
 
-def _first(host: Host) -> Options:
+def _first(host: SmallHost) -> Options:
     host.write_key("ec-new", host.pending)
     return host.everything(content=bundle("ec-new"), pending_privatekey_path=str(host.pending), mode="0640")
 
@@ -53,13 +54,13 @@ def _fail(_name: str, number: int = errno.EIO) -> None:
 @pytest.mark.parametrize("number_of_error", [errno.EIO, errno.ENOSPC, errno.EROFS])
 @pytest.mark.parametrize("scenario", [_fresh_key, _first])
 def test_any_call_that_fails_leaves_everything_as_it_was(
-    scenario: t.Callable[[Host], Options], number_of_error: int, tmp_path: pathlib.Path
+    scenario: t.Callable[[SmallHost], Options], number_of_error: int, tmp_path: pathlib.Path
 ) -> None:
-    reference = Host(tmp_path / "reference")
+    reference = SmallHost(tmp_path / "reference")
     options = scenario(reference)
     total = calls_of(lambda: reference.install(**options))
     after = reference.state()
-    host = Host(tmp_path / "host")
+    host = SmallHost(tmp_path / "host")
     options = scenario(host)
     before = host.state()
 
@@ -84,19 +85,19 @@ def test_any_call_that_fails_leaves_everything_as_it_was(
             assert host.hidden() == []
             assert host.state() == after
             shutil.rmtree(host.folder)
-            host = Host(tmp_path / "host")
+            host = SmallHost(tmp_path / "host")
             options = scenario(host)
     assert failed > total // 2
 
 
 def test_a_disk_that_stays_broken_is_repaired_by_the_next_run(tmp_path: pathlib.Path) -> None:
-    reference = Host(tmp_path / "reference")
+    reference = SmallHost(tmp_path / "reference")
     options = _fresh_key(reference)
     total = calls_of(lambda: reference.install(**options))
     expected = reference.state()
     told = 0
     for number in range(1, total, 3):
-        host = Host(tmp_path / str(number))
+        host = SmallHost(tmp_path / str(number))
         options = _fresh_key(host)
         meddler = Meddler(number, _fail, for_good=True)
         try:
@@ -110,7 +111,7 @@ def test_a_disk_that_stays_broken_is_repaired_by_the_next_run(tmp_path: pathlib.
 
 
 def test_a_refusing_validation_puts_everything_back(tmp_path: pathlib.Path) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     options = _fresh_key(host)
     before = host.state()
     inodes = {path: path.stat().st_ino for path in (host.key, host.pending, host.path, host.combined)}
@@ -132,7 +133,7 @@ def test_a_refusing_validation_puts_everything_back(tmp_path: pathlib.Path) -> N
 
 
 def test_a_validation_that_cannot_be_run(tmp_path: pathlib.Path) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     options = _fresh_key(host)
     before = host.state()
     with pytest.raises(InstallError, match="validate: /no/such/command could not be run: No such file"):
@@ -141,7 +142,7 @@ def test_a_validation_that_cannot_be_run(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_key_and_then_the_certificate_come_last(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     options = _fresh_key(host)
     renamed = []
     rename = os.rename
@@ -173,7 +174,7 @@ def heeded() -> t.Iterator[None]:
 @pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_puts_everything_back(number: signal.Signals, tmp_path: pathlib.Path) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     options = _fresh_key(host)
     before = host.state()
     handlers = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
@@ -195,7 +196,7 @@ def test_a_signal_puts_everything_back(number: signal.Signals, tmp_path: pathlib
 
 
 def test_a_bug_puts_everything_back_too(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     options = _fresh_key(host)
     before = host.state()
 
@@ -210,16 +211,16 @@ def test_a_bug_puts_everything_back_too(tmp_path: pathlib.Path, monkeypatch: pyt
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="only root can mount a small disk")
 def test_a_disk_that_is_really_full(tmp_path: pathlib.Path) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     host.write_key("ec-key")
     # 12 blocks, less what the folder takes; some of the files fit, and then the next does not.
     script = f"mount -t tmpfs -o size=12k,mode=755 tmpfs {host.certs} && exec {sys.executable} - {tmp_path}"
     program = (
         "import sys, pathlib, os\n"
         f"sys.path[:0] = {[path for path in sys.path if path]!r}\n"
-        f"{'import runpy; runpy.run_path(' + repr(str(_CONFTEST)) + ')'}\n"
-        f"from {Host.__module__} import Host\nfrom {InstallError.__module__} import InstallError\n"
-        "host = Host.__new__(Host)\n"
+        f"{'import runpy; runpy.run_path(' + repr(str(IMPORTABLE)) + ')'}\n"
+        f"from {SmallHost.__module__} import SmallHost\nfrom {InstallError.__module__} import InstallError\n"
+        "host = SmallHost.__new__(SmallHost)\n"
         "host.folder = pathlib.Path(sys.argv[1]); host.certs = host.folder / 'certs'\n"
         "host.private = host.folder / 'private'\n"
         f"options = dict(content={bundle('ec-key')!r}, include_root=True)\n"
@@ -242,12 +243,9 @@ def test_a_disk_that_is_really_full(tmp_path: pathlib.Path) -> None:
     assert done.stdout.endswith("[]\n")
 
 
-_CONFTEST = pathlib.Path(__file__).resolve().parents[3] / "conftest.py"
-
-
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("chattr"), reason="only root can make files immutable")
 def test_immutable_files(tmp_path: pathlib.Path) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     host.write_key("ec-key")
     options: Options = {"path": str(host.path), "chain_path": str(host.chain)}
     host.install(content=bundle("ec-key"), **options)
@@ -280,16 +278,16 @@ def _immutable(path: pathlib.Path) -> bool:
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="only root can mount a file")
 @pytest.mark.parametrize("validate", ["true", "false"])
 def test_a_file_that_is_mounted(validate: str, tmp_path: pathlib.Path) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     host.path.write_text("old")
     (tmp_path / "behind").write_text("old")
     program = (
         "import sys\n"
         f"sys.path[:0] = {[path for path in sys.path if path]!r}\n"
-        f"import runpy; runpy.run_path({str(_CONFTEST)!r})\n"
-        f"from {Host.__module__} import Host\nfrom {InstallError.__module__} import InstallError\n"
+        f"import runpy; runpy.run_path({str(IMPORTABLE)!r})\n"
+        f"from {SmallHost.__module__} import SmallHost\nfrom {InstallError.__module__} import InstallError\n"
         "import pathlib\n"
-        "host = Host.__new__(Host)\n"
+        "host = SmallHost.__new__(SmallHost)\n"
         f"host.folder = pathlib.Path({str(tmp_path)!r})\n"
         f"options = dict(content={bundle('ec-key')!r}, path={str(host.path)!r}, root_path={str(host.root)!r})\n"
         "for more in {}, {'unsafe_writes': True}:\n"
@@ -312,7 +310,7 @@ def test_a_file_that_is_mounted(validate: str, tmp_path: pathlib.Path) -> None:
 
 
 def _worker(folder: str, serial: int, rounds: int) -> None:
-    host = Host.__new__(Host)  # the folders are there already
+    host = SmallHost.__new__(SmallHost)  # the folders are there already
     host.folder = pathlib.Path(folder)
     for _round in range(rounds):
         options: Options = {
@@ -325,7 +323,7 @@ def _worker(folder: str, serial: int, rounds: int) -> None:
 
 
 def test_runs_at_the_same_time_take_turns(tmp_path: pathlib.Path) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     host.write_key("ec-key")
     leaf("ec-key", 0), leaf("ec-key", 1), intermediate(), bundle("ec-key")
     context = multiprocessing.get_context("fork")
@@ -342,7 +340,7 @@ def test_runs_at_the_same_time_take_turns(tmp_path: pathlib.Path) -> None:
 def test_a_run_waits_for_another_and_gives_up_in_the_end(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host = Host(tmp_path)
+    host = SmallHost(tmp_path)
     options: Options = {"content": bundle("ec-key"), "path": str(host.path)}
     released = threading.Event()
     held = threading.Event()

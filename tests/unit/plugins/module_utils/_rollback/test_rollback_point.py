@@ -19,9 +19,9 @@ from ansible.module_utils import basic
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import rollback_point_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._rollback.point import RollbackPoint
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.install_support import (
-    Host,
+from ansible_collections.certfleet.collectssl.tests.support.installation import (
     Meddler,
+    SmallHost,
     bundle,
     calls_of,
     killed_at,
@@ -214,7 +214,7 @@ def test_check_mode(files: _Files, state: str) -> None:
 
 def test_interrupted_installation_is_undone_first(files: _Files, tmp_path: pathlib.Path) -> None:
     """What is kept is never a half-done state, and check mode knows."""
-    host = Host(tmp_path / "installed")
+    host = SmallHost(tmp_path / "installed")
     host.write_key("ec-old")
     host.install(**host.everything(content=bundle("ec-old")))
     before = host.path.read_bytes()

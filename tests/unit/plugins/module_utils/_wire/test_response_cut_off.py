@@ -16,13 +16,13 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.respons
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_answer
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._answer import Style
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_support import (
+from ansible_collections.certfleet.collectssl.tests.support.authority import NOW
+from ansible_collections.certfleet.collectssl.tests.support.responses import (
     ISSUED,
     SHAPES,
     answer_for,
     rendered,
 )
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import NOW
 
 _STYLES = {
     "plain": Style(),

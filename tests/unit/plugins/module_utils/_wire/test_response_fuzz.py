@@ -15,8 +15,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_answer
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_damage import damaged, samples
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import NOW
+from ansible_collections.certfleet.collectssl.tests.support.authority import NOW
+from ansible_collections.certfleet.collectssl.tests.support.response_damage import damaged, samples
 
 #: Set it to the seed that a failed run printed, to run the same again.
 _SEED = int(os.environ.get("COLLECTSSL_FUZZ_SEED") or time.time_ns() % 1_000_000_007)

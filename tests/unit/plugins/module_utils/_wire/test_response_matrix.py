@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import parse
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_support import (
+from ansible_collections.certfleet.collectssl.tests.support.responses import (
     ISSUED,
     OTHER_CODES,
     SHAPES,

@@ -22,9 +22,9 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.respons
     parse,
 )
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _asn1
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils import chain_support
+from ansible_collections.certfleet.collectssl.tests.support import authority
 
-_DERS = chain_support.chain().served
+_DERS = authority.chain().served
 _PEM = "".join(armour(der) for der in _DERS)
 _LEAF = armour(_DERS[-1])
 

@@ -16,7 +16,7 @@ from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulat
     Domain,
     Style,
 )
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils.response_support import (
+from ansible_collections.certfleet.collectssl.tests.support.responses import (
     DETAIL_OPTIONS,
     ISSUED,
     OTHER_CODES,

@@ -18,7 +18,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials, Waiting
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.broker_support import (
+from ansible_collections.certfleet.collectssl.tests.support.broker import (
     ISSUED,
     PENDING,
     Fleet,

@@ -25,7 +25,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broke
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Waiting
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.broker_support import (
+from ansible_collections.certfleet.collectssl.tests.support.broker import (
     PASSWORD,
     issued,
     provider,

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_pem
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import (
+from ansible_collections.certfleet.collectssl.tests.support.authority import (
     DAY,
     LEAF_VALIDITY,
     NOW,

@@ -30,7 +30,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.readin
     describe_pem,
 )
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _archive, _asn1
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import (
+from ansible_collections.certfleet.collectssl.tests.support.authority import (
     DAY,
     FUTURE,
     LONG,
@@ -42,10 +42,10 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.ch
     der_of,
     ders_of,
     new_key,
-    openssl,
     pem_of,
     root,
 )
+from ansible_collections.certfleet.collectssl.tests.support.openssl import openssl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 

@@ -21,12 +21,12 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import structure_length
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.containers import unpack
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _archive, _asn1
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.chain_support import (
+from ansible_collections.certfleet.collectssl.tests.support.authority import (
     chain,
     ders_of,
-    openssl,
     pem_of,
 )
+from ansible_collections.certfleet.collectssl.tests.support.openssl import openssl
 
 _DERS = chain().served
 

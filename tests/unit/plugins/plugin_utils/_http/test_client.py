@@ -21,7 +21,14 @@ import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError, TransportError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials, Provider, Transport
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.client_support import (
+from ansible_collections.certfleet.collectssl.tests.support.https_server import (
+    Server,
+    answer,
+    reset,
+    send,
+)
+from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._http.client_support import (
     LOGIN_NAME,
     ORDER_NUMBER,
     PASSWORD,
@@ -30,13 +37,6 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.cl
     asker,
     asker_of,
     shown,
-)
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tls_support import (
-    Identity,
-    Server,
-    answer,
-    reset,
-    send,
 )
 
 

@@ -18,16 +18,7 @@ import urllib.parse
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError, TransportError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.session import _Deadline
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.client_support import (
-    ORDER_NUMBER,
-    PASSWORD,
-    PENDING,
-    asker,
-    asker_of,
-    shown,
-)
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tls_support import (
-    Identity,
+from ansible_collections.certfleet.collectssl.tests.support.https_server import (
     Reply,
     Server,
     answer,
@@ -36,6 +27,15 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tl
     reset,
     send,
     stall,
+)
+from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._http.client_support import (
+    ORDER_NUMBER,
+    PASSWORD,
+    PENDING,
+    asker,
+    asker_of,
+    shown,
 )
 
 TRUNCATED = send(answer("errorCode=0", length=500), keep=False)

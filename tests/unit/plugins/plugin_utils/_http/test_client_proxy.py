@@ -12,17 +12,17 @@ import urllib.parse
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.client_support import (
-    PENDING,
-    asker_of,
-    shown,
-)
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils.tls_support import (
-    Identity,
+from ansible_collections.certfleet.collectssl.tests.support.https_server import (
     Proxy,
     Server,
     drip,
     send,
+)
+from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._http.client_support import (
+    PENDING,
+    asker_of,
+    shown,
 )
 
 PROXY_PASSWORD = "pr\u00f6xy:@/ \u20ac%41"
@@ -89,10 +89,13 @@ def test_a_proxy_that_is_not_there_is_told_apart_from_the_provider(identity: Ide
 
 
 def test_a_proxy_that_dawdles_is_bounded_in_time(identity: Identity) -> None:
-    with Server(identity.context(), PENDING) as server, Proxy() as proxy:
-        proxy._replies = [drip(b"HTTP/1.1 200 OK\r\n" + b"X-Slow: yes\r\n" * 500)]
-        with pytest.raises(TransportError, match="no whole answer within 1 s"):
-            asker_of(server, identity, proxy=address(proxy), seconds=1).ask()
+    slow = drip(b"HTTP/1.1 200 OK\r\n" + b"X-Slow: yes\r\n" * 500)
+    with (
+        Server(identity.context(), PENDING) as server,
+        Proxy(slow) as proxy,
+        pytest.raises(TransportError, match="no whole answer within 1 s"),
+    ):
+        asker_of(server, identity, proxy=address(proxy), seconds=1).ask()
 
 
 def test_a_proxy_with_an_untrusted_certificate_gets_no_credentials(identity: Identity, tmp_path: pathlib.Path) -> None:
