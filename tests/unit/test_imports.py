@@ -18,6 +18,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import typing as t
@@ -210,6 +211,28 @@ def test_every_arrow_is_of_use(room: str) -> None:
         if found.of_collection is not None
     }
     assert _ARROWS[room] - found - _EVERYBODY == set()
+
+
+def test_the_picture_shows_these_arrows() -> None:
+    text = (_ROOT / "docs/architecture.md").read_text(encoding="utf-8").partition("```text")[2].partition("```")[0]
+    drawn = {room: set(others.split(", ")) for room, others in re.findall(r"(_\w+) +-> ((?:_\w+, )*_\w+)", text)}
+    names = {room: room.rpartition("/")[2] for room in _ARROWS}
+    arrows = {
+        names[room]: {names[other] for other in _ARROWS[room] - _EVERYBODY} for room in _MODULE_UTILS | _PLUGIN_UTILS
+    }
+    assert drawn == {room: others for room, others in arrows.items() if others}
+    rows = text.partition(" _action   ->")[0].splitlines()
+    height = {word: -at for at, row in enumerate(rows) for word in row.split()}
+    assert all(height[room] > height[other] for room, others in drawn.items() for other in others)
+
+
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    text = (_ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/.-]+\.py)`", text)
+    assert len(named) > 30
+    # After a whole path, the files beside it are named by what is left of theirs.
+    there = [path.relative_to(_ROOT).as_posix() for path in [*_files(), *(_ROOT / "tests/unit").glob("*.py")]]
+    assert [name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in there)] == []
 
 
 @pytest.mark.parametrize(("upper", "lower"), [(upper, lower) for upper in _ARROWS for lower in _ARROWS[upper]])
