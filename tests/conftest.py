@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import importlib
 import pathlib
 import runpy
 
 try:
-    import ansible_collections.certfleet.collectssl.tests.support  # noqa: F401 - for what comes after it
+    importlib.import_module("ansible_collections.certfleet.collectssl.tests.support")
 except ImportError:
     runpy.run_path(str(pathlib.Path(__file__).resolve().parent / "support" / "importable.py"))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import pathlib
 import runpy
@@ -19,7 +20,7 @@ import yaml
 HERE = pathlib.Path(__file__).resolve().parent
 
 try:
-    import ansible_collections.certfleet.collectssl.tests.support  # noqa: F401 - for what comes after it
+    importlib.import_module("ansible_collections.certfleet.collectssl.tests.support")
 except ImportError:
     runpy.run_path(str(HERE.parent / "support" / "importable.py"))
 

@@ -16,10 +16,8 @@ import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import endpoint_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.probe import endpoint_of, probe
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.tests.support import tls_servers
-from ansible_collections.certfleet.collectssl.tests.support.identity import AuthorityFolder, Identity
 
-__all__ = ["at_most", "authority", "failure", "good", "look", "tls_servers", "trusted"]
+from .identity import AuthorityFolder, Identity
 
 _KEPT: list[t.Any] = []
 

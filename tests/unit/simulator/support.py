@@ -61,7 +61,7 @@ class Answered(t.NamedTuple):
 
 
 class Caller:
-    """Calls a simulator over a connection of its own."""
+    """Calls a simulator by itself, and not as others do, since answers to what is wrong are of interest too."""
 
     def __init__(self, ready: t.Mapping[str, t.Any]) -> None:
         self.ready = ready

@@ -11,10 +11,10 @@ from unittest import mock
 import pytest
 from ansible.playbook.task import Task
 from ansible_collections.certfleet.collectssl.plugins.action.tls_endpoint_info import ActionModule
+from ansible_collections.certfleet.collectssl.tests.support import tls_servers
 from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     good,
     look,
-    tls_servers,
     trusted,
 )
 

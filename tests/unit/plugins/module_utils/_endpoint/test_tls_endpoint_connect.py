@@ -12,13 +12,13 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.probe import endpoint_of
+from ansible_collections.certfleet.collectssl.tests.support import tls_servers
 from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     at_most,
     authority,
     failure,
     good,
     look,
-    tls_servers,
     trusted,
 )
 

@@ -14,13 +14,13 @@ import time
 import typing as t
 
 import pytest
+from ansible_collections.certfleet.collectssl.tests.support import tls_servers
 from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     at_most,
     authority,
     failure,
     good,
     look,
-    tls_servers,
     trusted,
 )
 

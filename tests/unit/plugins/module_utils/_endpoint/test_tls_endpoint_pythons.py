@@ -16,11 +16,11 @@ import typing as t
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint import probe
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
+from ansible_collections.certfleet.collectssl.tests.support import tls_servers
 from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     authority,
     good,
     look,
-    tls_servers,
     trusted,
 )
 from ansible_collections.certfleet.collectssl.tests.support.identity import Identity

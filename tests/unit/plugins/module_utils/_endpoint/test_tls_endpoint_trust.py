@@ -11,12 +11,12 @@ import ssl
 import typing as t
 
 import pytest
+from ansible_collections.certfleet.collectssl.tests.support import tls_servers
 from ansible_collections.certfleet.collectssl.tests.support.endpoints import (
     authority,
     failure,
     good,
     look,
-    tls_servers,
     trusted,
 )
 from ansible_collections.certfleet.collectssl.tests.support.identity import AuthorityFolder, Identity
