@@ -9,6 +9,7 @@ The unit tests kill a single run at every call, and take a few of the pairs.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import pathlib
 import random
@@ -28,7 +29,7 @@ def test_an_installation_survives_being_killed_twice(soak: Soak) -> None:
 class _Installation(t.NamedTuple):
     """One that went well."""
 
-    prepare: t.Callable[[subjects.Host], dict[str, t.Any]]
+    prepare: t.Callable[[subjects.SmallHost], dict[str, t.Any]]
     file_system: str
     keys: set[bytes]
     """The private keys that were there before."""
@@ -38,14 +39,14 @@ class _Installation(t.NamedTuple):
 
 
 @contextlib.contextmanager
-def _host(file_system: str) -> t.Iterator[subjects.Host]:
+def _host(file_system: str) -> t.Iterator[subjects.SmallHost]:
     """A host on a kind of file system."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as monkeypatch:
         subjects.pretend_file_system(file_system, monkeypatch)
-        yield subjects.Host(pathlib.Path(folder) / "host")
+        yield subjects.SmallHost(pathlib.Path(folder) / "host")
 
 
-def _installation(prepare: t.Callable[[subjects.Host], dict[str, t.Any]], file_system: str) -> _Installation:
+def _installation(prepare: t.Callable[[subjects.SmallHost], dict[str, t.Any]], file_system: str) -> _Installation:
     with _host(file_system) as host:
         options = prepare(host)
         keys = subjects.private_keys(host)
@@ -53,30 +54,51 @@ def _installation(prepare: t.Callable[[subjects.Host], dict[str, t.Any]], file_s
         return _Installation(prepare, file_system, keys, host.state(), calls)
 
 
+@dataclasses.dataclass(eq=False)
+class _FirstKill:
+    """A run that is killed, and at which calls the one after it is still to be killed."""
+
+    of: _Installation
+    number: int
+    seconds: list[int] | None = None
+
+    @contextlib.contextmanager
+    def done(self) -> t.Iterator[tuple[subjects.SmallHost, dict[str, t.Any]]]:
+        """A host that was left by the killed run, with the options of the next one."""
+        with _host(self.of.file_system) as host:
+            options = self.of.prepare(host)
+            what = (self.of.prepare.__name__, self.of.file_system, self.number)
+            assert subjects.killed_at(self.number, functools.partial(host.install, **options)), what
+            yield host, options
+
+    def look_ahead(self, rng: random.Random) -> None:
+        """See how many calls the next run has."""
+        with self.done() as (host, options):
+            calls = subjects.calls_of(lambda: host.install(**options))
+        self.seconds = rng.sample(range(1, calls + 1), calls)
+
+    def kill_again(self, second: int) -> None:
+        """Kill the next run too; the one after that has to repair everything."""
+        with self.done() as (host, options):
+            what = (self.of.prepare.__name__, self.of.file_system, self.number, second)
+            assert subjects.killed_at(second, functools.partial(host.install, **options)), what
+            assert self.of.keys <= subjects.private_keys(host), what
+            subjects.the_next_run_repairs(host, options, self.of.expected, what)
+
+
 def _sweep(share: Share) -> None:
-    """In the same random order for all, of which each takes its part."""
+    """Go through the pairs at random, so that a short time sees something of everything, until all were tried."""
     installations = [_installation(*case) for case in subjects.INSTALLATIONS]
-    first_kills = [(one, number) for one in installations for number in range(1, one.calls + 1)]
-    random.Random(share.seed).shuffle(first_kills)  # noqa: S311
-    for one, first in first_kills[share.number :: CORES]:
-        second = 1
-        while share.going_on() and _killed_twice(one, first, second):
+    everything = [_FirstKill(one, number) for one in installations for number in range(1, one.calls + 1)]
+    mine = everything[share.number :: CORES]
+    while mine and share.going_on():
+        first = share.rng.choice(mine)
+        if first.seconds is None:
+            first.look_ahead(share.rng)
+            share.counts[f"first kills, of {len(everything)}"] += 1
+        elif first.seconds:
+            first.kill_again(first.seconds.pop())
             share.counts["killed twice"] += 1
-            second += 1
-        if not share.going_on():
-            return
-        share.counts[f"first kills with every second one, of {len(first_kills)}"] += 1
-
-
-def _killed_twice(one: _Installation, first: int, second: int) -> bool:
-    """Try a pair; False where the second run was over before its call of that number."""
-    with _host(one.file_system) as host:
-        options = one.prepare(host)
-        install = functools.partial(host.install, **options)
-        what = (one.prepare.__name__, one.file_system, first, second)
-        assert subjects.killed_at(first, install), what
-        if not subjects.killed_at(second, install):
-            return False
-        assert one.keys <= subjects.private_keys(host), what
-        subjects.the_next_run_repairs(host, options, one.expected, what)
-    return True
+        else:
+            mine.remove(first)
+            share.counts["first kills with every second one"] += 1
