@@ -7,7 +7,7 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import os
-from typing import Callable, Iterable, List
+from typing import Callable, Dict, Iterable, List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import Entry, Journal, clean, close
@@ -65,7 +65,7 @@ def put_back(journal: Journal, put_flags: Callable[[str, str], None]) -> List[st
 
 def view_once_undone(journals: Iterable[Journal]) -> View:
     """The file system as ``put_back`` will make it."""
-    instead = {}
+    instead: Dict[str, Optional[str]] = {}
     for journal in journals:
         for entry in journal.entries:
             action = undo_action(entry)
