@@ -340,7 +340,9 @@ def test_every_file_has_its_licence() -> None:
         # In two parts, since a checker of licences would take it for one.
         "# SPDX-License-" + "Identifier: GPL-3.0-or-later",
     ]
-    tests = [path for folder in ("unit", "simulator") for path in (_ROOT / "tests" / folder).rglob("*.py")]
+    tests = [
+        path for folder in ("unit", "support", "simulator", "soak") for path in (_ROOT / "tests" / folder).rglob("*.py")
+    ]
     without = [
         str(path.relative_to(_ROOT))
         for path in [*_files(), *tests]
