@@ -42,6 +42,7 @@ ENVIRONMENT = {
 TARGET_OPTIONS = (
     *(option for option, dummy in FILE_ROLES),
     *("include_root", "privatekey_path", "privatekey_passphrase", "pending_privatekey_path", "validate", "backup"),
+    "in_place",
     *("owner", "group", "mode", "attributes", "seuser", "serole", "setype", "selevel", "unsafe_writes"),
 )
 
@@ -140,6 +141,7 @@ def _files_spec() -> ArgumentSpec:
             "min_validity_days": {"type": "int", "default": 0},
             "validate": {"type": "str"},
             "backup": {"type": "bool", "default": False},
+            "in_place": {"type": "bool", "default": False},
             "allow_pending": {"type": "bool", "default": False},
             "return_content": {"type": "bool", "default": False},
         }

@@ -82,11 +82,13 @@ class InstallError(CollectError):
     """A file on the target could not be read, checked, written or validated.
 
     ``details`` holds what else the task's result should say, such as ``rc``, ``stdout`` and ``stderr`` of a command.
+    ``settled`` says that the message tells how the files are now; otherwise whoever knows adds it.
     """
 
-    def __init__(self, message: str, details: Optional[Dict[str, Any]] = None) -> None:
+    def __init__(self, message: str, details: Optional[Dict[str, Any]] = None, settled: bool = False) -> None:
         super().__init__(message)
         self.details = details or {}
+        self.settled = settled
 
 
 class EndpointError(CollectError):

@@ -17,6 +17,10 @@ _COLUMNS = 64
 _LABEL = r"(?P<label>[A-Z0-9 #]+?)"
 # A block may carry header lines of its own (RFC 1421 encrypted keys), so all but another boundary may stand inside.
 _BLOCK = re.compile(r"-----BEGIN " + _LABEL + r"-----(?P<body>(?:(?!-----).)*)-----END (?P=label)-----", re.DOTALL)
+# As RFC 7468 has labels, and OpenSSL has "X9.42 DH PARAMETERS": any printable characters.
+_ANY_BLOCK = re.compile(
+    r"-----BEGIN (?P<label>(?:(?!-----)[ -~])+)-----(?P<body>(?:(?!-----).)*)-----END (?P=label)-----", re.DOTALL
+)
 _BOUNDARY = re.compile(r"-----(?:BEGIN|END)")
 _BASE64 = re.compile(r"^[A-Za-z0-9+/]+={0,2}\Z")
 # The end of a text that was cut off within the first word of a boundary.
@@ -72,6 +76,14 @@ def blocks(text: str, label_ending: str = CERTIFICATE) -> List[str]:
         if label == label_ending or label.endswith(" " + label_ending):
             found.append(match.group(0).replace("\r\n", "\n") + "\n")
     return found
+
+
+def every_block(text: str) -> List[Tuple[str, str]]:
+    """Label and text of every whole PEM block, in order, each ending in a line feed; torn ones are passed over.
+
+    Unlike the others here it finds blocks of any label.
+    """
+    return [(match.group("label"), match.group(0).replace("\r\n", "\n") + "\n") for match in _ANY_BLOCK.finditer(text)]
 
 
 def whole_blocks(text: str) -> Optional[List[Tuple[str, str]]]:

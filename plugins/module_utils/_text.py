@@ -24,6 +24,12 @@ def excerpt(text: str, size: int = 200) -> str:
     return line if len(line) <= size else line[:size] + " …"
 
 
+def last_line(text: str) -> str:
+    """The last line of what a program printed that has any words, for the end of a sentence; empty where none has."""
+    lines = [line for line in text.splitlines() if excerpt(line)]
+    return excerpt(lines[-1]).rstrip(".") if lines else ""
+
+
 def quoted(text: str) -> str:
     """Words of a server, fit for a message: one line of printable ASCII, not too long."""
     clean = _UNPRINTABLE.sub("?", text)

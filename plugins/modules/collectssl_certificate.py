@@ -31,11 +31,13 @@ attributes:
     details:
       - The order is asked about, since without the certificate nothing could be predicted. The command in O(validate)
         is not run.
+      - A private key or a directory that is not there yet is taken for one that an earlier task of the play would have
+        made, with a warning. Outside check mode it fails the task.
   diff_mode:
     support: full
     details:
-      - Shows subject, serial number, validity and fingerprint of the certificates in each file, and the attributes
-        that are put right. A private key is never shown.
+      - Shows subject, serial number, validity and fingerprint of the certificates in each file, the kind of every
+        other block that stays or goes, and the attributes that are put right. A private key is never shown.
   idempotent:
     support: full
     details:
@@ -44,6 +46,7 @@ attributes:
     support: full
     details:
       - Every file is written beside its destination, gets its attributes there, and takes its place in one step.
+        With O(in_place=true) it is written into instead.
   action:
     support: full
   async:
@@ -84,6 +87,7 @@ options:
     description:
       - The file for the private key from O(privatekey_path) followed by the full chain, as HAProxy reads it. An
         encrypted private key stays encrypted.
+      - Blocks of other kinds that stand in it, such as DH parameters, stay in it, behind the chain.
       - Its mode is V(0600) unless O(mode) says otherwise.
     type: path
   include_root:
@@ -110,8 +114,7 @@ options:
       - A private key on the target that was made for a certificate still on order.
       - When the certificate belongs to this key and not to the one in O(privatekey_path), the key moves to
         O(privatekey_path), with the owner and the mode it has, in the same transaction as the certificate. There need
-        not be
-        a key in O(privatekey_path) before. If the transaction fails, both keys are where they were.
+        not be a key in O(privatekey_path) before. If the transaction fails, both keys are where they were.
       - When the certificate belongs to the key in O(privatekey_path), this one is left alone. When it belongs to
         neither, the task fails.
     type: path
@@ -139,6 +142,16 @@ options:
       - Keep each file whose content is replaced, a private key too, beside it, with the time in its name.
     type: bool
     default: false
+  in_place:
+    description:
+      - Whether to always write into a file that exists, which stays the very same file; for one that is bind-mounted by
+        itself, as into a container.
+      - Whoever reads the file meanwhile, or after a run that was killed, may find it half written; the next run puts
+        that right. With O(unsafe_writes=true) that is so only where the file cannot be replaced.
+      - A file that does not exist yet is made as usual. A private key in O(pending_privatekey_path) still moves away
+        from there.
+    type: bool
+    default: false
   allow_pending:
     description:
       - What to do about an order that is pending, after the wait for it. With V(false) the task fails; with V(true) it
@@ -151,7 +164,11 @@ options:
     type: bool
     default: false
 notes:
-  - The target needs Python 3.6 or newer and its standard library only.
+  - The target needs Python 3.6 or newer and its standard library only; without its module C(ssl), as in small builds
+    of Python, no task that checks a private key.
+  - Users who are not root, and may write in the folders, can neither give files away nor give them to a group they are
+    not in. So they do not replace a file of another owner or group, and the task fails, unless O(owner) or O(group)
+    says that the file may be their own. Access control lists and SELinux labels stay as they are, or the task fails.
   - The files of a transaction change one after the other, in the order root, chain, private key, combined file, full
     chain, certificate. A service that reads a single file, of O(fullchain_path) or O(combined_path), never sees a
     mixed state.
@@ -201,6 +218,13 @@ EXAMPLES = r"""
     owner: haproxy
     validate: haproxy -c -f /etc/haproxy/haproxy.cfg
   notify: Reload haproxy
+
+- name: Write into the file that is mounted into a container
+  certfleet.collectssl.collectssl_certificate:
+    order_number: "12345678"
+    combined_path: /srv/proxy/www.example.com.pem
+    privatekey_path: /srv/proxy/www.example.com.key
+    in_place: true
 
 - name: Wait an hour for an order, and go on without it if it takes longer
   certfleet.collectssl.collectssl_certificate:
@@ -347,7 +371,7 @@ def main() -> None:
     if not module.params["content"]:
         module.fail_json(
             msg="No certificate reached this host. The controller collects it, in an action plugin that was bypassed; "
-            "call the module by its full name, certfleet.collectssl.collectssl_certificate."
+            "call the module by its full name, certfleet.collectssl.collectssl_certificate. No file was changed."
         )
     try:
         result = install(module)

@@ -178,13 +178,27 @@ verify_error:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import endpoint_spec
-from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.probe import endpoint_of, probe
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._python import is_ssl, without_ssl
+
+try:
+    from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.probe import endpoint_of, probe
+
+    HAS_SSL = True
+except ImportError as exc:
+    if not is_ssl(exc):
+        raise
+    HAS_SSL = False
 
 
 def main() -> None:
     """Look from the host that this runs on; what connect_from says is the action plugin's to heed."""
     module = AnsibleModule(supports_check_mode=True, **endpoint_spec().kwargs())
+    if not HAS_SSL:
+        module.fail_json(
+            msg=f"From this host no TLS endpoint can be looked at: {without_ssl()}. Install the package with it, let "
+            "ansible_python_interpreter be a Python that has it, or look with connect_from: controller."
+        )
     try:
         result = probe(endpoint_of(module.params))
     except CollectError as exc:

@@ -13,10 +13,12 @@ import pathlib
 import re
 import signal
 import stat
+import tempfile
 import typing as t
 
 from ansible.module_utils import basic
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import certificate_spec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install import install as _install
 
 from . import authority
@@ -224,3 +226,50 @@ def calls_of(work: t.Callable[[], t.Any]) -> int:
     with Meddler().at_work() as meddler:
         work()
     return meddler.count
+
+
+#: A user and a group that own nothing, whatever they are called.
+NOBODY = 65534
+
+
+def as_user(
+    work: t.Callable[[], dict[str, t.Any]], uid: int = NOBODY, groups: t.Sequence[int] = ()
+) -> dict[str, t.Any]:
+    """Do ``work`` in a child that root made another user, of a group of the same number and of ``groups``; its result.
+
+    An ``InstallError`` of it is raised here, too.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        try:
+            os.setgroups(list(groups))
+            os.setgid(uid)
+            os.setuid(uid)
+            try:
+                outcome: dict[str, t.Any] = {"result": work()}
+            except InstallError as exc:
+                outcome = {"refusal": str(exc)}
+            with os.fdopen(writer, "w", encoding="utf-8") as stream:
+                json.dump(outcome, stream)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8") as stream:
+        told = stream.read()
+    os.waitpid(child, 0)
+    outcome = json.loads(told)
+    if "refusal" in outcome:
+        raise InstallError(outcome["refusal"])
+    result: dict[str, t.Any] = outcome["result"]
+    return result
+
+
+@contextlib.contextmanager
+def open_folder() -> t.Iterator[pathlib.Path]:
+    """A temporary folder that other users may enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder)
+        path.chmod(0o755)
+        yield path

@@ -37,12 +37,15 @@ _SHIPPED_ALONE = ("3.6", "3.7")
 
 #: Rooms, and the rooms that each may import from. A room is a package, or a file that stands by itself; the packages
 #: of ``plugins`` that Ansible itself loads from are one room each. docs/architecture.md draws this.
-_EVERYBODY = {"module_utils/_argspec", "module_utils/_errors", "module_utils/_pem", "module_utils/_text"}
+_EVERYBODY = {"module_utils/_argspec", "module_utils/_errors", "module_utils/_pem", "module_utils/_text"} | {
+    "module_utils/_python"
+}
 _ARROWS: dict[str, set[str]] = {
     "module_utils/_argspec": set(),
     "module_utils/_errors": set(),
     "module_utils/_text": set(),
     "module_utils/_pem": set(),
+    "module_utils/_python": set(),
     "module_utils/_wire": _EVERYBODY,
     "module_utils/_files": _EVERYBODY,
     "module_utils/_endpoint": _EVERYBODY,
@@ -73,7 +76,7 @@ for _edge in ("action", "filter", "lookup"):
 _FOLDERS = {room.partition("/")[0] for room in _ARROWS}
 
 #: Files of a package that nobody outside of it imports.
-_PRIVATE = {"module_utils/_files": {"interrupts", "journal", "locks", "recovery"}}
+_PRIVATE = {"module_utils/_files": {"interrupts", "journal", "locks", "recovery", "requirements"}}
 
 #: What a room may import from elsewhere, besides the standard library, by the first word of its name.
 _OTHERS = {
@@ -88,10 +91,10 @@ _OTHERS = {
 
 #: What travels to a managed host with each module, as rooms or as files of them.
 _SHIPPED = {
-    "collectssl_certificate": {"_argspec", "_errors", "_pem", "_files", "_install"},
+    "collectssl_certificate": {"_argspec", "_errors", "_pem", "_python", "_text", "_files", "_install"},
     "collectssl_order_info": {"_argspec"},
-    "collectssl_rollback_point": {"_argspec", "_errors", "_pem", "_files", "_rollback"},
-    "tls_endpoint_info": {"_argspec", "_errors", "_pem", "_text", "_endpoint"},
+    "collectssl_rollback_point": {"_argspec", "_errors", "_pem", "_text", "_files", "_rollback"},
+    "tls_endpoint_info": {"_argspec", "_errors", "_pem", "_python", "_text", "_endpoint"},
 }
 
 

@@ -9,12 +9,14 @@ This module util is private to the collection. It can have breaking changes at a
 import contextlib
 import errno
 import os
+import re
 import stat
 import tempfile
 import time
-from typing import Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import advice, cause
 
 #: No certificate file comes near this size; a destination that does is known to differ without reading all of it.
 READ_LIMIT = 1 << 20
@@ -30,13 +32,21 @@ _NO_REPLACE = (errno.EBUSY, errno.EPERM, errno.EACCES, errno.EXDEV, errno.ETXTBS
 # A file system that cannot flush a directory has nothing to flush.
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF)
 
-_ADVICE = {
-    errno.ENOSPC: " Make some room there and run again.",
-    errno.EDQUOT: " Make some room there and run again.",
-    errno.EPERM: " Does this user own the file, and is it not immutable (see lsattr)?",
-}
+#: The extended attribute that is a file's SELinux label.
+LABEL = "security.selinux"
 
-_EXTENDED = ("system.posix_acl_access", "security.selinux")
+_ACL = "system.posix_acl_access"
+
+# Of what a file holds, not of who may do what with it: the kernel makes them anew.
+_OF_CONTENT = ("security.ima", "security.evm")
+
+_NO_ATTRIBUTES = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+# This user, or this file system, cannot give a file such a protection.
+_NOT_GIVEN = (errno.EPERM, errno.EACCES, *_NO_ATTRIBUTES)
+
+_MOUNTS = "/proc/self/mountinfo"
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
 
 
 class Protection(NamedTuple):
@@ -48,35 +58,67 @@ class Protection(NamedTuple):
     extended: Tuple[Tuple[str, bytes], ...]
 
 
-def protection(path: str) -> Protection:
-    """The protection of an existing file."""
+def protection(path: str, whole: bool = False) -> Protection:
+    """The protection of an existing file; ``whole`` adds what is of its content, for a copy of it."""
     status = os.stat(path)
-    extended = []
+    names = sorted(name for name in _attributes_of(path) if whole or _is_kept(name))
+    extended = tuple((name, os.getxattr(path, name)) for name in names if name not in _OF_CONTENT)
+    return Protection(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, extended)
+
+
+def _is_kept(name: str) -> bool:
+    return name in (_ACL, LABEL) or name.startswith("user.")
+
+
+def _attributes_of(path: str) -> List[str]:
     try:
-        for name in os.listxattr(path):
-            if name in _EXTENDED or name.startswith("user."):
-                extended.append((name, os.getxattr(path, name)))
-    except (AttributeError, OSError):
-        pass  # no extended attributes on this platform or file system
-    return Protection(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, tuple(extended))
+        return os.listxattr(path)
+    except AttributeError:
+        return []  # this platform has none
+    except OSError as exc:
+        if exc.errno in _NO_ATTRIBUTES:
+            return []
+        raise
 
 
 def protect(path: str, wanted: Protection) -> None:
-    """Give ``path`` a protection, as far as this user may: one who is not root cannot give files away."""
+    """Give ``path`` a protection, all of it: what the folder it was made in added to it goes.
+
+    Raises ``OSError`` for what this user may not give it, and touches nothing that is right already.
+    """
     status = os.stat(path)
     if (status.st_uid, status.st_gid) != (wanted.uid, wanted.gid):
-        try:
+        with _of("its owner and group"):
             os.chown(path, wanted.uid, wanted.gid)
-        except OSError as exc:
-            if exc.errno != errno.EPERM:
-                raise
-    os.chmod(path, wanted.mode)
-    for name, value in wanted.extended:
-        try:
-            os.setxattr(path, name, value)
-        except OSError as exc:
-            if exc.errno not in (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP):
-                raise
+    extended = dict(wanted.extended)
+    if _ACL not in extended and _ACL in _attributes_of(path):
+        with _of("its access control list"):
+            os.removexattr(path, _ACL)
+    _set_mode(path, wanted.mode)
+    for name, value in extended.items():
+        if name not in _attributes_of(path) or os.getxattr(path, name) != value:
+            with _of({_ACL: "its access control list", LABEL: "its SELinux label"}.get(name, name)):
+                os.setxattr(path, name, value)
+    if _mode(path) != wanted.mode:
+        raise OSError(errno.EPERM, f"{os.strerror(errno.EPERM)} (its mode {wanted.mode:04o})", path)
+
+
+def _mode(path: str) -> int:
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def _set_mode(path: str, mode: int) -> None:
+    if _mode(path) != mode:
+        os.chmod(path, mode)
+
+
+@contextlib.contextmanager
+def _of(what: str) -> Iterator[None]:
+    """Let a refusal say what it was that could not be given to a file."""
+    try:
+        yield
+    except OSError as exc:
+        raise OSError(exc.errno, f"{exc.strerror} ({what})", exc.filename) from exc
 
 
 def inode(path: str) -> Optional[int]:
@@ -123,10 +165,11 @@ def scratch(directory: str, data: bytes) -> Iterator[str]:
         remove(path)
 
 
-def duplicate(source: str, target: str, link: bool = True) -> None:
+def duplicate(source: str, target: str, link: bool = True, faithful: bool = True) -> None:
     """Give what ``source`` holds, with its protection, a second name that must not exist yet.
 
-    A hard link where that is possible and ``link`` allows it, which keeps the very same file; else a copy.
+    A hard link where that is possible and ``link`` allows it, which keeps the very same file; else a copy. A copy that
+    this user cannot give the same protection is an ``OSError``, or, if it need not be ``faithful``, of this user.
     """
     if link:
         try:
@@ -137,7 +180,28 @@ def duplicate(source: str, target: str, link: bool = True) -> None:
                 raise
     with open(source, "rb") as file:
         create(target, file.read())
-    protect(target, protection(source))
+    wanted = protection(source, whole=True)
+    try:
+        protect(target, wanted)
+    except OSError as exc:
+        if faithful or exc.errno not in _NOT_GIVEN:
+            remove(target)
+            raise
+        own = os.stat(target)
+        with contextlib.suppress(OSError):
+            protect(target, wanted._replace(uid=own.st_uid, gid=own.st_gid))
+        _set_mode(target, wanted.mode)
+
+
+def copy_for_itself(source: str, target: str) -> None:
+    """Write what ``source`` holds into a file that must not exist yet: as protected as ``source``, or for this user."""
+    try:
+        duplicate(source, target, link=False)
+    except OSError as exc:
+        if exc.errno not in _NOT_GIVEN:
+            raise
+        with open(source, "rb") as file:
+            create(target, file.read())
 
 
 def backup_name(path: str) -> str:
@@ -155,19 +219,52 @@ def replace(source: str, target: str, in_place: bool = False) -> None:
     except OSError as exc:
         if not in_place or exc.errno not in _NO_REPLACE:
             raise
-        _overwrite(source, target)
+        wanted = protection(source)
+        overwrite(source, target, lambda: protect(target, wanted))
     # Renaming one name of a file to another name of the same file leaves both.
     remove(source)
 
 
-def _overwrite(source: str, target: str) -> None:
+def overwrite(source: str, target: str, settle: Callable[[], None]) -> None:
+    """Write what ``source`` holds into the file ``target``, which stays the same file.
+
+    ``settle`` gives it its protection; before anything is written, so that no new key is ever read by those whom the
+    old one was open to.
+    """
     with open(source, "rb") as file:
         data = file.read()
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_TRUNC), "wb") as file:
-        file.write(data)
-        file.flush()
+    with os.fdopen(os.open(target, os.O_WRONLY), "wb") as file:
+        settle()
+        mode = _mode(target)
+        if not _holds(target, data):
+            file.write(data)
+            # Not before: where there is no room for more, there is room for what was there.
+            file.truncate()
+            file.flush()
         os.fsync(file.fileno())
-    protect(target, protection(source))
+    # Some bits of a mode do not outlive a write.
+    _set_mode(target, mode)
+
+
+def _holds(path: str, data: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(data) + 1) == data
+    except OSError as exc:
+        if exc.errno == errno.EACCES:
+            return False  # may be written, not read
+        raise
+
+
+def is_mounted(path: str) -> bool:
+    """Whether something is mounted at this very path, as far as the system tells."""
+    try:
+        with open(_MOUNTS, "rb") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return False
+    points = (line.split(b" ")[4] for line in lines if line.count(b" ") > 4)
+    return os.fsencode(path) in (_ESCAPED.sub(lambda found: bytes([int(found.group(1), 8)]), one) for one in points)
 
 
 def remove(*paths: str) -> None:
@@ -218,5 +315,4 @@ def doing(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        advice = _ADVICE.get(exc.errno or 0, "")
-        raise InstallError(f"{what}: {exc.strerror or exc}.{advice}") from exc
+        raise InstallError(f"{what}: {cause(exc)}.{advice(exc)}") from exc

@@ -22,10 +22,10 @@ import hashlib
 import json
 import os
 import stat
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, permissions
 
 #: A file name longer than this leaves no room for ours around it; its digest then stands for it.
 _LONGEST_NAME = 200
@@ -55,7 +55,8 @@ class Entry(NamedTuple):
 
     ``before`` and ``after`` are inode numbers of the file that was there and the file that takes its place, None for no
     file. ``flags`` are the ``lsattr`` letters to be put back, ``backup`` the backup the transaction makes; ``in_place``
-    says that it may write into the file that was there.
+    says that it may write into the file that was there. Where ``rewrites`` says that it does so always, ``protection``
+    is the one to be put back, as ``packed`` has it.
     """
 
     path: str
@@ -64,6 +65,8 @@ class Entry(NamedTuple):
     backup: Optional[str]
     flags: str
     in_place: bool
+    rewrites: bool = False
+    protection: Optional[List[Any]] = None
 
     @property
     def names(self) -> HiddenNames:
@@ -80,6 +83,17 @@ class Journal(NamedTuple):
     def directories(self) -> List[str]:
         """The directories of every destination."""
         return [os.path.dirname(entry.path) for entry in self.entries]
+
+
+def packed(protection: disk.Protection) -> List[Any]:
+    """A protection as JSON has it."""
+    return [*protection[:3], [[name, value.hex()] for name, value in protection.extended]]
+
+
+def unpacked(values: List[Any]) -> disk.Protection:
+    """A protection that was ``packed``."""
+    mode, uid, gid, extended = values
+    return disk.Protection(mode, uid, gid, tuple((name, bytes.fromhex(value)) for name, value in extended))
 
 
 def write(entries: Tuple[Entry, ...]) -> Journal:
@@ -119,37 +133,61 @@ def find(paths: Iterable[str]) -> List[Journal]:
     """
     found: Dict[str, Journal] = {}
     for path in paths:
-        name = hidden_names(path).journal
-        try:
-            target = os.path.realpath(name) if os.lstat(name).st_uid == os.geteuid() else name
-            descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
-        except OSError as exc:
-            if exc.errno in (errno.ENOENT, errno.ENOTDIR):
-                continue  # none, or the link to one that has been closed
-            raise _untrusted(name, exc.strerror or str(exc)) from exc
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-                raise _untrusted(name, "it belongs to somebody else")
-            if stat.S_IMODE(status.st_mode) & 0o077 or status.st_nlink != 1:
-                raise _untrusted(name, "others may have written it")
-            found[target] = Journal(target, _entries(target, file.read()))
+        target = _target(path)
+        data = None if target is None else _content(path, target)
+        if target is not None and data is not None:
+            found[target] = Journal(target, _entries(path, target, data))
     return [found[target] for target in sorted(found)]
 
 
-def _entries(target: str, data: bytes) -> Tuple[Entry, ...]:
+def _target(path: str) -> Optional[str]:
+    """Where the journal beside a destination really is, None for none."""
+    name = hidden_names(path).journal
+    try:
+        owner = os.lstat(name).st_uid
+    except OSError as exc:
+        if exc.errno in (errno.ENOENT, errno.ENOTDIR):
+            return None
+        permissions.require_way(path, path)
+        raise InstallError(
+            f"{path} could not be looked at: {permissions.cause(exc)}.{permissions.advice(exc)}"
+        ) from exc
+    if owner != os.geteuid():
+        raise _untrusted(path, f"it belongs to the user {permissions.user_named(owner)}")
+    return os.path.realpath(name)
+
+
+def _content(path: str, target: str) -> Optional[bytes]:
+    try:
+        descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as exc:
+        if exc.errno in (errno.ENOENT, errno.ENOTDIR):
+            return None  # the link to one that has been closed
+        permissions.require_way(path, target)
+        raise _untrusted(path, permissions.cause(exc)) from exc
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise _untrusted(path, f"it belongs to the user {permissions.user_named(status.st_uid)}, or is no file")
+        if stat.S_IMODE(status.st_mode) & 0o077 or status.st_nlink != 1:
+            raise _untrusted(path, "others may have written it")
+        return file.read()
+
+
+def _entries(path: str, target: str, data: bytes) -> Tuple[Entry, ...]:
     try:
         entries = tuple(Entry(**fields) for fields in json.loads(data.decode("utf-8")))
     except (TypeError, ValueError) as exc:
-        raise _untrusted(target, f"it cannot be read: {exc}") from exc
+        raise _untrusted(path, "it cannot be read") from exc
     if not entries or entries[0].names.journal != target:
-        raise _untrusted(target, "it is not where it was written")
+        raise _untrusted(path, "it is not where it was written")
     return entries
 
 
-def _untrusted(name: str, reason: str) -> InstallError:
+def _untrusted(path: str, reason: str) -> InstallError:
     return InstallError(
-        f"{name} says that another run was interrupted, but it cannot be acted upon: {reason}. Nothing was changed. "
-        "Run again as the user of that run, or compare the files by hand and remove it together with its .new.key and "
-        ".old.key neighbours."
+        f"A hidden journal beside {path} says that another run was interrupted, but it cannot be acted upon: {reason}. "
+        "Nothing was changed. Run again as the user of that run, or compare the files by hand and remove the hidden "
+        "files of the same name.",
+        settled=True,
     )

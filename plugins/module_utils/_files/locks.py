@@ -80,6 +80,7 @@ def _acquire(descriptor: int, directory: str, kind: int) -> None:
         if time.monotonic() > deadline:
             raise InstallError(
                 f"{directory}: another run has been installing files there for more than {PATIENCE:.0f} seconds. "
-                "Nothing was changed; wait for that run, or end it, and run again."
+                "Nothing was changed; wait for that run, or end it, and run again.",
+                settled=True,
             )
         time.sleep(_PAUSE)

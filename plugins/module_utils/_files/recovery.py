@@ -10,7 +10,13 @@ import os
 from typing import Callable, Dict, Iterable, List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import Entry, Journal, clean, close
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import (
+    Entry,
+    Journal,
+    clean,
+    close,
+    unpacked,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 
 #: What undoing does to one destination.
@@ -25,7 +31,7 @@ def undo_action(entry: Entry) -> str:
         return REMOVE if present is not None and present == entry.after else LEAVE
     if not os.path.lexists(entry.names.old):
         return LEAVE  # undone already, by a run that was itself interrupted
-    if present == entry.before and not entry.in_place:
+    if present == entry.before and not (entry.in_place or entry.rewrites):
         return LEAVE  # not changed yet
     if present in (None, entry.before, entry.after):
         return RESTORE
@@ -45,7 +51,7 @@ def put_back(journal: Journal, put_flags: Callable[[str, str], None]) -> List[st
         if entry.flags and action in (RESTORE, REMOVE) and os.path.lexists(entry.path):
             put_flags(entry.path, "")
         if action == RESTORE:
-            disk.replace(entry.names.old, entry.path, entry.in_place)
+            _restore(entry)
         elif action == REMOVE:
             disk.remove(entry.path)
         elif action == SET_ASIDE:
@@ -61,6 +67,16 @@ def put_back(journal: Journal, put_flags: Callable[[str, str], None]) -> List[st
     close(journal)
     clean(journal)
     return aside
+
+
+def _restore(entry: Entry) -> None:
+    old, path = entry.names.old, entry.path
+    if entry.protection is None or not os.path.lexists(path):
+        disk.replace(old, path, entry.in_place)
+        return
+    wanted = unpacked(entry.protection)
+    disk.overwrite(old, path, lambda: disk.protect(path, wanted))
+    disk.remove(old)
 
 
 def view_once_undone(journals: Iterable[Journal]) -> View:

@@ -11,10 +11,16 @@ This module util is private to the collection. It can have breaking changes at a
 
 import contextlib
 import os
-from typing import Any, ContextManager, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, ContextManager, Dict, FrozenSet, Iterable, Iterator, List, Optional, Set, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, journal, locks
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import (
+    disk,
+    journal,
+    locks,
+    permissions,
+    requirements,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk import doing
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.interrupts import Interrupted, Interrupts
@@ -24,38 +30,14 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journa
     hidden_names,
     leftovers,
 )
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import advice, cause
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.recovery import put_back, view_once_undone
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import last_line
 
 #: Transactions that interrupted runs left unfinished; what is in it is for this package to know.
 Unfinished = List[Journal]
-
-
-class Step(NamedTuple):
-    """One file of the transaction: ``content`` is written to it, or ``origin`` is put there, or it goes away.
-
-    ``path`` has no symbolic links in it. A new file that is ``secret`` is for its owner alone; ``backup`` is where the
-    old one is kept afterwards. Unless ``own``, the file may be a hard link to ``origin``, which somebody who writes
-    into it then changes, too.
-    """
-
-    path: str
-    existed: bool
-    content: Optional[bytes] = None
-    origin: Optional[str] = None
-    backup: Optional[str] = None
-    secret: bool = False
-    own: bool = False
-
-    @property
-    def directory(self) -> str:
-        """Where the file is, or would be."""
-        return os.path.dirname(self.path)
-
-    @property
-    def stays(self) -> bool:
-        """Whether there is a file afterwards."""
-        return self.content is not None or self.origin is not None
 
 
 def locked_for_reading(paths: Iterable[str], beside: Iterable[str] = ()) -> ContextManager[None]:
@@ -119,8 +101,10 @@ def undo(module: Any, unfinished: Unfinished, attributes: FileAttributes) -> Fro
             aside = put_back(begun, attributes.put_flags)
         except OSError as exc:
             raise InstallError(
-                f"An earlier run was interrupted while it changed {paths}, and putting them back failed at "
-                f"{exc.filename}: {exc.strerror}. Mend that and run again."
+                f"An earlier run was interrupted while it changed {paths}, and putting them back failed: "
+                f"{cause(exc)}.{advice(exc)} Nothing else was changed, and what is not back yet is kept as a hidden "
+                "file beside it. Mend that and run again.",
+                settled=True,
             ) from exc
         module.warn(f"An earlier run was interrupted; these files were put back first: {paths}")
         for name in aside:
@@ -130,12 +114,24 @@ def undo(module: Any, unfinished: Unfinished, attributes: FileAttributes) -> Fro
 
 def sweep(paths: Iterable[str]) -> None:
     """Remove what interrupted runs left beside these files, none of them being unfinished; raises ``InstallError``."""
+    paths = list(paths)
     try:
         disk.remove(*leftovers(paths))
     except OSError as exc:
+        folders = ", ".join(sorted({os.path.dirname(path) for path in paths}))
         raise InstallError(
-            f"{exc.filename or 'A file'}, left by an interrupted run, could not be removed: {exc.strerror}."
+            f"A hidden file that an interrupted run left in {folders} could not be removed: {cause(exc)}.{advice(exc)}"
         ) from exc
+
+
+def require_possible(module: Any, subject: str, step: Step, source: Optional[str], settles: bool) -> None:
+    """Raise ``InstallError`` where this user could not carry out a step, or would lose the owner or group of its file.
+
+    ``subject`` begins the message. ``source`` is where the file is read that is there before, None for none;
+    ``settles`` says that its attributes are to change. Looking changes nothing; what only shows when it is tried is
+    found before the journal is written.
+    """
+    requirements.require_possible(module, subject, step, source, settles)
 
 
 def commit(module: Any, steps: Tuple[Step, ...], attributes: FileAttributes, validate: List[str]) -> Dict[str, str]:
@@ -160,6 +156,10 @@ class Transaction:
         self._attributes = attributes
         self._validate_command = validate
         self._in_place = bool(module.params.get("unsafe_writes"))
+        self._rewrites = bool(module.params.get("in_place"))
+        # Files that this user can make neither a link to nor a copy of with its owner: they get their hidden names
+        # when they give way, and come back by them.
+        self._aside: Set[str] = set()
         self._steps = steps
         self._interrupts = Interrupts()
 
@@ -178,33 +178,59 @@ class Transaction:
             except BaseException as exc:
                 self._interrupts.hold()
                 if not isinstance(exc, (InstallError, OSError, Interrupted, KeyboardInterrupt)):
-                    self._roll_back("An unexpected error came up")
+                    self._roll_back("An unexpected error came up.", exc)
                     raise
-                message = "The run was interrupted." if isinstance(exc, KeyboardInterrupt) else str(exc)
-                outcome = self._roll_back(message)
-                raise InstallError(f"{message} {outcome}", getattr(exc, "details", None)) from exc
+                message = self._message(exc)
+                outcome = self._roll_back(message, exc)
+                raise InstallError(f"{message} {outcome}", getattr(exc, "details", None), settled=True) from exc
         return backups
+
+    @staticmethod
+    def _message(exc: BaseException) -> str:
+        if isinstance(exc, KeyboardInterrupt):
+            return "The run was interrupted."
+        if isinstance(exc, OSError):
+            return f"The files could not be changed: {cause(exc)}.{advice(exc)}"
+        return str(exc)
+
+    def _is_rewritten(self, step: Step) -> bool:
+        return self._rewrites and step.existed and step.stays
 
     def _stage(self) -> Journal:
         for step in self._steps:
             names = hidden_names(step.path)
+            rewritten = self._is_rewritten(step)
             if step.content is not None:
                 with doing(f"{step.path} could not be written in {step.directory}"):
                     disk.create(names.new, step.content)
-                with doing(f"The attributes of {step.path} could not be set"):
-                    self._attributes.prepare_staged(names.new, step.path, step.existed, step.secret)
-                    disk.sync_file(names.new)
+                if not rewritten:
+                    with doing(f"The attributes of {step.path} could not be set"):
+                        self._attributes.prepare_staged(names.new, step.path, step.existed, step.secret)
+                        disk.sync_file(names.new)
             elif step.origin is not None:
                 with doing(f"{step.origin} could not be brought to {step.directory}"):
-                    disk.duplicate(step.origin, names.new, link=not self._in_place and not step.own)
+                    link = not self._in_place and not rewritten and not step.own
+                    disk.duplicate(step.origin, names.new, link=link)
                     disk.sync_file(names.new)
             if step.existed:
                 with doing(f"{step.path} could not be kept for going back"):
-                    disk.duplicate(step.path, names.old, link=not self._in_place)
+                    self._keep(step)
         with doing("The directories could not be flushed"):
             disk.sync_directories(step.directory for step in self._steps)
         with doing(f"The journal of the transaction beside {self._steps[0].path} could not be written"):
             return journal.write(tuple(self._entry(step) for step in self._steps))
+
+    def _keep(self, step: Step) -> None:
+        old = hidden_names(step.path).old
+        if self._is_rewritten(step):
+            disk.copy_for_itself(step.path, old)
+            return
+        try:
+            disk.duplicate(step.path, old, link=not self._in_place)
+        except PermissionError:
+            if self._in_place:
+                raise
+            self._aside.add(step.path)
 
     def _entry(self, step: Step) -> Entry:
         flags = self._attributes.flags(step.path) if step.existed else ""
@@ -215,6 +241,8 @@ class Transaction:
             backup=step.backup,
             flags=flags,
             in_place=self._in_place,
+            rewrites=self._is_rewritten(step),
+            protection=journal.packed(disk.protection(step.path)) if self._is_rewritten(step) else None,
         )
 
     def _swap(self, begun: Journal) -> None:
@@ -222,7 +250,11 @@ class Transaction:
             with doing(f"{step.path} could not be replaced"):
                 if entry.flags:
                     self._attributes.put_flags(step.path, "")
-                if step.stays:
+                if step.path in self._aside:
+                    os.rename(step.path, entry.names.old)
+                if entry.rewrites:
+                    self._rewrite(step, entry.names.new)
+                elif step.stays:
                     disk.replace(entry.names.new, step.path, self._in_place)
                 else:
                     disk.remove(step.path)
@@ -233,6 +265,14 @@ class Transaction:
         with doing("The directories could not be flushed"):
             disk.sync_directories(begun.directories())
 
+    def _rewrite(self, step: Step, new: str) -> None:
+        if step.content is not None:
+            disk.overwrite(new, step.path, lambda: self._attributes.settle(step.path, step.secret))
+        else:
+            wanted = disk.protection(new)
+            disk.overwrite(new, step.path, lambda: disk.protect(step.path, wanted))
+        disk.remove(new)
+
     def _validate(self) -> None:
         if not self._validate_command:
             return
@@ -241,10 +281,17 @@ class Transaction:
                 self._validate_command, expand_user_and_vars=False, handle_exceptions=False
             )
         except OSError as exc:
-            raise InstallError(f"validate: {self._validate_command[0]} could not be run: {exc.strerror}.") from exc
-        if rc != 0:
+            # Whether the file may be run, not whether it is of this user.
+            advice_on_it = permissions.remedy() if isinstance(exc, PermissionError) else ""
             raise InstallError(
-                f"validate: the command {self._validate_command[0]} refused the new files with exit status {rc}.",
+                f"validate: {self._validate_command[0]} could not be run: {cause(exc)}.{advice_on_it}"
+            ) from exc
+        if rc != 0:
+            said = last_line(stderr) or last_line(stdout)
+            saying = f": {said}" if said else ""
+            raise InstallError(
+                f"validate: the command {self._validate_command[0]} refused the new files with exit status {rc}"
+                f"{saying}.",
                 {"rc": rc, "stdout": stdout, "stderr": stderr},
             )
 
@@ -265,11 +312,11 @@ class Transaction:
             journal.clean(begun)
         except OSError as exc:
             self._module.warn(
-                f"The files are installed, but hidden files beside them could not be removed ({exc}); the next run "
-                "removes them."
+                "The files are installed, but hidden files beside them could not be removed: "
+                f"{cause(exc)}. The next run removes them."
             )
 
-    def _roll_back(self, message: str) -> str:
+    def _roll_back(self, message: str, failure: BaseException) -> str:
         """Undo what has been done so far; a sentence that says how the files are now."""
         try:
             begun = find([self._steps[0].path])
@@ -277,8 +324,11 @@ class Transaction:
                 put_back(one, self._attributes.put_flags)
             disk.remove(*leftovers(step.path for step in self._steps))
         except (InstallError, OSError) as exc:
+            reason = cause(exc) if isinstance(exc, OSError) else str(exc)
             raise InstallError(
                 "{} Putting the files back did not succeed either: {}. The old files are kept beside them as hidden "
-                "files ending in .old.key; the next run puts them back first.".format(message, str(exc).rstrip("."))
+                "files ending in .old.key; the next run puts them back first.".format(message, reason.rstrip(".")),
+                getattr(failure, "details", None),
+                settled=True,
             ) from exc
         return "Every file has been put back as it was." if begun else "No file was changed."

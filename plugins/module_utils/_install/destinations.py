@@ -12,12 +12,16 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import FILE_ROLES
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import require_way
 
 #: The role of the private key file in the results.
 PRIVATE_KEY = "privatekey"
 
 #: The role of the file that holds private key and chain.
 COMBINED = "combined"
+
+#: Labels of certificates, by which programs know one; all of them are ours.
+_CERTIFICATES = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 
 
 class Destination(NamedTuple):
@@ -49,7 +53,8 @@ class Destinations(NamedTuple):
 def destinations(params: Dict[str, Any]) -> Destinations:
     """The files that the options of a task name.
 
-    Raises ``InstallError`` for a path that is relative or names a directory, and for two options with one file.
+    Raises ``InstallError`` for a path that is relative, names a directory or leads through one that this user may not
+    enter, and for two options with one file.
     """
     files = tuple(_destination(option, role, params[option]) for option, role in FILE_ROLES if params.get(option))
     keys = [
@@ -71,6 +76,7 @@ def destinations(params: Dict[str, Any]) -> Destinations:
 def _destination(option: str, role: str, path: str) -> Destination:
     if not os.path.isabs(path):
         raise InstallError(f"{option}: {path} is a relative path; give an absolute one.")
+    require_way(option, path)
     if path.endswith("/") or os.path.isdir(path):
         raise InstallError(f"{option}: {path} is a directory; name a file in it.")
     if os.path.exists(path) and not os.path.isfile(path):
@@ -110,13 +116,23 @@ def chain_parts(params: Dict[str, Any]) -> ChainParts:
     return ChainParts(leaf, "".join(rest), root)
 
 
-def content_of(role: str, parts: ChainParts, include_root: bool, key: str) -> bytes:
-    """What belongs in the file of a role; ``key`` is the PEM text of the private key, for the roles that hold it."""
+def foreign_blocks(data: bytes) -> str:
+    """The PEM blocks of a combined file that are not ours, such as DH PARAMETERS: neither certificate nor key."""
+    found = _pem.every_block(data.decode("latin-1"))
+    return "".join(block for label, block in found if label not in _CERTIFICATES and not label.endswith("PRIVATE KEY"))
+
+
+def content_of(role: str, parts: ChainParts, include_root: bool, key: str, kept: str = "") -> bytes:
+    """What belongs in the file of a role.
+
+    ``key`` is the PEM text of the private key, for the role that holds it, and ``kept`` what stays in its file: HAProxy
+    reads its DH parameters there, wherever they stand.
+    """
     chain = parts.intermediates + (parts.root if include_root else "")
     return {
         "certificate": parts.leaf,
         "chain": chain,
         "fullchain": parts.leaf + chain,
         "root": parts.root,
-        COMBINED: key + parts.leaf + chain,
+        COMBINED: key + parts.leaf + chain + kept,
     }[role].encode("latin-1")

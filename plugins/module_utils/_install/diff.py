@@ -1,7 +1,7 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a change looks like in diff mode: certificates as PEM text and attributes, never key material.
+"""What a change looks like in diff mode: blocks by kind, certificates as PEM text, attributes, never key material.
 
 This module util is private to the collection. It can have breaking changes at any time.
 """
@@ -13,15 +13,23 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._install.priv
 
 _KEY_LINE = "# private key not shown\n"
 _OTHER_KEY_LINE = "# private key not shown; another one than before\n"
+_KEY_TO_COME_LINE = "# private key not shown; it is not there yet\n"
 
 
-def of_file(path: str, before: Optional[bytes], after: bytes, drift: Dict[str, Dict[str, Any]]) -> Dict[str, str]:
-    """The diff of a certificate file: ``before`` is None for a new one, ``drift`` its attributes that are put right."""
+def of_file(
+    path: str, before: Optional[bytes], after: bytes, drift: Dict[str, Dict[str, Any]], key_to_come: bool = False
+) -> Dict[str, str]:
+    """The diff of a certificate file: ``before`` is None for a new one, ``drift`` its attributes that are put right.
+
+    ``key_to_come`` says that ``after`` lacks a private key that is not there yet.
+    """
     same_key = before is not None and key_blocks(before) == key_blocks(after)
-    old = "" if before is None else _certificates(before, _KEY_LINE)
-    new = _certificates(after, _KEY_LINE if same_key or before is None else _OTHER_KEY_LINE)
-    if before is not None and old == new and before != after:
-        old += "# with other text, or other line ends, around the certificates\n"
+    old = "" if before is None else _blocks(before, _KEY_LINE)
+    new = _blocks(after, _KEY_LINE if same_key or before is None else _OTHER_KEY_LINE)
+    if before is not None and old == new and before != after and not key_to_come:
+        old += "# with other text, or other line ends, around the blocks\n"
+    if key_to_come:
+        new = _KEY_TO_COME_LINE + new
     return _entry(path, _attributes(drift, "before") + old, _attributes(drift, "after") + new)
 
 
@@ -34,10 +42,18 @@ def _entry(path: str, before: str, after: str) -> Dict[str, str]:
     return {"before_header": path, "after_header": path, "before": before, "after": after}
 
 
-def _certificates(data: bytes, key_line: str) -> str:
-    shown = (key_line if key_blocks(data) else "") + "".join(_pem.blocks(data.decode("latin-1")))
+def _blocks(data: bytes, key_line: str) -> str:
+    shown = []
+    for label, block in _pem.every_block(data.decode("latin-1")):
+        if label.endswith("PRIVATE KEY"):
+            shown.append(key_line)
+        elif label == _pem.CERTIFICATE or label.endswith(" " + _pem.CERTIFICATE):
+            shown.append(block)
+        else:
+            # Of a kind that is not known here, which might be a secret.
+            shown.append(f"# a block of {label}, not shown\n")
     # What is not PEM might be anything, a key too.
-    return shown or f"# {len(data)} bytes without a certificate\n"
+    return "".join(shown) or f"# {len(data)} bytes without a certificate\n"
 
 
 def _attributes(drift: Dict[str, Dict[str, Any]], side: str) -> str:

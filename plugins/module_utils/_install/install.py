@@ -12,6 +12,7 @@ from typing import Any, Dict, FrozenSet, List
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import advice, cause
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install.destinations import (
     chain_parts,
@@ -24,17 +25,32 @@ def install(module: Any) -> Dict[str, Any]:
     """Install ``content`` as the options of ``module``, an ``AnsibleModule``, say; the results of the task.
 
     The results are ``changed``, ``files`` and, in diff mode, ``diff``. In check mode nothing is touched and the results
-    are the same, except that no backup has a name yet. Raises ``InstallError`` with the files as they were.
+    are the same, except that no backup has a name yet. Raises ``InstallError`` with the files as they were, and tells.
     """
+    undone: List[str] = []
     try:
-        return _Installation(module).run()
+        return _Installation(module, undone).run()
+    except InstallError as exc:
+        if exc.settled:
+            raise
+        raise InstallError(f"{exc} {_left(undone)}", exc.details, settled=True) from exc
     except OSError as exc:
-        raise InstallError(f"{exc.filename or 'A file'}: {exc.strerror or exc}. No file was changed.") from exc
+        raise InstallError(
+            f"The files could not be looked at: {cause(exc)}.{advice(exc)} {_left(undone)}", settled=True
+        ) from exc
+
+
+def _left(undone: List[str]) -> str:
+    """How the files are when there was no change: ``undone`` are those that an interrupted run had left half-done."""
+    if not undone:
+        return "No file was changed."
+    return f"No file was changed, but that {', '.join(sorted(undone))} came back as before the interrupted run."
 
 
 class _Installation:
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, undone: List[str]) -> None:
         self._module = module
+        self._undone = undone
         self._wanted = destinations(module.params)
         self._parts = chain_parts(module.params)
         self._validate = _words(module.params.get("validate"))
@@ -55,6 +71,7 @@ class _Installation:
 
     def _change(self, unfinished: transaction.Unfinished) -> Dict[str, Any]:
         undone = transaction.undo(self._module, unfinished, self._attributes)
+        self._undone.extend(undone)
         plan = self._plan(View({}), undone)
         transaction.sweep(self._paths)
         backups: Dict[str, str] = {}

@@ -6,13 +6,16 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import contextlib
 import os
 from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import Step
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import require_writable
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import require_possible
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install import diff, privatekey
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install.destinations import (
@@ -22,6 +25,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._install.dest
     Destination,
     Destinations,
     content_of,
+    foreign_blocks,
 )
 
 #: In which order the files change: a service that reloads in between finds the certificate it had with the key it had,
@@ -32,7 +36,8 @@ ORDER = ("root", "chain", PRIVATE_KEY, COMBINED, "fullchain", "certificate")
 class Change(NamedTuple):
     """A certificate file: what it holds (None: there is none), what it is to hold, attributes to be put right.
 
-    ``undone`` says that undoing an interrupted run changes it, whatever else is to be done.
+    ``undone`` says that undoing an interrupted run changes it, whatever else is to be done; ``key_to_come`` that
+    ``wanted`` lacks the private key that belongs in it, since check mode found none yet.
     """
 
     destination: Destination
@@ -40,11 +45,12 @@ class Change(NamedTuple):
     wanted: bytes
     drift: Dict[str, Dict[str, Any]]
     undone: bool
+    key_to_come: bool = False
 
     @property
     def replaces(self) -> bool:
         """Whether the file is to be written."""
-        return self.before != self.wanted or bool(self.drift)
+        return self.key_to_come or self.before != self.wanted or bool(self.drift)
 
     @property
     def secret(self) -> bool:
@@ -119,7 +125,7 @@ class Plan(NamedTuple):
     def diff(self) -> List[Dict[str, str]]:
         """The ``diff`` of the results, one entry a file that changes."""
         entries = [
-            diff.of_file(change.destination.path, change.before, change.wanted, change.drift)
+            diff.of_file(change.destination.path, change.before, change.wanted, change.drift, change.key_to_come)
             for change in self.changes
             if change.replaces
         ]
@@ -136,25 +142,49 @@ def make_plan(
     ``undone`` are the files, by real path, that undoing an interrupted run has changed or will change.
 
     Raises ``InstallError`` when the certificate does not belong to the private key, when a file cannot be read, and
-    when a file that is to be changed could not be.
+    when a file that is to be changed could not be, or would lose its owner or group. In check mode a private key or a
+    directory that is not there yet is a warning.
     """
-    planner = _Planner(module, wanted, parts, attributes, view, undone)
-    plan = planner.plan()
+    plan = _Planner(module, wanted, parts, attributes, view, undone).plan()
+    backup = bool(module.params["backup"])
     for change in plan.changes:
-        if change.replaces:
-            _require_directory(change.destination)
+        if change.replaces and _has_directory(module, change.destination):
+            source = view.source(change.destination.real)
+            require_possible(module, change.destination.option, change.step(backup), source, bool(change.drift))
     if plan.move is not None:
-        _require_directory(plan.move.privatekey)
-        _require_directory(plan.move.pending)
+        _require_movable(module, plan.move, backup, view)
     return plan
 
 
-def _require_directory(destination: Destination) -> None:
+def _require_movable(module: Any, move: Move, backup: bool, view: View) -> None:
+    there = [_has_directory(module, key) for key in (move.privatekey, move.pending)]
+    source = view.source(move.pending.real)
+    if all(there) and source is not None:
+        step = move.step(backup)._replace(origin=source)
+        require_possible(module, move.privatekey.option, step, view.source(move.privatekey.real), False)
+        require_possible(module, move.pending.option, Step(move.pending.real, existed=True), source, False)
+
+
+def _has_directory(module: Any, destination: Destination) -> bool:
+    """Whether the directory of a file that is to be written is there; only in check mode it need not be."""
     directory = destination.directory
-    if not os.path.isdir(directory):
+    if os.path.isdir(directory):
+        require_writable(destination.option, directory)
+        return True
+    if not module.check_mode or not os.path.isdir(_nearest(directory)):
         raise InstallError(f"{destination.option}: the directory {directory} does not exist; create it first.")
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise InstallError(f"{destination.option}: this user may not write in the directory {directory}.")
+    module.warn(
+        f"{destination.option}: the directory {directory} does not exist yet. Check mode takes it that an earlier task "
+        "of the play would have made it."
+    )
+    return False
+
+
+def _nearest(path: str) -> str:
+    """The first of a path and the folders above it that exists."""
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path
 
 
 class _Planner:
@@ -186,17 +216,18 @@ class _Planner:
         changes = tuple(self._change(file, before[file.real], key) for file in self._wanted.files)
         return Plan(changes, move, key_undone)
 
-    def _change(self, destination: Destination, before: Optional[bytes], key: str) -> Change:
-        drift = self._attributes.drift(
-            destination.real, self._view.source(destination.real), destination.role == COMBINED
-        )
-        content = self._content(destination, key)
-        return Change(destination, before, content, drift, destination.real in self._undone)
+    def _change(self, destination: Destination, before: Optional[bytes], key: Optional[str]) -> Change:
+        combined = destination.role == COMBINED
+        drift = self._attributes.drift(destination.real, self._view.source(destination.real), combined)
+        content = self._content(destination, key or "", foreign_blocks(before) if combined and before else "")
+        undone = destination.real in self._undone
+        return Change(destination, before, content, drift, undone, key_to_come=combined and key is None)
 
-    def _content(self, destination: Destination, key: str) -> bytes:
-        return content_of(destination.role, self._parts, self._module.params["include_root"], key)
+    def _content(self, destination: Destination, key: str, kept: str = "") -> bytes:
+        return content_of(destination.role, self._parts, self._module.params["include_root"], key, kept)
 
-    def _key(self, before: Dict[str, Optional[bytes]]) -> Tuple[str, Optional[Move]]:
+    def _key(self, before: Dict[str, Optional[bytes]]) -> Tuple[Optional[str], Optional[Move]]:
+        """The private key as PEM text, None where there is none yet, and the move that puts it in its place."""
         if self._wanted.privatekey is None:
             return "", None
         for destination in self._wanted.files:
@@ -211,8 +242,10 @@ class _Planner:
         ) as certificate_file:
             return self._choose_key(self._wanted.privatekey, certificate_file)
 
-    def _choose_key(self, key: Destination, certificate_file: str) -> Tuple[str, Optional[Move]]:
+    def _choose_key(self, key: Destination, certificate_file: str) -> Tuple[Optional[str], Optional[Move]]:
         pending = self._wanted.pending
+        if self._is_to_come(key):
+            return self._foreseen_key(key, certificate_file)
         try:
             blocks = self._try_key(key, certificate_file)
             refusal = f"The certificate does not belong to the private key in {key.path} (privatekey_path)."
@@ -226,13 +259,37 @@ class _Planner:
         question = "Was it ordered with another key?"
         if pending is None:
             raise InstallError(f"{refusal} {question}")
+        move = Move(pending, key, self._view.source(key.real) is not None)
+        if self._is_to_come(pending):
+            self._warn_of(pending, refusal + " ")
+            return None, move
         also = f"{pending.path} (pending_privatekey_path)"
         if self._view.source(pending.real) is None:
             raise InstallError(f"{refusal} There is no file {also} either. {question}")
         blocks = self._try_key(pending, certificate_file)
         if blocks is None:
             raise InstallError(f"{refusal} Nor does it belong to the one in {also}. {question}")
-        return blocks, Move(pending, key, self._view.source(key.real) is not None)
+        return blocks, move
+
+    def _is_to_come(self, key: Destination) -> bool:
+        return bool(self._module.check_mode) and self._view.source(key.real) is None
+
+    def _foreseen_key(self, key: Destination, certificate_file: str) -> Tuple[Optional[str], Optional[Move]]:
+        """For a key that an earlier task of the play would have made, unless the pending one takes that place."""
+        pending = self._wanted.pending
+        if pending is not None and self._view.source(pending.real) is not None:
+            with contextlib.suppress(InstallError):
+                blocks = self._try_key(pending, certificate_file)
+                if blocks is not None:
+                    return blocks, Move(pending, key, False)
+        self._warn_of(key)
+        return None, None
+
+    def _warn_of(self, key: Destination, before: str = "") -> None:
+        self._module.warn(
+            f"{before}{key.option}: there is no file {key.path} yet. Check mode takes it that an earlier task of the "
+            "play would have made it; whether the certificate belongs to it was not checked."
+        )
 
     def _try_key(self, key: Destination, certificate_file: str) -> Optional[str]:
         source = self._view.source(key.real)

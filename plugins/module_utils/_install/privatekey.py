@@ -12,6 +12,8 @@ from typing import List, Optional
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import advice, cause
+from ansible_collections.certfleet.collectssl.plugins.module_utils._python import without_ssl
 
 #: What OpenSSL says to a key that is another one; the last two when it is of another type.
 _MISMATCH = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
@@ -52,7 +54,14 @@ def matches(option: str, path: str, source: str, certificate_file: str, passphra
     ``option`` and ``path`` are what errors call the key. Raises ``InstallError`` where that cannot be found out: no
     passphrase or a wrong one for an encrypted key, a damaged key, a key or certificate the policy of the host refuses.
     """
-    import ssl  # costly, and without a private key not needed
+    try:
+        import ssl  # costly, and without a private key not needed
+    except ImportError as exc:
+        raise InstallError(
+            f"{option}: {without_ssl()}, so it cannot be checked whether the certificate belongs to {path}. Install "
+            "the package with it, let ansible_python_interpreter be a Python that has it, or leave the options of "
+            "private keys out."
+        ) from exc
 
     secret = (passphrase or "").encode("utf-8", "surrogateescape")
     if len(secret) > _LONGEST_PASSPHRASE:
@@ -86,4 +95,4 @@ def matches(option: str, path: str, source: str, certificate_file: str, passphra
             f"{option}: {path} could not be loaded as a private key ({reason or 'not a PEM key'})."
         ) from exc
     except OSError as exc:
-        raise InstallError(f"{option}: {path} could not be read: {exc.strerror}.") from exc
+        raise InstallError(f"{option}: {path} could not be read: {cause(exc)}.{advice(exc)}") from exc

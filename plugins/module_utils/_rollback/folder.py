@@ -125,7 +125,7 @@ class RollbackFolder:
             wanted[path] = None
             if disk.inode(path) is not None:
                 wanted[path] = _copy_name(path)
-                disk.duplicate(path, self.copy(path), link=False)
+                disk.duplicate(path, self.copy(path), link=False, faithful=False)
                 disk.sync_file(self.copy(path))
         draft = os.path.join(self.path, _DRAFT)
         disk.create(draft, json.dumps({"files": list(wanted.items())}).encode("utf-8"))

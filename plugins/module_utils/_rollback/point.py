@@ -16,7 +16,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, transaction
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk import doing
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import Step
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.plugins.module_utils._rollback.folder import (
     DamagedPoint,

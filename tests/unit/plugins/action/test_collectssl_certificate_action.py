@@ -105,6 +105,7 @@ def test_only_what_the_target_needs_travels_there(target: Target) -> None:
         "setype": "c",
         "selevel": "s0",
         "unsafe_writes": True,
+        "in_place": True,
         "expected_names": ["www.example.com"],
         "min_validity_days": 3,
         "proxy": "http://u:proxy-password@p:1",

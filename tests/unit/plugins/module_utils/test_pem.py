@@ -14,6 +14,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import (
     certificates,
     dearmour,
     decode_base64,
+    every_block,
     is_base64,
     whole_blocks,
 )
@@ -118,3 +119,12 @@ def test_base64_may_be_spaced() -> None:
 )
 def test_a_line_of_base64_is_told_by_its_characters(line: str, told: bool) -> None:
     assert is_base64(line) == told
+
+
+def test_every_block_of_any_label() -> None:
+    labels = ["CERTIFICATE", "X9.42 DH PARAMETERS", "a-b_c", "RSA PRIVATE KEY"]
+    text = "".join(f"text\r\n-----BEGIN {label}-----\r\nAAAA\r\n-----END {label}-----\r\n" for label in labels)
+    found = every_block(text + "-----BEGIN DH PARAMETERS-----\nAAAA\n")
+    assert [label for label, _block in found] == labels
+    assert all(block == f"-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n" for label, block in found)
+    assert every_block("-----BEGIN A-----\n-----END B-----\n") == []

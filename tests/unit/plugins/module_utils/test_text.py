@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, integer, quoted
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, integer, last_line, quoted
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,18 @@ def test_whole_numbers(text: str, number: int) -> None:
 @pytest.mark.parametrize("text", ["", " ", "-", "two", "0x2", "1e3", "1.5", "1 2", "1_000", "\u0662", "9" * 19])
 def test_texts_that_are_no_whole_numbers(text: str) -> None:
     assert integer(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", ""),
+        (" \n\n", ""),
+        ("one\ntwo.\n \n", "two"),
+        ("one\r\ntwo\r\n", "two"),
+        ("\x1b[0m\n\x00\x07\n", "[0m"),
+        ("x" * 300, "x" * 200 + " …"),
+    ],
+)
+def test_the_last_line_with_words(text: str, line: str) -> None:
+    assert last_line(text) == line

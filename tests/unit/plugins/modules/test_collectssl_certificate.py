@@ -124,6 +124,27 @@ def test_secrets_are_printed_nowhere(validate: str, host: SmallHost, capfd: pyte
         assert secret.splitlines()[1] not in text
 
 
+@pytest.mark.parametrize("lacking", ["ssl", "_ssl"])
+def test_without_ssl_only_a_key_is_out_of_reach(
+    lacking: str, host: SmallHost, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ssl", lacking):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, lacking, None)
+    options: dict[str, t.Any] = {"content": bundle("ec-key"), "path": str(host.path)}
+    assert _run(capfd, **options)["changed"]
+    before = host.state()
+    for check in (True, False):
+        result = _run(capfd, **host.everything(**options), _ansible_check_mode=check)
+        assert result["msg"] == (
+            f"privatekey_path: the Python of this host ({sys.executable}) has no working module ssl, so it cannot be "
+            f"checked whether the certificate belongs to {host.key}. Install the package with it, let "
+            "ansible_python_interpreter be a Python that has it, or leave the options of private keys out. No file was "
+            "changed."
+        )
+    assert host.state() == before
+
+
 def test_every_option_for_targets_is_an_option() -> None:
     common = {"owner", "group", "mode", "attributes", "seuser", "serole", "setype", "selevel", "unsafe_writes"}
     assert set(TARGET_OPTIONS) <= set(certificate_spec().argument_spec) | common

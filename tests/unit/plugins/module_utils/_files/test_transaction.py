@@ -15,7 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import Step
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.tests.support.installation import calls_of, killed_at, module_arguments
 

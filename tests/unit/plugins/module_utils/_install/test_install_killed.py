@@ -51,12 +51,20 @@ def _unsafe(host: SmallHost) -> Options:
     return dict(_fresh_key(host), unsafe_writes=True)
 
 
+def _in_place(host: SmallHost) -> Options:
+    options = dict(_fresh_key(host), in_place=True, mode="0640")
+    host.path.chmod(0o604)
+    return options
+
+
 _CASES = [
     (_renewal, "links"),
     (_fresh_key, "links"),
     (_fresh_key, "copies"),
     (_first_key, "links"),
     (_unsafe, "mounted"),
+    (_in_place, "links"),
+    (_in_place, "mounted"),
 ]
 
 

@@ -252,7 +252,6 @@ def _wrong(name: str, options: dict[str, t.Any], message: str) -> t.Any:
         _wrong("directory", {"path": "{certs}"}, r"^path: .* is a directory"),
         _wrong("slash", {"path": "{certs}/new/"}, r"^path: .* is a directory"),
         _wrong("device", {"path": "/dev/null"}, r"^path: /dev/null is not a regular file"),
-        _wrong("no folder", {"path": "{certs}/no/site.pem"}, r"^path: the directory .*/no does not exist"),
         _wrong("file as folder", {"path": "{key}/site.pem"}, r"^path: the directory .* does not exist"),
         _wrong("twice", {"path": "{certs}/a", "root_path": "{certs}/../certs/a"}, "^path and root_path both"),
         _wrong("by link", {"path": "{certs}/link", "root_path": "{certs}/target"}, "^path and root_path both"),
@@ -267,7 +266,6 @@ def _wrong(name: str, options: dict[str, t.Any], message: str) -> t.Any:
         _wrong("mode", {"path": "{certs}/a", "mode": "wide open"}, r"mode must be in octal or symbolic form"),
         _wrong("quote", {"path": "{certs}/a", "validate": "true 'x"}, r"^validate: .* is not a command"),
         _wrong("no command", {"path": "{certs}/a", "validate": " "}, r"^validate: there is no command"),
-        _wrong("no key", {"path": "{certs}/a", "privatekey_path": "{certs}/k"}, r"^privatekey_path: there is no file"),
         _wrong("key folder", {"path": "{certs}/a", "privatekey_path": "{certs}"}, "^privatekey_path: .* directory"),
         _wrong("empty key", {"path": "{certs}/a", "privatekey_path": "{empty}"}, r"^privatekey_path: .* PEM format"),
         _wrong("no such key", {"path": "{certs}/a", "privatekey_path": "{cert}"}, r"^privatekey_path: .* PEM format"),
@@ -284,7 +282,7 @@ def test_what_is_wrong_is_said_and_nothing_touched(
     options = {name: value.format(**names) if isinstance(value, str) else value for name, value in options.items()}
     options["content"] = contents.get(options.get("content", ""), options.get("content", bundle("ec-key")))
     before = host.state()
-    with pytest.raises(InstallError, match=message):
+    with pytest.raises(InstallError, match=message + r".* No file was changed\.$"):
         host.install(check=check, **options)
     assert host.state() == before
 
@@ -294,7 +292,7 @@ def test_what_is_wrong_is_said_and_nothing_touched(
 def test_a_directory_that_cannot_be_written(check: bool, host: SmallHost) -> None:
     host.certs.chmod(0o555)
     try:
-        with pytest.raises(InstallError, match=r"path: this user may not write in the directory"):
+        with pytest.raises(InstallError, match=r"path: the user \S+ may not write in the directory"):
             host.install(check=check, content=bundle("ec-key"), path=str(host.path))
     finally:
         host.certs.chmod(0o755)
@@ -309,7 +307,7 @@ def test_a_directory_that_cannot_be_written_does_no_harm_while_nothing_changes(
     assert not host.install(**options)["changed"]
     host.path.unlink()
     for check in (True, False):
-        with pytest.raises(InstallError, match=r"path: this user may not write in the directory"):
+        with pytest.raises(InstallError, match=r"path: the user \S+ may not write in the directory"):
             host.install(check=check, **options)
 
 
@@ -464,8 +462,7 @@ def test_the_pending_key_moves_with_its_certificate(present: str, host: SmallHos
     assert host.hidden() == []
 
 
-@pytest.mark.parametrize("check", [True, False])
-@pytest.mark.parametrize("pending", ["ec-third", None])
+@pytest.mark.parametrize(("pending", "check"), [("ec-third", True), ("ec-third", False), (None, False)])
 def test_a_certificate_for_neither_key_names_both(pending: str | None, check: bool, host: SmallHost) -> None:
     if pending:
         host.write_key(pending, host.pending)

@@ -30,6 +30,7 @@ from ansible_collections.certfleet.collectssl.tests.support.installation import 
     calls_of,
     intermediate,
     key_pem,
+    killed_at,
     leaf,
 )
 from ansible_collections.certfleet.collectssl.tests.support.places import IMPORTABLE
@@ -130,6 +131,47 @@ def test_a_refusing_validation_puts_everything_back(tmp_path: pathlib.Path) -> N
     assert host.state() == before
     assert {path: path.stat().st_ino for path in inodes} == inodes
     assert host.install(**dict(options, validate="true"))["changed"]
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("printf 'first\\nnginx: [emerg] no such file\\n\\n' >&2; echo on the side", ": nginx: [emerg] no such file."),
+        ("echo one; printf 'and the last.  \\n \\n'", ": and the last."),
+        ("printf 'a\\033[31mred\\007\\tline' >&2", ": a [31mred line."),
+        ("true", "."),
+        ("head -c 5000 /dev/zero | tr '\\0' x", ": " + "x" * 200 + " …."),
+    ],
+)
+def test_a_refusing_validation_says_its_last_line(output: str, words: str, tmp_path: pathlib.Path) -> None:
+    host = SmallHost(tmp_path)
+    script = tmp_path / "check"
+    script.write_text(f"#!/bin/sh\n{output}\nexit 3\n")
+    script.chmod(0o755)
+    with pytest.raises(InstallError) as failure:
+        host.install(content=bundle("ec-key"), path=str(host.path), validate=str(script))
+    said = f"validate: the command {script} refused the new files with exit status 3{words}"
+    assert str(failure.value) == f"{said} Every file has been put back as it was."
+
+
+def test_what_an_interrupted_run_left_is_part_of_the_story(tmp_path: pathlib.Path) -> None:
+    """A run that fails for another reason has put back the files of that one."""
+    reference = SmallHost(tmp_path / "reference")
+    options = _fresh_key(reference)
+    meddler = Meddler()
+    with meddler.at_work():
+        reference.install(**options)
+    # The last rename puts the certificate in its place.
+    last = max(number for number, name in enumerate(meddler.names, 1) if name == "rename")
+    host = SmallHost(tmp_path / "host")
+    options = _fresh_key(host)
+    assert killed_at(last + 1, functools.partial(host.install, **options))
+    assert host.path.read_text() == leaf("ec-new", 1)
+    with pytest.raises(InstallError, match="does not belong") as failure:
+        host.install(**dict(options, content=bundle("ec-foreign")))
+    assert str(failure.value).endswith(" came back as before the interrupted run.")
+    assert str(host.path) in str(failure.value).partition("but that ")[2]
+    assert host.path.read_text() == leaf("ec-old")
 
 
 def test_a_validation_that_cannot_be_run(tmp_path: pathlib.Path) -> None:
@@ -303,7 +345,7 @@ def test_a_file_that_is_mounted(validate: str, tmp_path: pathlib.Path) -> None:
         timeout=60,
         check=False,
     )
-    assert "could not be replaced: Device or resource busy" in done.stdout, done
+    assert "Give in_place: true, which writes into it. No file was changed." in done.stdout, done
     assert (tmp_path / "behind").read_text() == (leaf("ec-key") if validate == "true" else "old")
     assert host.root.exists() == (validate == "true")
     assert host.hidden() == []
