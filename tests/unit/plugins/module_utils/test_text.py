@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, integer, quoted
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, integer, listed, quoted
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,22 @@ def test_whole_numbers(text: str, number: int) -> None:
 @pytest.mark.parametrize("text", ["", " ", "-", "two", "0x2", "1e3", "1.5", "1 2", "1_000", "\u0662", "9" * 19])
 def test_texts_that_are_no_whole_numbers(text: str) -> None:
     assert integer(text) is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [
+        ([], ""),
+        (["one"], "one"),
+        (["one", "two"], "one, two"),
+        (["12345678", "9"], "12345678, 9"),
+        (["a" * 30], "a" * 20 + " …"),
+        (["a" * 30, "b"], "a" * 20 + " … and 1 more"),
+        (["aaaa", "bbbb", "cccc", "dddd", "eeee"], "aaaa, bbbb, cccc and 2 more"),
+        ([f"{number:03}" for number in range(250)], "000, 001, 002, 003 and 246 more"),
+        (["a\nb", "\x1b[0m"], "a b, [0m"),
+    ],
+)
+def test_a_list_is_cut_with_a_count(parts: list[str], shown: str) -> None:
+    assert listed(parts, size=20) == shown
+    assert listed(iter(parts), "; ", 20) == shown.replace(", ", "; ")
