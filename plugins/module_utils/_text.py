@@ -8,7 +8,7 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import re
-from typing import Iterable, Optional
+from typing import Iterable, List, Optional
 
 _INTEGER = re.compile(r"^\s*([+-]?[0-9]{1,18})\s*\Z")
 _QUOTED = 200
@@ -36,7 +36,7 @@ def listed(parts: Iterable[str], separator: str = ", ", size: int = 150) -> str:
 
     :arg size: how long the list may be (characters), less the count. Each part is cut to an excerpt of that size.
     """
-    shown = []
+    shown: List[str] = []
     room = size
     everything = [excerpt(part, size) for part in parts]
     for part in everything:
