@@ -151,19 +151,26 @@ def signature(cert: x509.Certificate, issuer: x509.Certificate) -> Verdict:
         # signatures. For a root that is no loss: it is trusted for standing in a trust store, not for having signed
         # itself.
         return Verdict(valid=cert is issuer, unchecked=_unsupported(cert, exc))
-    return Verdict(valid=True)
+    # TLS clients refuse a signature that does not end with an octet, and the library does not look.
+    with _reading(cert, "The signature"):
+        return Verdict(valid=_outer(cert)[2].content[:1] == b"\x00")
 
 
 def _is_false(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether a signature that the library does not check cannot be right, whatever it supports."""
     signed_with = _fields(cert).signature_algorithm
     with _reading(cert, "The signature"):
-        if signed_with != der.sequence(cert.public_bytes(serialization.Encoding.DER))[1].whole:
+        if signed_with != _outer(cert)[1].whole:
             return True
         made_by = _kind(der.algorithm_identifier(signed_with), _SIGNED_BY)
     with _reading(issuer, "The public key"):
         key = _kind(der.algorithm_identifier(_fields(issuer).public_key), _KEYS)
     return made_by is not None and key is not None and made_by != key
+
+
+def _outer(cert: x509.Certificate) -> list[der.Element]:
+    """What is signed, the algorithm, and the signature."""
+    return der.sequence(cert.public_bytes(serialization.Encoding.DER))
 
 
 def _kind(identifier: str, kinds: tuple[tuple[str, str], ...]) -> str | None:

@@ -8,6 +8,7 @@ The certificates are signed with their oddities in them, so that nothing else is
 
 from __future__ import annotations
 
+import random
 import typing as t
 import warnings
 
@@ -395,3 +396,44 @@ def test_two_hundred_and_fifty_names_are_cut_with_a_count() -> None:
     # One that is missing among many is named.
     with pytest.raises(ChainError, match=r"does not cover www249\.example\.org of expected_names; it covers .* more\."):
         bundle.check_names(["host001.example.com", wanted[249]])
+
+
+# --- damage of any kind ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damage_anywhere_is_refused_with_a_sentence(seed: int) -> None:
+    """Octets changed, left out or doubled in one certificate of a chain; a root may lose its own signature."""
+    rng = random.Random(seed)  # noqa: S311
+    outcomes = set()
+    for _count in range(300):
+        ders = list(chain(rng.choice(("ecdsa", "rsa"))).served)
+        at = rng.randrange(4)
+        damaged = bytearray(ders[at])
+        for _place in range(rng.choice((1, 1, 1, 2, 5))):
+            place = rng.randrange(len(damaged))
+            damaged[place : place + rng.choice((1, 1, 1, 0, 2))] = rng.randbytes(rng.choice((1, 1, 1, 0, 2)))
+        if damaged == ders[at]:
+            continue
+        ders[at] = bytes(damaged)
+        try:
+            bundle = _bundle(*ders)
+        except ChainError as error:
+            assert str(error).isprintable()  # noqa: PT017 - most are refused, and not all
+            assert str(error).endswith((".", "?"))  # noqa: PT017
+            outcomes.add(tuple(str(error).split()[:2]))
+        else:
+            assert at == 0, ders[at].hex()
+            assert ders_of(bundle.certificate or "") == [ders[3]]
+    assert len(outcomes) > 2
+
+
+def test_a_signature_that_does_not_end_with_an_octet_is_refused() -> None:
+    """Clients do so; the library does not look."""
+    # Where the bit that would not count is set, the library refuses the certificate.
+    der = next(leaf for leaf in (chain().lower.leaf() for _count in range(200)) if leaf[-1] % 2 == 0)
+    signature = certificate.load(der).signature
+    at = len(der) - len(signature) - 1
+    changed = der[:at] + b"\x01" + der[at + 1 :]
+    assert certificate.load(changed).signature == signature
+    assert "the chain is damaged or forged" in _refused(*chain().served[:3], changed)
