@@ -82,9 +82,9 @@ class ActionModule(CollectActionBase):
     @staticmethod
     def _bundle_of_content(content: str, now: datetime.datetime) -> Bundle:
         # Slow to load, and needed by this path alone: a collected chain comes verified.
-        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_pem
+        from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_content
 
-        return bundle_of_pem(str(content), now)
+        return bundle_of_content(str(content), now)
 
     def _install(self, bundle: Bundle, options: Options, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         with_root = options["include_root"] or options["root_path"] is not None

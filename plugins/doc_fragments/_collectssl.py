@@ -114,7 +114,7 @@ options:
     type: int
     default: 3
 requirements:
-  - requests (on the controller)
+  - requests 2.31 or newer (on the controller)
   - cryptography 42 or newer (on the controller)
 notes:
   - The controller asks the provider, and targets never do. What is learnt about an order is shared by all hosts,

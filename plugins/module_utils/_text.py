@@ -8,7 +8,7 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import re
-from typing import Optional
+from typing import Iterable, List, Optional
 
 _INTEGER = re.compile(r"^\s*([+-]?[0-9]{1,18})\s*\Z")
 _QUOTED = 200
@@ -35,6 +35,23 @@ def quoted(text: str) -> str:
     clean = _UNPRINTABLE.sub("?", text)
     shown = clean if len(clean) <= _QUOTED else clean[:_QUOTED] + "…"
     return f'"{shown}"'
+
+
+def listed(parts: Iterable[str], separator: str = ", ", size: int = 150) -> str:
+    """Parts of a sentence as a list that is cut with a count: ``a, b and 248 more``; the first is always there.
+
+    :arg size: how long the list may be (characters), less the count. Each part is cut to an excerpt of that size.
+    """
+    shown: List[str] = []
+    room = size
+    everything = [excerpt(part, size) for part in parts]
+    for part in everything:
+        if shown and len(separator) + len(part) > room:
+            break
+        room -= len(separator) + len(part)
+        shown.append(part)
+    left_out = len(everything) - len(shown)
+    return separator.join(shown) + (f" and {left_out} more" if left_out else "")
 
 
 def integer(text: str) -> Optional[int]:

@@ -58,9 +58,14 @@ attributes:
 options:
   content:
     description:
-      - A PEM bundle to install instead of collecting one. No call is made.
+      - Certificates to install instead of collecting them. No call is made.
       - It holds the end-entity certificate and its intermediates, in any order, and the root where O(root_path) or
         O(include_root) wants one. It is checked like a collected chain.
+      - Taken are PEM blocks of certificates and of PKCS#7, with any text before, between and behind them, such as what
+        C(openssl s_client -showcerts) prints; PKCS#7, or one certificate, in DER as base64; and a file of any of these
+        in base64, as M(ansible.builtin.slurp) returns it. It is 1048576 characters long at most.
+      - Blocks of other kinds, a private key too, are passed over, and nothing of them reaches the target. A block that
+        was cut off or is damaged fails the task. So does a certificate that is self-signed, which is a placeholder.
     type: str
   path:
     description:
@@ -239,6 +244,18 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     var: new_certificate.order.details
   when: not new_certificate.issued
+
+- name: Read a PKCS#7 file that the authority sent
+  ansible.builtin.slurp:
+    src: /srv/certificates/www.example.com.p7b
+  register: sent
+  delegate_to: localhost
+
+- name: Install what is in it
+  certfleet.collectssl.collectssl_certificate:
+    content: "{{ sent.content }}"
+    fullchain_path: /etc/nginx/tls/www.example.com.pem
+    mode: "0644"
 
 - name: Install a bundle that is at hand already, without asking the provider
   certfleet.collectssl.collectssl_certificate:

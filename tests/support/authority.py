@@ -87,9 +87,12 @@ class Authority:
         *,
         authority: bool = False,
         names: t.Iterable[x509.GeneralName] = (),
+        extensions: t.Iterable[x509.ExtensionType] = (),
     ) -> x509.Certificate:
-        """A certificate that this authority signs."""
-        return _certificate(common_name, public_key, self.common_name, self.key, validity, authority, tuple(names))
+        """A certificate that this authority signs; extensions that are given take the place of the usual ones."""
+        return _certificate(
+            common_name, public_key, self.common_name, self.key, validity, authority, tuple(names), tuple(extensions)
+        )
 
     def subordinate(
         self,
@@ -97,10 +100,12 @@ class Authority:
         kind: str = "ecdsa",
         validity: tuple[datetime.datetime, datetime.datetime] = LONG,
         key: t.Any = None,
+        extensions: t.Iterable[x509.ExtensionType] = (),
     ) -> Authority:
         """An authority that this one certifies; with a key given, a cross-certificate for whoever has it."""
         key = key or new_key(kind)
-        return Authority(common_name, key, self.certify(common_name, key.public_key(), validity, authority=True))
+        certificate = self.certify(common_name, key.public_key(), validity, authority=True, extensions=extensions)
+        return Authority(common_name, key, certificate)
 
     def leaf(
         self,
@@ -108,9 +113,11 @@ class Authority:
         validity: tuple[datetime.datetime, datetime.datetime] = LEAF_VALIDITY,
         kind: str = "ecdsa",
         names: t.Iterable[x509.GeneralName] = (x509.DNSName("www.example.com"),),
+        extensions: t.Iterable[x509.ExtensionType] = (),
     ) -> bytes:
         """An end-entity certificate in DER."""
-        return der_of(self.certify(common_name, new_key(kind).public_key(), validity, names=names))
+        public_key = new_key(kind).public_key()
+        return der_of(self.certify(common_name, public_key, validity, names=names, extensions=extensions))
 
 
 def _certificate(
@@ -121,6 +128,7 @@ def _certificate(
     validity: tuple[datetime.datetime, datetime.datetime],
     authority: bool,
     names: tuple[x509.GeneralName, ...],
+    extensions: tuple[x509.ExtensionType, ...] = (),
 ) -> x509.Certificate:
     builder = (
         x509.CertificateBuilder()
@@ -130,14 +138,20 @@ def _certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(validity[0])
         .not_valid_after(validity[1])
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
+    usual: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=authority, path_length=None), True),
+        (x509.SubjectKeyIdentifier.from_public_key(public_key), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False),
+    ]
     if authority:
-        builder = builder.add_extension(_SIGNS, critical=True)
+        usual.append((_SIGNS, True))
     if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=common_name is None)
+        usual.append((x509.SubjectAlternativeName(names), common_name is None))
+    given = {extension.oid for extension in extensions}
+    kept = [(extension, critical) for extension, critical in usual if extension.oid not in given]
+    for extension, critical in [*kept, *((extension, False) for extension in extensions)]:
+        builder = builder.add_extension(extension, critical)
     algorithm = None if isinstance(issuer_key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     return builder.sign(issuer_key, algorithm)
 
@@ -147,12 +161,13 @@ def root(
     kind: str = "ecdsa",
     validity: tuple[datetime.datetime, datetime.datetime] = LONG,
     key: t.Any = None,
+    extensions: t.Iterable[x509.ExtensionType] = (),
 ) -> Authority:
     """A self-signed authority."""
     key = key or new_key(kind)
-    return Authority(
-        common_name, key, _certificate(common_name, key.public_key(), common_name, key, validity, True, ())
-    )
+    public_key = key.public_key()
+    certificate = _certificate(common_name, public_key, common_name, key, validity, True, (), tuple(extensions))
+    return Authority(common_name, key, certificate)
 
 
 def self_signed(
@@ -226,6 +241,11 @@ def chain(kind: str = "ecdsa") -> Chain:
     lower = upper.subordinate("Lower CA", kind)
     names = (x509.DNSName("www.example.com"), x509.IPAddress(ipaddress.ip_address("192.0.2.1")))
     return Chain(top, upper, lower, lower.leaf(kind=kind, names=names))
+
+
+def unreadable(identifier: str, value: bytes = b"junk") -> x509.UnrecognizedExtension:
+    """An extension of a known kind with a value that is none of that kind."""
+    return x509.UnrecognizedExtension(x509.ObjectIdentifier(identifier), value)
 
 
 def broken(der: bytes) -> bytes:

@@ -53,8 +53,9 @@ _ARROWS: dict[str, set[str]] = {
     "module_utils/_rollback": _EVERYBODY | {"module_utils/_files"},
     "plugin_utils/_provider": _EVERYBODY,
     "plugin_utils/_validation": _EVERYBODY,
-    "plugin_utils/_http": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_provider"},
-    "plugin_utils/_chain": _EVERYBODY | {"module_utils/_wire"},
+    "plugin_utils/_library": _EVERYBODY,
+    "plugin_utils/_http": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_library", "plugin_utils/_provider"},
+    "plugin_utils/_chain": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_library"},
     "plugin_utils/_sentences": _EVERYBODY | {"module_utils/_wire"},
     "plugin_utils/_outcome": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_chain", "plugin_utils/_sentences"},
     "plugin_utils/_options": _EVERYBODY

@@ -27,13 +27,13 @@ _MAX_WAYS = 2000
 class ChainPath:
     """Certificates from the end of a chain upwards, each issued by the next.
 
-    ``complete`` where the last one is a root; ``impostor`` is the certificate that bears the name of the last one's
-    issuer and did not issue it.
+    ``complete`` where the last one is a root; ``fault`` says why a certificate that bears the name of the last one's
+    issuer does not follow it.
     """
 
     steps: tuple[x509.Certificate, ...]
     complete: bool = False
-    impostor: x509.Certificate | None = None
+    fault: str | None = None
 
 
 def best_path(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf: bool, has_issuers: bool) -> ChainPath:
@@ -44,7 +44,8 @@ def best_path(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf:
 
     :arg has_leaf: whether it begins with the end-entity certificate.
     :arg has_issuers: whether the end-entity certificate alone is too little.
-    :raises ChainError: where it is not one chain, a signature does not verify, or an authority is not valid now.
+    :raises ChainError: where it is not one chain, a signature does not verify or cannot be checked, a part that is
+        needed cannot be read, or an authority is not valid now.
     """
     search = _Search(pool)
     ends = [_leaf(pool)] if has_leaf else _lowest_authorities(pool)
@@ -52,7 +53,7 @@ def best_path(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf:
     begin = 1 if has_leaf else 0
 
     def rank(path: ChainPath) -> tuple[bool, bool, bool, int]:
-        return (path.impostor is None, not _invalid(path.steps[begin:], now), path.complete, len(path.steps))
+        return (path.fault is None, not _invalid(path.steps[begin:], now), path.complete, len(path.steps))
 
     best = max(paths, key=rank)
     linked = {cert for path in paths for cert in path.steps}
@@ -64,12 +65,18 @@ def best_path(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf:
 
 def _leaf(pool: list[x509.Certificate]) -> x509.Certificate:
     leaves = [cert for cert in _issued_none(pool) if not certificate.is_authority(cert)]
-    if len(leaves) == 1:
-        return leaves[0]
-    if leaves:
+    if len(leaves) > 1:
         raise ChainError(
-            f"{len(leaves)} end-entity certificates came, where one is expected: {certificate.names(leaves)}."
+            f"{len(leaves)} end-entity certificates came, where one is expected: {certificate.told_apart(leaves)}."
         )
+    placeholder = (leaves or pool)[0] if leaves or len(pool) == 1 else None
+    if placeholder is not None and certificate.is_self_signed(placeholder):
+        raise ChainError(
+            f"The certificate {certificate.told_apart([placeholder])} is self-signed: a placeholder, or a root, "
+            "which no client trusts from a server. Give the certificate that an authority issued, and its chain."
+        )
+    if leaves:
+        return leaves[0]
     raise ChainError(
         f"No end-entity certificate came, only those of certificate authorities: {certificate.names(pool)}."
     )
@@ -92,7 +99,7 @@ def _issued_none(pool: list[x509.Certificate]) -> list[x509.Certificate]:
 
 
 def _names_as_issuer(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
-    if cert.issuer.public_bytes() != issuer.subject.public_bytes():
+    if certificate.issuer(cert) != certificate.subject(issuer):
         return False
     if not certificate.is_self_issued(cert):
         return True
@@ -108,8 +115,9 @@ class _Search:
         self._identities = {cert: certificate.identity(cert) for cert in pool}
         self._named: dict[bytes, list[x509.Certificate]] = {}
         for cert in pool:
-            self._named.setdefault(cert.subject.public_bytes(), []).append(cert)
+            self._named.setdefault(certificate.subject(cert), []).append(cert)
         self._issuers: dict[x509.Certificate, list[x509.Certificate]] = {}
+        self._faults: dict[x509.Certificate, str | None] = {}
         self._ways = 0
 
     def paths(self, steps: tuple[x509.Certificate, ...]) -> t.Iterator[ChainPath]:
@@ -129,27 +137,51 @@ class _Search:
         for issuer in onwards:
             yield from self.paths((*steps, issuer))
         if not onwards:
-            bearers = [] if issuers else self._bearers(last)
-            yield ChainPath(steps, impostor=bearers[0] if bearers else None)
+            yield ChainPath(steps, fault=None if issuers else self._faults[last])
 
     def _issuers_of(self, cert: x509.Certificate) -> list[x509.Certificate]:
         if cert not in self._issuers:
-            self._issuers[cert] = [other for other in self._bearers(cert) if certificate.is_issued_by(cert, other)]
+            self._issuers[cert], self._faults[cert] = self._looked_up(cert)
         return self._issuers[cert]
 
-    def _bearers(self, cert: x509.Certificate) -> list[x509.Certificate]:
-        """The authorities that bear the name of a certificate's issuer."""
-        named = self._named.get(cert.issuer.public_bytes(), [])
-        return [other for other in named if other is cert or certificate.is_authority(other)]
+    def _looked_up(self, cert: x509.Certificate) -> tuple[list[x509.Certificate], str | None]:
+        """Who issued a certificate; and what speaks against those that only bear its issuer's name.
+
+        Where one of these could not be checked, no other is called a forger.
+        """
+        issuers, unchecked, forged = [], [], []
+        for other in self._named.get(certificate.issuer(cert), []):
+            try:
+                if other is not cert and not certificate.is_authority(other):
+                    continue
+                verdict = certificate.signature(cert, other)
+            except ChainError as unread:
+                unchecked.append(str(unread))
+                continue
+            if verdict.valid:
+                issuers.append(other)
+            elif verdict.unchecked is not None:
+                unchecked.append(_unchecked(cert, other, verdict.unchecked))
+            else:
+                forged.append(
+                    f"The signature of {certificate.name(cert)} does not verify with the key of its issuer "
+                    f"{certificate.name(other)}: the chain is damaged or forged."
+                )
+        return issuers, next(iter(unchecked + forged), None)
+
+
+def _unchecked(cert: x509.Certificate, issuer: x509.Certificate, reason: str) -> str:
+    return (
+        f"The signature of {certificate.name(cert)} cannot be checked with the key of its issuer "
+        f"{certificate.name(issuer)}: {reason}. That does not make the chain false, yet it is not installed unchecked. "
+        "Have the certificate issued with another algorithm, or update cryptography."
+    )
 
 
 def _check(path: ChainPath, strangers: list[x509.Certificate], *, alone_is_too_little: bool) -> None:
     last = path.steps[-1]
-    if path.impostor is not None:
-        raise ChainError(
-            f"The signature of {certificate.name(last)} does not verify with the key of its issuer "
-            f"{certificate.name(path.impostor)}: the chain is damaged or forged."
-        )
+    if path.fault is not None:
+        raise ChainError(path.fault)
     if not path.complete and (strangers or alone_is_too_little):
         sent = f"sent instead: {certificate.names(strangers)}" if strangers else "nothing else came"
         raise ChainError(
@@ -159,13 +191,17 @@ def _check(path: ChainPath, strangers: list[x509.Certificate], *, alone_is_too_l
 
 
 def _invalid(authorities: t.Iterable[x509.Certificate], now: datetime.datetime) -> list[x509.Certificate]:
-    return [cert for cert in authorities if not cert.not_valid_before_utc <= now <= cert.not_valid_after_utc]
+    return [cert for cert in authorities if not _is_valid(cert, now)]
+
+
+def _is_valid(cert: x509.Certificate, now: datetime.datetime) -> bool:
+    begin, end = certificate.validity(cert)
+    return begin <= now <= end
 
 
 def _reason(authority: x509.Certificate, now: datetime.datetime) -> str:
     name = certificate.name(authority)
-    if authority.not_valid_before_utc > now:
-        begin = authority.not_valid_before_utc.strftime(ISO_FORMAT)
-        return f"The certificate authority {name} of the chain is not valid before {begin}."
-    end = authority.not_valid_after_utc.strftime(ISO_FORMAT)
-    return f"The certificate authority {name} of the chain expired at {end}."
+    begin, end = certificate.validity(authority)
+    if begin > now:
+        return f"The certificate authority {name} of the chain is not valid before {begin.strftime(ISO_FORMAT)}."
+    return f"The certificate authority {name} of the chain expired at {end.strftime(ISO_FORMAT)}."

@@ -15,8 +15,12 @@ import typing as t
 import unicodedata
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed
 
 _KEPT_SINCE_2008 = "\u00df\u03c2\u200c\u200d"
+
+# Facts that users do not see.
+_FOR_CHECKS = ("common_name", "unread_names")
 
 ISO_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -53,7 +57,7 @@ class Bundle(t.NamedTuple):
         """The ``certificate`` dictionary that users see."""
         if self.facts is None:
             return None
-        shown = {name: value for name, value in self.facts.items() if name != "common_name"}
+        shown = {name: value for name, value in self.facts.items() if name not in _FOR_CHECKS}
         return {**shown, "days_remaining": (moment(self.facts["not_after"]) - now).days}
 
     def check_validity(self, now: datetime.datetime, min_validity_days: int) -> None:
@@ -61,26 +65,28 @@ class Bundle(t.NamedTuple):
         facts = t.cast("dict[str, t.Any]", self.facts)
         begin, end = moment(facts["not_before"]), moment(facts["not_after"])
         if begin > now:
-            raise ChainError(f"The certificate {facts['subject']} is not valid before {facts['not_before']}.")
+            raise ChainError(f"The certificate {excerpt(facts['subject'])} is not valid before {facts['not_before']}.")
         if end < now:
-            raise ChainError(f"The certificate {facts['subject']} expired at {facts['not_after']}.")
+            raise ChainError(f"The certificate {excerpt(facts['subject'])} expired at {facts['not_after']}.")
         if end - now < datetime.timedelta(days=min_validity_days):
             raise ChainError(
-                f"The certificate {facts['subject']} expires at {facts['not_after']}, in {(end - now).days} days; "
-                f"min_validity_days asks for {min_validity_days}."
+                f"The certificate {excerpt(facts['subject'])} expires at {facts['not_after']}, in {(end - now).days} "
+                f"days; min_validity_days asks for {min_validity_days}."
             )
 
     def check_names(self, expected_names: t.Iterable[str]) -> None:
         """Raises ``ChainError`` unless the certificate covers each name: DNS, wildcard, IP or e-mail address."""
         facts = t.cast("dict[str, t.Any]", self.facts)
         names = facts["subject_alt_names"]
-        if not names and facts["common_name"] is not None:
+        if not names and not facts["unread_names"] and facts["common_name"] is not None:
             names = [f"DNS:{facts['common_name']}"]
         missing = [name for name in expected_names if not any(_covers(given, name.strip()) for given in names)]
         if missing:
+            unread = facts["unread_names"]
             raise ChainError(
-                f"The certificate {facts['subject']} does not cover {', '.join(missing)} of expected_names; "
-                f"it covers {', '.join(names) or 'no name at all'}."
+                f"The certificate {excerpt(facts['subject'])} does not cover {listed(missing)} of expected_names; "
+                f"it covers {listed(names) or 'no name at all'}"
+                f"{f', and {unread} of its alternative names cannot be read' if unread else ''}."
             )
 
     def as_record(self) -> dict[str, t.Any]:

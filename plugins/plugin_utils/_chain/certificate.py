@@ -3,85 +3,199 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One certificate: reading it, what it says, and whether another one issued it.
 
-The one place that asks ``cryptography`` about certificates. Any function here may raise one of ``UNREADABLE`` for a
-certificate whose parts cannot be read. This plugin util is private to the collection. It can have breaking changes at
-any time.
+The one place that asks ``cryptography`` about certificates. Any function here may raise ``ChainError``, with the name
+of the certificate, for a part of it that cannot be read.
+This plugin util is private to the collection. It can have breaking changes at any time.
 """
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import typing as t
+import warnings
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint
-from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _library
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import der
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT
 
 try:
+    import cryptography
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 except ImportError as exc:
-    CRYPTOGRAPHY_IMPORT_ERROR: ImportError | None = exc
+    _IMPORT_ERROR: ImportError | None = exc
+    _VERSION = None
     UNREADABLE: tuple[type[Exception], ...] = ()
 else:
-    CRYPTOGRAPHY_IMPORT_ERROR = None
-    UNREADABLE = (
-        ValueError,
-        TypeError,
-        OverflowError,
-        UnsupportedAlgorithm,
-        x509.InvalidVersion,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-    )
-    _SHOWN_NAMES = (
-        ("DNS", x509.DNSName),
-        ("IP", x509.IPAddress),
-        ("email", x509.RFC822Name),
-        ("URI", x509.UniformResourceIdentifier),
-    )
+    _IMPORT_ERROR = None
+    _VERSION = cryptography.__version__
+    #: What the library raises for something that it cannot read, or does not know.
+    UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion)
 
-# Roots signed with these are in trust stores and chains for years to come, and libraries stop to check such signatures.
-# For a root that is no loss: it is trusted for standing in a trust store, not for having signed itself.
-_RETIRED_SIGNATURES = (
-    "1.2.840.113549.1.1.2",  # md2WithRSAEncryption
-    "1.2.840.113549.1.1.4",  # md5WithRSAEncryption
-    "1.2.840.113549.1.1.5",  # sha1WithRSAEncryption
-    "1.2.840.10045.4.1",  # ecdsa-with-SHA1
+_OLDEST_VERSION = "42"
+
+# Which keys make which signatures, by how their object identifiers begin.
+_SIGNED_BY = (
+    ("1.2.840.113549.1.1.", "RSA"),
+    ("2.16.840.1.101.3.4.3.13", "RSA"),
+    ("2.16.840.1.101.3.4.3.14", "RSA"),
+    ("2.16.840.1.101.3.4.3.15", "RSA"),
+    ("2.16.840.1.101.3.4.3.16", "RSA"),
+    ("1.2.840.10045.4.", "EC"),
+    ("2.16.840.1.101.3.4.3.9", "EC"),
+    ("2.16.840.1.101.3.4.3.10", "EC"),
+    ("2.16.840.1.101.3.4.3.11", "EC"),
+    ("2.16.840.1.101.3.4.3.12", "EC"),
+    ("1.3.101.112", "Ed25519"),
+    ("1.3.101.113", "Ed448"),
 )
+_KEYS = (
+    ("1.2.840.113549.1.1.", "RSA"),
+    ("1.2.840.10045.2.1", "EC"),
+    ("1.3.101.112", "Ed25519"),
+    ("1.3.101.113", "Ed448"),
+)
+# Those that people have a name for, where the library has none.
+_ALGORITHMS = {
+    "1.2.840.113549.1.1.2": "md2WithRSAEncryption",
+    "1.2.840.113549.1.1.4": "md5WithRSAEncryption",
+    "1.2.840.113549.1.1.5": "sha1WithRSAEncryption",
+    "1.2.840.113549.1.1.10": "RSASSA-PSS",
+    "1.2.156.10197.1.501": "SM2 with SM3",
+    "1.2.643.7.1.1.3.2": "GOST R 34.10-2012",
+    "1.2.643.7.1.1.3.3": "GOST R 34.10-2012",
+    "2.16.840.1.101.3.4.3.17": "ML-DSA-44",
+    "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
+    "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
+}
 
 _NAME_SIZE = 200
+_LIST_SIZE = 600
+
+
+class Verdict(t.NamedTuple):
+    """What came of checking a signature; ``unchecked`` says, as the end of a sentence, why it could not be checked."""
+
+    valid: bool
+    unchecked: str | None = None
 
 
 def require_cryptography() -> None:
-    """Raises ``CollectError`` with what to do where the library is missing."""
-    if CRYPTOGRAPHY_IMPORT_ERROR is not None:
-        raise CollectError(
-            "The Python library cryptography (42 or newer) is needed on the controller, in the Python that runs "
-            f"Ansible: {CRYPTOGRAPHY_IMPORT_ERROR}"
-        ) from CRYPTOGRAPHY_IMPORT_ERROR
+    """Raises ``CollectError`` with what to do where the library is missing, or too old."""
+    _library.require("cryptography", _OLDEST_VERSION, _VERSION, _IMPORT_ERROR)
 
 
-def load(der: bytes) -> x509.Certificate:
+def load(data: bytes) -> x509.Certificate:
     """The certificate in DER."""
-    return x509.load_der_x509_certificate(der)
+    with warnings.catch_warnings():
+        # The library has opinions on serial numbers and names, which users can do nothing about.
+        warnings.simplefilter("ignore")
+        try:
+            return x509.load_der_x509_certificate(data)
+        except UNREADABLE as exc:
+            raise ChainError(
+                f"{_unread_name(data)} cannot be read by cryptography {_VERSION}: {_why(exc)}. Is it damaged? If it is "
+                "not, a newer cryptography may read it."
+            ) from exc
 
 
-def is_issued_by(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
+def _unread_name(data: bytes) -> str:
+    try:
+        common_name, serial_number = der.subject_and_serial(data)
+    except ValueError:
+        return f"A certificate of {len(data)} bytes"
+    return f"The certificate {excerpt(f'CN={common_name}', _NAME_SIZE)} (serial number {serial_number})"
+
+
+def _why(exc: Exception) -> str:
+    return excerpt(str(exc)).rstrip(". ") or type(exc).__name__
+
+
+@contextlib.contextmanager
+def _reading(cert: x509.Certificate, part: str) -> t.Iterator[None]:
+    """Whatever of one part cannot be read is said of that part, and of that certificate."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except UNREADABLE as exc:
+            raise ChainError(
+                f"{part} of the certificate {name(cert)} cannot be read: {_why(exc)}. Without it the chain cannot be "
+                "checked; ask who issued that certificate."
+            ) from exc
+
+
+def _fields(cert: x509.Certificate) -> der.Fields:
+    data = cert.tbs_certificate_bytes
+    try:
+        return der.fields(data)
+    except ValueError as exc:
+        raise ChainError(f"A certificate of {len(data)} bytes cannot be read: {_why(exc)}.") from exc
+
+
+def signature(cert: x509.Certificate, issuer: x509.Certificate) -> Verdict:
     """Whether the signature of a certificate verifies with the key of another one that bears its issuer's name."""
     try:
         cert.verify_directly_issued_by(issuer)
     except InvalidSignature:
-        return False
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return cert is issuer and cert.signature_algorithm_oid.dotted_string in _RETIRED_SIGNATURES
-    return True
+        return Verdict(valid=False)
+    except UNREADABLE as exc:
+        if _is_false(cert, issuer):
+            return Verdict(valid=False)
+        # Roots signed as nobody signs any more stand above chains for years to come, and libraries stop to check such
+        # signatures. For a root that is no loss: it is trusted for standing in a trust store, not for having signed
+        # itself.
+        return Verdict(valid=cert is issuer, unchecked=_unsupported(cert, exc))
+    # TLS clients refuse a signature that does not end with an octet, and the library does not look.
+    with _reading(cert, "The signature"):
+        return Verdict(valid=_outer(cert)[2].content[:1] == b"\x00")
+
+
+def _is_false(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether a signature that the library does not check cannot be right, whatever it supports."""
+    signed_with = _fields(cert).signature_algorithm
+    with _reading(cert, "The signature"):
+        if signed_with != _outer(cert)[1].whole:
+            return True
+        made_by = _kind(der.algorithm_identifier(signed_with), _SIGNED_BY)
+    with _reading(issuer, "The public key"):
+        key = _kind(der.algorithm_identifier(_fields(issuer).public_key), _KEYS)
+    return made_by is not None and key is not None and made_by != key
+
+
+def _outer(cert: x509.Certificate) -> list[der.Element]:
+    """What is signed, the algorithm, and the signature."""
+    return der.sequence(cert.public_bytes(serialization.Encoding.DER))
+
+
+def _kind(identifier: str, kinds: tuple[tuple[str, str], ...]) -> str | None:
+    for begin, kind in kinds:
+        if identifier == begin or (begin.endswith(".") and identifier.startswith(begin)):
+            return kind
+    return None
+
+
+def _unsupported(cert: x509.Certificate, exc: Exception) -> str:
+    with _reading(cert, "The signature"):
+        identifier = der.algorithm_identifier(_fields(cert).signature_algorithm)
+    algorithm = f"{_ALGORITHMS[identifier]}, {identifier}" if identifier in _ALGORITHMS else identifier
+    return f"cryptography {_VERSION} says: {_why(exc)} (signature algorithm {algorithm})"
+
+
+def is_issued_by(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether a certificate was issued by another one that bears its issuer's name, as far as that can be checked."""
+    return signature(cert, issuer).valid
 
 
 def is_self_issued(cert: x509.Certificate) -> bool:
     """Whether a certificate names itself as its issuer, as roots do, and old keys that certify new ones."""
-    return cert.subject.public_bytes() == cert.issuer.public_bytes()
+    fields = _fields(cert)
+    return fields.subject == fields.issuer
 
 
 def is_self_signed(cert: x509.Certificate) -> bool:
@@ -91,17 +205,34 @@ def is_self_signed(cert: x509.Certificate) -> bool:
 
 def is_authority(cert: x509.Certificate) -> bool:
     """Whether a certificate may issue others."""
-    try:
-        return bool(cert.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
-    except x509.ExtensionNotFound:
-        # Roots older than the extension: version 1, self-signed.
-        return cert.version is x509.Version.v1 and is_self_issued(cert)
+    fields = _fields(cert)
+    with _reading(cert, "The extension basicConstraints (2.5.29.19)"):
+        value = fields.extension(der.BASIC_CONSTRAINTS)
+        if value is not None:
+            return der.is_ca(value)
+    # Roots older than the extension: version 1, self-signed.
+    return cert.version is x509.Version.v1 and is_self_issued(cert)
+
+
+def subject(cert: x509.Certificate) -> bytes:
+    """The name of a certificate, to be compared with that of an issuer."""
+    return _fields(cert).subject
+
+
+def issuer(cert: x509.Certificate) -> bytes:
+    """The name of who issued a certificate, to be compared with subjects."""
+    return _fields(cert).issuer
 
 
 def identity(cert: x509.Certificate) -> tuple[bytes, bytes]:
     """Name and key. Certificates that share both are one authority, certified more than once."""
-    key = cert.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return (cert.subject.public_bytes(), key)
+    fields = _fields(cert)
+    return (fields.subject, fields.public_key)
+
+
+def serial_number(cert: x509.Certificate) -> int:
+    """The serial number, also one that the library has opinions on."""
+    return _fields(cert).serial_number
 
 
 def pem(cert: x509.Certificate) -> str:
@@ -111,38 +242,72 @@ def pem(cert: x509.Certificate) -> str:
 
 def name(cert: x509.Certificate) -> str:
     """A certificate as sentences name it."""
-    return excerpt(cert.subject.rfc4514_string(), _NAME_SIZE) or f"(no subject, serial number {cert.serial_number})"
+    return _shown(cert, "subject") or f"(no subject, serial number {serial_number(cert)})"
 
 
 def issuer_name(cert: x509.Certificate) -> str:
     """The issuer of a certificate as sentences name it."""
-    return excerpt(cert.issuer.rfc4514_string(), _NAME_SIZE) or "(no name)"
+    return _shown(cert, "issuer") or "(no name)"
+
+
+def _shown(cert: x509.Certificate, part: str) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return excerpt(getattr(cert, part).rfc4514_string(), _NAME_SIZE)
+        except UNREADABLE:
+            return f"(unreadable {part}, serial number {serial_number(cert)})"
 
 
 def names(certs: t.Iterable[x509.Certificate]) -> str:
     """Several certificates as sentences name them."""
-    return "; ".join(name(cert) for cert in certs)
+    return listed((name(cert) for cert in certs), "; ", _LIST_SIZE)
+
+
+def told_apart(certs: t.Iterable[x509.Certificate]) -> str:
+    """Several certificates, perhaps of one name, as sentences tell them from each other."""
+    return listed((_with_serial_and_validity(cert) for cert in certs), "; ", _LIST_SIZE)
+
+
+def _with_serial_and_validity(cert: x509.Certificate) -> str:
+    begin, end = (moment.strftime(ISO_FORMAT) for moment in validity(cert))
+    return f"{name(cert)} (serial number {serial_number(cert)}, valid from {begin} to {end})"
+
+
+def validity(cert: x509.Certificate) -> tuple[datetime.datetime, datetime.datetime]:
+    """From when and until when a certificate is valid, in UTC."""
+    with _reading(cert, "The validity"):
+        return cert.not_valid_before_utc, cert.not_valid_after_utc
 
 
 def facts(leaf: x509.Certificate, intermediates: t.Iterable[x509.Certificate]) -> dict[str, t.Any]:
-    """What users see of an end-entity certificate, less what depends on the time, and its ``common_name``."""
-    common_names = leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    """What users see of an end-entity certificate, less what depends on the time; and what only checks look at.
+
+    The latter are ``common_name`` and ``unread_names``: how many of its alternative names cannot be read.
+    """
+    with _reading(leaf, "The subject"):
+        common_names = leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        whole_subject = leaf.subject.rfc4514_string()
+    with _reading(leaf, "The issuer"):
+        whole_issuer = leaf.issuer.rfc4514_string()
+    begin, end = validity(leaf)
+    alternative_names, unread = _alternative_names(leaf)
     return {
-        "subject": leaf.subject.rfc4514_string(),
+        "subject": whole_subject,
         "common_name": str(common_names[-1].value) if common_names else None,
-        "issuer": leaf.issuer.rfc4514_string(),
-        "serial_number": str(leaf.serial_number),
-        "subject_alt_names": _subject_alt_names(leaf),
-        "not_before": leaf.not_valid_before_utc.strftime(ISO_FORMAT),
-        "not_after": leaf.not_valid_after_utc.strftime(ISO_FORMAT),
+        "issuer": whole_issuer,
+        "serial_number": str(serial_number(leaf)),
+        "subject_alt_names": alternative_names,
+        "unread_names": unread,
+        "not_before": begin.strftime(ISO_FORMAT),
+        "not_after": end.strftime(ISO_FORMAT),
         "fingerprint_sha256": fingerprint(leaf.public_bytes(serialization.Encoding.DER)),
         "chain": [name(cert) for cert in intermediates],
     }
 
 
-def _subject_alt_names(cert: x509.Certificate) -> list[str]:
-    try:
-        given = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    return [f"{prefix}:{entry.value}" for entry in given for prefix, kind in _SHOWN_NAMES if isinstance(entry, kind)]
+def _alternative_names(cert: x509.Certificate) -> tuple[list[str], int]:
+    fields = _fields(cert)
+    with _reading(cert, "The extension subjectAltName (2.5.29.17)"):
+        value = fields.extension(der.SUBJECT_ALT_NAME)
+        return ([], 0) if value is None else der.general_names(value)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import typing as t
 import warnings
 import zipfile
@@ -101,8 +102,8 @@ def _from_pkcs7(data: bytes) -> list[bytes]:
 def _from_netscape(data: bytes) -> list[bytes]:
     if netscape.ASN1_IMPORT_ERROR is not None:
         raise ChainError(
-            "response_type netscape needs the Python library cryptography 47 or newer on the controller; "
-            "the other response types carry the same chain."
+            "A Netscape certificate sequence (response_type netscape) needs the Python library cryptography, 47 or "
+            f"newer, on the controller, in {sys.executable}; the other forms carry the same chain."
         ) from netscape.ASN1_IMPORT_ERROR
     try:
         return netscape.certificates(data)

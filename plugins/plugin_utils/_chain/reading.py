@@ -19,7 +19,12 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     CollectRequest,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import building, certificate, containers
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import (
+    building,
+    certificate,
+    containers,
+    content,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 
 # More than any chain in the world has.
@@ -46,16 +51,14 @@ def bundle_of_answer(response: CollectResponse, request: CollectRequest, now: da
     )
 
 
-def bundle_of_pem(content: str, now: datetime.datetime) -> Bundle:
-    """The verified chain of PEM text that a user handed in; a certificate alone is a chain too.
+def bundle_of_content(text: str, now: datetime.datetime) -> Bundle:
+    """The verified chain of what a user handed in as ``content``; a certificate alone is a chain too.
 
+    :arg text: PEM with anything around its blocks; or PEM, PKCS#7 or a certificate in base64.
     :raises ChainError: where there is none, or it is not one chain.
     """
-    ders = _pem.certificates(content)
-    if ders is None:
-        raise ChainError("content holds a broken PEM block: its base64 is damaged, or it was cut off.")
-    if not ders:
-        raise ChainError("content holds no certificates in PEM form.")
+    certificate.require_cryptography()
+    ders = content.certificates(text)
     return _bundle(ders, now, has_leaf=True, has_issuers=len(ders) > 1)
 
 
@@ -67,26 +70,23 @@ def describe_pem(text: str) -> str:
     return text
 
 
-def first_of_pem(content: str, now: datetime.datetime) -> dict[str, t.Any]:
+def first_of_pem(text: str, now: datetime.datetime) -> dict[str, t.Any]:
     """The ``certificate`` dictionary of the first certificate in PEM text, whatever that is for; its chain is empty.
 
     :raises ChainError: where there is none, or it cannot be read.
     """
     certificate.require_cryptography()
-    ders = _pem.certificates(content)
+    ders = _pem.certificates(text)
     if not ders:
         raise ChainError("there is no whole certificate in PEM form.")
-    try:
-        facts = certificate.facts(certificate.load(ders[0]), ())
-    except certificate.UNREADABLE as exc:
-        raise ChainError(f"the certificate cannot be read: {exc}") from exc
+    facts = certificate.facts(certificate.load(ders[0]), ())
     return Bundle(None, (), None, facts).described(now) or {}
 
 
 def _description(block: str) -> str:
     try:
         facts = certificate.facts(certificate.load(_pem.dearmour(block) or b""), ())
-    except certificate.UNREADABLE:
+    except ChainError:
         return "a certificate that cannot be read\n"
     return (
         f"subject: {facts['subject']}\nserial number: {facts['serial_number']}\n"

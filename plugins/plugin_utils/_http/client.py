@@ -17,11 +17,7 @@ import typing as t
 import urllib.parse
 import warnings
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import (
-    CollectError,
-    ProtocolError,
-    TransportError,
-)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError, TransportError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import (
@@ -29,10 +25,12 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.respons
     CollectResponse,
     parse,
 )
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _library
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import secrets_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.secrets import scrubber
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.session import (
     REQUESTS_IMPORT_ERROR,
+    REQUESTS_VERSION,
     session_for,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider
@@ -73,11 +71,7 @@ class Client:
     """Asks one provider."""
 
     def __init__(self, provider: Provider, sleep: t.Callable[[float], None] = time.sleep) -> None:
-        if REQUESTS_IMPORT_ERROR is not None:
-            raise CollectError(
-                "The Python library requests is needed on the controller, in the Python that runs Ansible: "
-                f"{REQUESTS_IMPORT_ERROR}. Install it there."
-            ) from REQUESTS_IMPORT_ERROR
+        _library.require("requests", "2.31", REQUESTS_VERSION, REQUESTS_IMPORT_ERROR)
         self._provider = provider
         self._sleep = sleep
         self._host = urllib.parse.urlsplit(provider.url).netloc

@@ -29,9 +29,11 @@ try:
     from urllib3.connection import HTTPSConnection
 except ImportError as exc:
     REQUESTS_IMPORT_ERROR: ImportError | None = exc
+    REQUESTS_VERSION: str | None = None
     HTTPAdapter = HTTPSConnection = HTTPSConnectionPool = object  # type: ignore[misc, assignment]
 else:
     REQUESTS_IMPORT_ERROR = None
+    REQUESTS_VERSION = requests.__version__
 
 _sessions: dict[tuple[int, bool | str], requests.Session] = {}
 

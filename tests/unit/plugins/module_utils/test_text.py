@@ -6,7 +6,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, integer, last_line, quoted
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import (
+    excerpt,
+    integer,
+    last_line,
+    listed,
+    quoted,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +74,22 @@ def test_texts_that_are_no_whole_numbers(text: str) -> None:
 )
 def test_the_last_line_with_words(text: str, line: str) -> None:
     assert last_line(text) == line
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [
+        ([], ""),
+        (["one"], "one"),
+        (["one", "two"], "one, two"),
+        (["12345678", "9"], "12345678, 9"),
+        (["a" * 30], "a" * 20 + " …"),
+        (["a" * 30, "b"], "a" * 20 + " … and 1 more"),
+        (["aaaa", "bbbb", "cccc", "dddd", "eeee"], "aaaa, bbbb, cccc and 2 more"),
+        ([f"{number:03}" for number in range(250)], "000, 001, 002, 003 and 246 more"),
+        (["a\nb", "\x1b[0m"], "a b, [0m"),
+    ],
+)
+def test_a_list_is_cut_with_a_count(parts: list[str], shown: str) -> None:
+    assert listed(parts, size=20) == shown
+    assert listed(iter(parts), "; ", 20) == shown.replace(", ", "; ")

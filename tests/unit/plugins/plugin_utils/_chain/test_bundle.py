@@ -12,7 +12,7 @@ import json
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_pem
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_content
 from ansible_collections.certfleet.collectssl.tests.support.authority import (
     DAY,
     LEAF_VALIDITY,
@@ -24,7 +24,7 @@ from cryptography import x509
 
 
 def _bundle(*names: x509.GeneralName, common_name: str | None = "www.example.com") -> Bundle:
-    return bundle_of_pem(pem_of(chain().lower.leaf(common_name, names=names)), NOW)
+    return bundle_of_content(pem_of(chain().lower.leaf(common_name, names=names)), NOW)
 
 
 def _dns(*names: str) -> list[x509.GeneralName]:
@@ -163,7 +163,7 @@ def test_each_expected_name_is_checked_and_each_missing_one_named() -> None:
     ],
 )
 def test_validity(now: datetime.datetime, days: int, said: str | None) -> None:
-    bundle = bundle_of_pem(pem_of(chain().leaf), NOW)
+    bundle = bundle_of_content(pem_of(chain().leaf), NOW)
     if said is None:
         bundle.check_validity(now, days)
     else:
@@ -172,7 +172,7 @@ def test_validity(now: datetime.datetime, days: int, said: str | None) -> None:
 
 
 def test_what_users_see() -> None:
-    bundle = bundle_of_pem(pem_of(*chain().served), NOW)
+    bundle = bundle_of_content(pem_of(*chain().served), NOW)
     described = bundle.described(NOW)
     assert described is not None
     assert set(described) == {
@@ -187,5 +187,5 @@ def test_what_users_see() -> None:
 
 def test_a_bundle_survives_its_record() -> None:
     for ders in (chain().served, (chain().leaf,)):
-        bundle = bundle_of_pem(pem_of(*ders), NOW)
+        bundle = bundle_of_content(pem_of(*ders), NOW)
         assert Bundle.from_record(json.loads(json.dumps(bundle.as_record()))) == bundle

@@ -26,7 +26,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.respons
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import (
     bundle_of_answer,
-    bundle_of_pem,
+    bundle_of_content,
     describe_pem,
 )
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _archive, _asn1
@@ -39,7 +39,6 @@ from ansible_collections.certfleet.collectssl.tests.support.authority import (
     Authority,
     broken,
     chain,
-    der_of,
     ders_of,
     new_key,
     pem_of,
@@ -47,7 +46,7 @@ from ansible_collections.certfleet.collectssl.tests.support.authority import (
 )
 from ansible_collections.certfleet.collectssl.tests.support.openssl import openssl
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 
 
 def _field(name: str, data: bytes) -> str:
@@ -317,7 +316,7 @@ def test_a_retired_signature_below_the_root_is_refused(tmp_path: pathlib.Path) -
     )
     leaf = ders_of((tmp_path / "leaf.pem").read_text())[0]
     now = x509.load_der_x509_certificate(leaf).not_valid_before_utc + DAY / 2
-    with pytest.raises(ChainError, match="CN=x does not verify"):
+    with pytest.raises(ChainError, match=r"signature of CN=x cannot be checked .*md5WithRSAEncryption"):
         _bundle([top.der, leaf], now=now)
 
 
@@ -511,83 +510,51 @@ def test_what_is_no_certificate(der: bytes) -> None:
         _bundle([*chain().served[:3], der])
 
 
-def test_the_same_extension_twice() -> None:
-    """Twice the same object identifier where the standard wants one at most."""
-    key = new_key()
-    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
-    other = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.5"), b"\x05\x00")
-    top = chain().lower
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([]))
-        .issuer_name(top.certificate.subject)
-        .public_key(key.public_key())
-        .serial_number(7)
-        .not_valid_before(LONG[0])
-        .not_valid_after(LONG[1])
-        .add_extension(extension, critical=False)
-        .add_extension(other, critical=False)
-        .sign(top.key, hashes.SHA256())
-    )
-    der = der_of(certificate).replace(b"\x06\x03\x2a\x03\x05", b"\x06\x03\x2a\x03\x04")
-    with pytest.raises(ChainError):
-        _bundle([*chain().served[:3], der])
-
-
 # --- what a user hands in --------------------------------------------------------------------------------------------
 
 
 def test_pem_in_any_order_with_other_text() -> None:
     text = "# our chain\n" + "\n# next\n".join(pem_of(der) for der in chain().served)
-    assert bundle_of_pem(text, NOW) == _bundle(chain().served)
-    assert bundle_of_pem(text.replace("\n", "\r\n"), NOW) == _bundle(chain().served)
+    assert bundle_of_content(text, NOW) == _bundle(chain().served)
+    assert bundle_of_content(text.replace("\n", "\r\n"), NOW) == _bundle(chain().served)
 
 
 def test_pem_with_a_private_key_in_it() -> None:
     key = openssl("genpkey", "-algorithm", "ed25519").decode("ascii")
-    bundle = bundle_of_pem(key + pem_of(*chain().served), NOW)
+    bundle = bundle_of_content(key + pem_of(*chain().served), NOW)
     assert bundle == _bundle(chain().served)
     assert "PRIVATE" not in repr(bundle)
 
 
 def test_pem_of_one_certificate() -> None:
-    assert _der(bundle_of_pem(pem_of(chain().leaf), NOW)) == ([chain().leaf], [], [])
-
-
-def test_pem_of_a_self_signed_certificate() -> None:
-    key = new_key()
-    alone = Authority("localhost", key, chain().root.certificate).certify("localhost", key.public_key())
-    bundle = bundle_of_pem(pem_of(der_of(alone)), NOW)
-    assert _der(bundle) == ([der_of(alone)], [], [])
+    assert _der(bundle_of_content(pem_of(chain().leaf), NOW)) == ([chain().leaf], [], [])
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "holds no certificates"),
-        ("nothing", "holds no certificates"),
-        (pem_of(*chain().served)[:-40], "broken PEM block"),
-        (pem_of(*chain().served) + "-----BEGIN CERT", "broken PEM block"),
-        (pem_of(*chain().served).replace("MII", "M?I", 1), "broken PEM block"),
         (pem_of(*chain().served[:3]), "No end-entity"),
         (pem_of(chain().root.der, chain().leaf), "does not link up"),
     ],
 )
 def test_pem_that_is_no_chain(content: str, said: str) -> None:
     with pytest.raises(ChainError, match=said):
-        bundle_of_pem(content, NOW)
+        bundle_of_content(content, NOW)
 
 
 def test_pem_cut_anywhere_is_never_a_shorter_chain_in_silence() -> None:
-    """Leaf first, as files on servers are: what a cut at the end of a block leaves is a chain without a root."""
+    """Leaf first, as files on servers are: what a cut at the end of a block leaves is a chain without a root.
+
+    So does a cut within the dashes behind it, which are no boundary yet.
+    """
     text = pem_of(*chain().server_order, chain().root.der)
     ends = {at + 25 for at in range(len(text)) if text.startswith("-----END CERTIFICATE-----", at)}
     for size in range(len(text)):
         try:
-            bundle_of_pem(text[:size], NOW)
+            bundle_of_content(text[:size], NOW)
         except ChainError:
             continue
-        assert {size, size - 1} & ends, size
+        assert ends.intersection(range(size - 6, size + 1)), size
 
 
 # --- facts ---------------------------------------------------------------------------------------------------------
