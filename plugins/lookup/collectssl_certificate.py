@@ -127,7 +127,8 @@ class LookupModule(LookupBase):
         if terms and any(options[name] is not None for name in IDENTIFIERS):
             raise OptionError(f"Give either order numbers as terms, or one of {', '.join(IDENTIFIERS)}, not both.")
         orders = [{**options, "order_number": term} for term in self._flatten(terms)] if terms else [options]
-        broker = Broker(provider_of(options, os.environ), Display().display)
+        display = Display()
+        broker = Broker(provider_of(options, os.environ), display.display, detail=display.vvv)
         requests = [request_of(order, _QUERY_TYPES[options["part"]]) for order in orders]
         return [_part(options["part"], broker.collect(request, waiting_of(options))) for request in requests]
 

@@ -53,14 +53,16 @@ _ARROWS: dict[str, set[str]] = {
     "plugin_utils/_chain": _EVERYBODY | {"module_utils/_wire"},
     "plugin_utils/_sentences": _EVERYBODY | {"module_utils/_wire"},
     "plugin_utils/_outcome": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_chain", "plugin_utils/_sentences"},
+    "plugin_utils/_polling": {"plugin_utils/_outcome"},
     "plugin_utils/_options": _EVERYBODY
     | {"module_utils/_wire", "plugin_utils/_http", "plugin_utils/_provider", "plugin_utils/_validation"},
     "plugin_utils/_broker": _EVERYBODY
     | {"module_utils/_wire", "plugin_utils/_chain", "plugin_utils/_http", "plugin_utils/_outcome"}
-    | {"plugin_utils/_provider", "plugin_utils/_sentences"},
+    | {"plugin_utils/_polling", "plugin_utils/_provider", "plugin_utils/_sentences"},
     "plugin_utils/_report": _EVERYBODY | {"plugin_utils/_chain", "plugin_utils/_sentences"},
     "plugin_utils/_action": _EVERYBODY
-    | {"plugin_utils/_broker", "plugin_utils/_http", "plugin_utils/_options", "plugin_utils/_validation"},
+    | {"plugin_utils/_broker", "plugin_utils/_http", "plugin_utils/_options", "plugin_utils/_polling"}
+    | {"plugin_utils/_validation"},
     "doc_fragments": set(),
 }
 _MODULE_UTILS = {room for room in _ARROWS if room.startswith("module_utils/")}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import re
 import typing as t
 import urllib.parse
 
@@ -70,7 +71,8 @@ def blocks(text: str) -> int:
 
 def test_a_collected_chain_is_handed_to_the_module(target: Target, answers: Answers) -> None:
     result = run(ActionModule, dict(TASK))
-    assert set(result) == {"changed", "issued", "order", "certificate", "files"}
+    assert set(result) == {"changed", "issued", "order", "certificate", "files", "msg"}
+    assert re.fullmatch(r"The certificate is CN=\S+, serial number [0-9]+, valid until [-0-9T:]+Z\.", result["msg"])
     assert (result["changed"], result["issued"], result["files"]) == (True, True, INSTALLED["files"])
     assert set(result["order"]) == ORDER_KEYS
     assert result["order"]["state"] == "issued"
@@ -181,7 +183,10 @@ def test_a_chain_that_does_not_link_up_is_told_with_its_order(monkeypatch: pytes
 def test_a_pending_order_may_be_allowed(monkeypatch: pytest.MonkeyPatch, target: Target) -> None:
     Answers(monkeypatch, {"1": PENDING})
     result = run(ActionModule, {**TASK, "allow_pending": True})
-    assert set(result) == {"changed", "issued", "order", "certificate", "files"}
+    assert set(result) == {"changed", "issued", "order", "certificate", "files", "msg"}
+    assert result["msg"] == (
+        "Order number 1 is still being processed. Run again later, or wait longer with wait_timeout." + UNTOUCHED
+    )
     assert (result["changed"], result["issued"], result["certificate"], result["files"]) == (False, False, None, [])
     assert set(result["order"]) == ORDER_KEYS
     assert not target.runs
@@ -198,7 +203,7 @@ def test_content_is_installed_without_a_call(target: Target, answers: Answers) -
     content = run(ActionModule, {**TASK, "return_content": True})["content"]
     given = {"content": content, "path": "/etc/tls/cert.pem"}
     result = run(ActionModule, {**given, "return_content": True})
-    assert set(result) == {"changed", "issued", "order", "certificate", "files", "content"}
+    assert set(result) == {"changed", "issued", "order", "certificate", "files", "msg", "content"}
     assert (result["issued"], result["order"], result["content"]) == (True, None, content)
     assert target.runs[1]["content"] == content
     assert len(answers.requests) == 1

@@ -30,8 +30,13 @@ def test_orders_come_in_the_order_asked_and_every_state_is_data(monkeypatch: pyt
     replies = {"3": PENDING, "1": "errorCode=-20", "4": "errorCode=-21", "2": "errorCode=-22", "6": DENIED, "7": DOWN}
     answers = Answers(monkeypatch, t.cast("dict[str, t.Any]", replies))
     result = info(answers, "3", "1", "4", "2", "5", "6", "7", "8")
-    assert set(result) == {"changed", "orders"}
+    assert set(result) == {"changed", "orders", "msg"}
     assert result["changed"] is False
+    assert result["msg"] == (
+        "2 of 8 orders are issued. Order number 3 is pending. Order number 1 was rejected. Order number 4 was revoked. "
+        "Order number 2 awaits payment. Order number 6 was refused with status -16 (Permission denied). 1 more is not "
+        "issued."
+    )
     states = [(order["order_number"], order["state"]) for order in result["orders"]]
     assert states == [
         *(("3", "pending"), ("1", "rejected"), ("4", "revoked"), ("2", "awaiting_payment"), ("5", "issued")),
@@ -108,7 +113,7 @@ def test_an_order_named_twice_is_asked_once_and_told_twice(monkeypatch: pytest.M
 
 
 def test_no_orders_are_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert info(Answers(monkeypatch)) == {"changed": False, "orders": []}
+    assert info(Answers(monkeypatch)) == {"changed": False, "orders": [], "msg": "No order is named."}
 
 
 @pytest.mark.parametrize(
@@ -116,8 +121,8 @@ def test_no_orders_are_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"order_number": "1"}, "Give only one of order_number, "),
         ({"order_numbers": ["1", "\n"]}, "order_number is empty."),
-        ({"response_type": "zip"}, "response_type zip is for the certificate together with its chain"),
-        ({"wait_timeout": 1}, "There is no option wait_timeout."),
+        ({"poll_interval": 0}, "poll_interval must be a whole number from 1 to "),
+        ({"wait_timeout": "long"}, "wait_timeout must be a whole number, not 'long'."),
     ],
 )
 def test_a_wrong_option_is_told_before_any_call(

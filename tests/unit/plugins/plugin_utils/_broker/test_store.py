@@ -68,7 +68,7 @@ def clients(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Clients:
     folder = tmp_path / "calls"
     folder.mkdir()
     clients = Clients(folder)
-    monkeypatch.setattr(client, "Client", lambda _provider, _sleep: clients)
+    monkeypatch.setattr(client, "Client", lambda _provider, _sleep, _detail: clients)
     issued(request())
     return clients
 
