@@ -10,7 +10,6 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
-    ACCOUNT,
     COLLECTION_CODE,
     IDENTIFIERS,
     _provider_spec,
@@ -23,7 +22,7 @@ _DOMAINS = [{"name": "a.example.com", "status": "VALIDATED"}, {"name": "b.exampl
 _PENDING = {"state": "pending", "details": {"csrStatus": 1, "ovCallbackStatus": 2}, "domains": _DOMAINS}
 _WAITS_FOR = "dcv 1/2, ov callback in progress"
 _ISSUED = {"state": "issued"}
-_BEING_ISSUED = "Certificate is currently being issued"
+_BEING_ISSUED = "The certificate is currently being issued"
 _CHAIN = ("issuing", "cross")
 _PARTS = ("order", "certificate", "chain", "root", "fullchain")
 
