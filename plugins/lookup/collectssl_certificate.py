@@ -51,6 +51,14 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ lookup('certfleet.collectssl.collectssl_certificate', '12345', part='order') }}"
 
+- name: Ask every five minutes, for an hour at most, until an order is issued
+  ansible.builtin.debug:
+    msg: Order 12345 is issued
+  until: >-
+    lookup('certfleet.collectssl.collectssl_certificate', '12345', part='order', poll_interval=300).state == 'issued'
+  retries: 12
+  delay: 300
+
 - name: Put a full chain where another module wants it
   ansible.builtin.copy:
     content: "{{ lookup('certfleet.collectssl.collectssl_certificate', '12345') }}"

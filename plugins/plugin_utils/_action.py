@@ -19,7 +19,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import merged_environment
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import provider_of, with_environment
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling import attempt_of
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling import Attempt, attempt_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import Options, by_name, validated
 
 
@@ -33,6 +33,7 @@ class CollectActionBase(ActionBase):
     given: dict[str, t.Any]
 
     _task_vars: t.Mapping[str, t.Any]
+    _attempt: Attempt | None
 
     @abc.abstractmethod
     def argument_spec(self) -> ArgumentSpec:
@@ -46,7 +47,7 @@ class CollectActionBase(ActionBase):
         """Called by Ansible, in a worker of the controller."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         spec = self.argument_spec()
-        self._task_vars = task_vars or {}
+        self._task_vars, self._attempt = task_vars or {}, None
         self.given = by_name(self._task.args, spec)
         try:
             result.update(self.work(validated(self.given, spec), task_vars or {}))
@@ -57,10 +58,12 @@ class CollectActionBase(ActionBase):
         return result
 
     def broker(self, options: Options) -> Broker:
-        """The door to the provider that the options name; a task opens it once an attempt."""
+        """The door to the provider that the options name."""
         environment: dict[str, t.Any] = {}
         # The task's own environment is put in front of remote commands alone; here it counts for the proxies.
         self._compute_environment_string(raw_environment_out=environment)
         provider = provider_of(with_environment(options, self.given), merged_environment(os.environ, environment))
+        # However many doors it opens, what ansible-core runs once is one attempt.
+        self._attempt = self._attempt or attempt_of(self._task, self._task_vars)
         display = Display()
-        return Broker(provider, display.display, attempt=attempt_of(self._task, self._task_vars), detail=display.vvv)
+        return Broker(provider, display.display, attempt=self._attempt, detail=display.vvv)

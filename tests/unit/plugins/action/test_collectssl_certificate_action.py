@@ -13,6 +13,7 @@ import urllib.parse
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import TARGET_OPTIONS
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
@@ -190,6 +191,34 @@ def test_a_pending_order_may_be_allowed(monkeypatch: pytest.MonkeyPatch, target:
     assert (result["changed"], result["issued"], result["certificate"], result["files"]) == (False, False, None, [])
     assert set(result["order"]) == ORDER_KEYS
     assert not target.runs
+
+
+def test_a_pending_order_that_is_allowed_is_shown_once(
+    monkeypatch: pytest.MonkeyPatch, target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = Answers(monkeypatch, {"1": PENDING, "2": f"{PENDING}&errorMessage=x+{PASSWORD.replace(' ', '+')}"})
+    for number in ("1", "2") * 3:
+        run(ActionModule, {**TASK, "order_number": number, "allow_pending": True})
+    assert capsys.readouterr().out.splitlines() == [
+        "collectssl: order number 1 is pending; nothing is installed for now",
+        "collectssl: order number 2 is pending (x ***); nothing is installed for now",
+    ]
+    assert len(answers.requests) == 2
+    assert not target.runs
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("no_log", [False, True])
+@pytest.mark.parametrize("verbosity", [0, 1])
+def test_a_module_that_fails_has_its_say_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verbosity: int, no_log: bool
+) -> None:
+    said = {"failed": True, "msg": "validate refused the new files.", "rc": 1, "stdout": "", "stderr": "x"}
+    Target(monkeypatch, said)
+    monkeypatch.setattr(Display(), "verbosity", verbosity)
+    result = run(ActionModule, {**TASK, "return_content": True}, no_log=no_log)
+    assert result == {**said, "issued": True}
+    assert ('"fingerprint_sha256": ' in capsys.readouterr().out) == (verbosity > 0 and not no_log)
 
 
 @pytest.mark.parametrize("reply", ["errorCode=-20", "errorCode=-16", TransportError("Down.")])

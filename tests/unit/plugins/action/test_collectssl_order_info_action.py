@@ -9,9 +9,12 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_order_info import ActionModule
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import order_info_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError, TransportError
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Waiting
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import validated
 from ansible_collections.certfleet.collectssl.tests.support.broker import PENDING, Answers
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.action.action_support import ACCOUNT, run
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.action.action_support import ACCOUNT, action_of, run
 
 pytestmark = pytest.mark.usefixtures("run_folder")
 
@@ -133,3 +136,28 @@ def test_a_wrong_option_is_told_before_any_call(
     assert result["failed"]
     assert result["msg"].startswith(sentence)
     assert not answers.requests
+
+
+def test_each_attempt_of_a_task_that_polls_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Answers(monkeypatch, {"1": PENDING})
+    args = {**ACCOUNT, "order_numbers": ["1", "1", "2"]}
+    first = action_of(ActionModule, args, retries=2)
+    for attempt in (1, 2, 3):
+        # As ansible-core does it: another action for the same task.
+        action = first if attempt == 1 else action_of(ActionModule, args)
+        action._task = first._task
+        result = action.run(task_vars={})
+        assert result["msg"] == "1 of 3 orders are issued. Order number 1 is pending. Order number 1 is pending."
+        assert len(answers.requests) == 2 * attempt
+    run(ActionModule, args)
+    assert len(answers.requests) == 6
+
+
+def test_a_task_that_opens_two_doors_makes_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Answers(monkeypatch, {"1": PENDING})
+    action = action_of(ActionModule, {**ACCOUNT, "order_number": "1"}, retries=2)
+    for attempt in (1, 2):
+        action.run(task_vars={})
+        options = validated({**ACCOUNT, "order_number": "1"}, order_info_spec())
+        assert action.broker(options).collect(answers.requests[0], Waiting(0, 300)).pending
+        assert len(answers.requests) == attempt
