@@ -32,7 +32,6 @@ class CollectActionBase(ActionBase):
     #: What the task gives, as it spells it.
     given: dict[str, t.Any]
 
-    _task_vars: t.Mapping[str, t.Any]
     _attempt: Attempt | None
 
     @abc.abstractmethod
@@ -47,7 +46,7 @@ class CollectActionBase(ActionBase):
         """Called by Ansible, in a worker of the controller."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         spec = self.argument_spec()
-        self._task_vars, self._attempt = task_vars or {}, None
+        self._attempt = None
         self.given = by_name(self._task.args, spec)
         try:
             result.update(self.work(validated(self.given, spec), task_vars or {}))
@@ -64,6 +63,6 @@ class CollectActionBase(ActionBase):
         self._compute_environment_string(raw_environment_out=environment)
         provider = provider_of(with_environment(options, self.given), merged_environment(os.environ, environment))
         # However many doors it opens, what ansible-core runs once is one attempt.
-        self._attempt = self._attempt or attempt_of(self._task, self._task_vars)
+        self._attempt = self._attempt or attempt_of(self._task)
         display = Display()
         return Broker(provider, display.display, attempt=self._attempt, detail=display.vvv)

@@ -60,8 +60,8 @@ class Outcome(t.NamedTuple):
     ``asked_at`` and ``waiting_since`` are seconds since the epoch, the latter None where nobody waited; ``route`` tells
     over which proxy and with which trust it was asked, as a digest. ``order`` is the order dictionary, also where
     ``error`` says that the provider did not answer, or sent no usable chain. ``number`` counts what a run was told of
-    the order, from 1; ``poll`` names the task whose attempt asked, as a digest, where it polls, and ``round`` is the
-    how manyth call of that poll it was (``_polling.Attempt``).
+    the order, from 1; ``poll`` names the poll that it was asked for, if any, and ``round`` says with the how manyth
+    attempts of its hosts (``_polling.Attempt``).
     """
 
     request: CollectRequest

@@ -13,8 +13,6 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import collections
-import hashlib
-import hmac
 import os
 import typing as t
 
@@ -24,28 +22,39 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome impo
 # attempt at the same task, in one worker.
 _PLACE = "_certfleet_collectssl_attempt"
 
-# How often this worker, which has one host, began a task with an item: a loop may name an item twice.
-_begun: collections.Counter[tuple[str, str]] = collections.Counter()
-
 # As in ansible-core's task_executor, where a task has until and says nothing of retries.
 _RETRIES = 3
+
+Begun = collections.Counter[tuple[str, str]]
+
+# What this worker, which has one host, began.
+_begun: Begun = collections.Counter()
 
 
 class Attempt:
     """One attempt of a task on one host.
 
-    :arg poll: a digest that names the task and the item of its loop, the same on all hosts; empty for a task that does
-        not poll.
+    :arg task: names the task, the same on all hosts; empty for one that does not poll.
     :arg number: the how manyth attempt it is, from 1.
-    :arg before: for each order, by the key of its record, the number of the newest answer that the attempts before this
-        one were given.
+    :arg begun: how often the host began to poll about an order (by the key of its record) by a task; items of a loop
+        that name the same order poll one after the other, and each for itself.
     """
 
-    def __init__(self, poll: str = "", number: int = 1, before: t.Mapping[str, int] | None = None) -> None:
-        self.poll = poll
+    def __init__(self, task: str = "", number: int = 1, begun: Begun | None = None) -> None:
+        self.task = task
         self.number = number
-        self._before = dict(before or {})
+        self._begun = collections.Counter() if begun is None else begun
+        self._polls: dict[str, str] = {}
+        # For each order, the number of the newest answer that was given: to the attempts before, and to this one.
+        self._before: dict[str, int] = {}
         self._given: dict[str, int] = {}
+
+    def poll(self, key: str) -> str:
+        """The poll about an order that this attempt is part of, the same on all hosts; empty where there is none."""
+        if self.task and key not in self._polls:
+            self._begun[self.task, key] += 1
+            self._polls[key] = f"{self.task} {self._begun[self.task, key]}"
+        return self._polls.get(key, "")
 
     def takes(self, key: str, outcome: Outcome, now: float, poll_interval: float) -> bool:
         """Whether an outcome that would serve anybody (``Outcome.serves``) is news enough for this attempt.
@@ -55,23 +64,29 @@ class Attempt:
         if outcome.number > self._before.get(key, 0):
             return True
         # What the fleet has been told in this round may be known to a host that came late to an earlier one.
-        ours = bool(self.poll) and outcome.poll == self.poll
+        ours = outcome.poll != "" and outcome.poll == self.poll(key)
         return ours and outcome.round >= self.number and 0 <= now - outcome.asked_at < poll_interval
 
-    def round_after(self, outcomes: t.Iterable[Outcome]) -> int:
+    def round_after(self, key: str, outcomes: t.Iterable[Outcome]) -> int:
         """The round that a call of this attempt belongs to, after those that the record has."""
-        return max([self.number, *(outcome.round for outcome in outcomes if outcome.poll == self.poll)])
+        poll = self.poll(key)
+        return max([self.number, *(outcome.round for outcome in outcomes if outcome.poll == poll)])
 
     def was_given(self, key: str, outcome: Outcome) -> None:
         """Remember what came of this attempt."""
         self._given[key] = outcome.number
+        # Counted here at the latest, also where the record had the answer.
+        self.poll(key)
 
     def following(self) -> Attempt:
         """The attempt after this one."""
-        return Attempt(self.poll, self.number + 1, {**self._before, **self._given})
+        attempt = Attempt(self.task, self.number + 1, self._begun)
+        attempt._polls = self._polls
+        attempt._before = {**self._before, **self._given}
+        return attempt
 
 
-def attempt_of(task: t.Any, task_vars: t.Mapping[str, t.Any]) -> Attempt:
+def attempt_of(task: t.Any) -> Attempt:
     """The attempt that an action begins.
 
     :arg task: the task as ansible-core hands it to the action; what the attempts before were given stands on it.
@@ -83,11 +98,7 @@ def attempt_of(task: t.Any, task_vars: t.Mapping[str, t.Any]) -> Attempt:
     if last is not None and process == os.getpid():
         attempt = last.following()
     else:
-        item = str(task_vars.get(str(task_vars.get("ansible_loop_var"))))
-        _begun[task._uuid, item] += 1
-        # The name of a task in a run is random and stands in no record, so that the digest tells nothing of the item.
-        name = hmac.new(str(task._uuid).encode(), f"{_begun[task._uuid, item]} {item}".encode(), hashlib.sha256)
-        attempt = Attempt(name.hexdigest())
+        attempt = Attempt(str(task._uuid), begun=_begun)
     setattr(task, _PLACE, (os.getpid(), attempt))
     return t.cast("Attempt", attempt)
 

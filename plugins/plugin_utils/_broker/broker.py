@@ -131,8 +131,8 @@ class Broker:
         outcome = outcome._replace(
             waiting_since=begun,
             number=max((past.number for past in old), default=0) + 1,
-            poll=self._attempt.poll,
-            round=self._attempt.round_after(old) if self._attempt.poll else 0,
+            poll=self._attempt.poll(key),
+            round=self._attempt.round_after(key, old),
         )
         self._announce_progress(outcome, waiting)
         kept = [past for past in old if not outcome.supersedes(past)]
