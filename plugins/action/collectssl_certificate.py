@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import datetime
+import json
 import shlex
 import typing as t
 
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
+from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
     FILE_ROLES,
     TARGET_OPTIONS,
@@ -17,8 +19,11 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError, PendingError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_ALL
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import request_of, waiting_of
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import standing
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import Options
 
 _PATHS = (*(option for option, _role in FILE_ROLES), "privatekey_path", "pending_privatekey_path")
@@ -42,21 +47,43 @@ class ActionModule(CollectActionBase):
         if options["content"] is not None:
             bundle = self._bundle_of_content(options["content"], now)
         else:
-            outcome = self.broker(options).collect(request_of(options, QUERY_ALL), waiting_of(options))
+            broker = self.broker(options)
+            outcome = broker.collect(request_of(options, QUERY_ALL), waiting_of(options))
             try:
                 bundle = outcome.require_issued()
             except PendingError as pending:
                 if not options["allow_pending"]:
                     raise
-                return {"changed": False, "issued": False, "order": pending.order, "certificate": None, "files": []}
+                return self._left_pending(broker, outcome, pending)
             order = outcome.order
         bundle.check_validity(now, options["min_validity_days"])
         bundle.check_names(options["expected_names"])
         result = self._install(bundle, options, task_vars)
-        result.update(issued=True, order=order, certificate=bundle.described(now))
+        certificate = t.cast("dict[str, t.Any]", bundle.described(now))
+        if result.get("failed"):
+            # Its message is what there is to read, and ansible-core shows all of a failed result on one line.
+            if not self._task.no_log:
+                Display().v(f"collectssl: not installed: {json.dumps({'certificate': certificate, 'order': order})}")
+            return {**result, "issued": True}
+        result.update(issued=True, order=order, certificate=certificate)
+        result.setdefault("msg", _about(certificate))
         if options["return_content"]:
             result["content"] = bundle.full_chain(options["include_root"])
         return result
+
+    def _left_pending(self, broker: Broker, outcome: Outcome, pending: PendingError) -> dict[str, t.Any]:
+        # Said aloud, since a job that leaves an order pending night after night is as green as one that has it.
+        broker.announce_once(
+            outcome.request, f"collectssl: {standing(outcome.request, outcome.order)}; nothing is installed for now"
+        )
+        return {
+            "changed": False,
+            "issued": False,
+            "order": pending.order,
+            "certificate": None,
+            "files": [],
+            "msg": f"{pending} {self.LEFT_UNTOUCHED}",
+        }
 
     def _check(self, options: Options) -> None:
         """What an argument spec cannot say; found before any call."""
@@ -108,3 +135,11 @@ class ActionModule(CollectActionBase):
             for side in ("before", "after"):
                 if isinstance(diff.get(side), str):
                     diff[side] = describe_pem(diff[side])
+
+
+def _about(certificate: t.Mapping[str, t.Any]) -> str:
+    """A sentence for a task that may yet fail by ``until`` or ``failed_when``, and has nothing else to say then."""
+    return (
+        f"The certificate is {certificate['subject']}, serial number {certificate['serial_number']}, valid until "
+        f"{certificate['not_after']}."
+    )

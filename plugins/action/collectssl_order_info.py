@@ -8,7 +8,11 @@ import typing as t
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, order_info_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import order_not_asked
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import status_requests_of, waiting_of
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import (
+    asking_once_of,
+    status_requests_of,
+)
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import summary
 
 # One failure may be about that order alone; a second, before any order was answered, is about the account or the
 # network: asking on would lock the one, or wait for the other.
@@ -26,12 +30,13 @@ class ActionModule(CollectActionBase):
 
     def work(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Ask for each order; fail where none could be asked."""
-        broker, waiting = self.broker(options), waiting_of(options)
+        broker, waiting = self.broker(options), asking_once_of(options)
+        requests = status_requests_of(options)
         orders: list[dict[str, t.Any]] = []
         reasons: list[str] = []
         failures = 0
         stopped = ""
-        for request in status_requests_of(options):
+        for request in requests:
             if stopped:
                 orders.append(order_not_asked(request, stopped))
                 continue
@@ -44,7 +49,9 @@ class ActionModule(CollectActionBase):
             failures += not outcome.refused_order
             if len(reasons) == len(orders) and (outcome.refused_credentials or failures == _FAILURES_IN_A_ROW):
                 stopped = f"Not asked, since no order could be asked before. {reasons[-1]}"
-        result: dict[str, t.Any] = {"changed": False, "orders": orders}
+        # A task may yet fail by until or failed_when, and has nothing else to say then.
+        told = summary(list(zip(requests, orders, strict=True)))
+        result: dict[str, t.Any] = {"changed": False, "orders": orders, "msg": told}
         if orders and all(order["state"] == "error" for order in orders):
             result.update(failed=True, msg=f"No order could be asked. {reasons[0]}")
         return result

@@ -61,7 +61,10 @@ options:
   response_type:
     description:
       - In which structure the provider sends the chain. Each gives the same result.
-      - All but V(individual) go with the full chain alone (C(queryType=1), section 1 of the specification).
+      - All but V(individual) go with the full chain alone (C(queryType=1), section 1 of the specification). It is the
+        full chain, then, that is asked for where a part of it is wanted.
+      - A question that no certificate answers, that for the status of an order, ignores this option. So a default for
+        many tasks breaks none of them.
     type: str
     default: individual
     choices:
@@ -73,6 +76,7 @@ options:
     description:
       - Whether the structure comes as text or as it is. V(binary) goes with O(response_type=zip) and
         O(response_type=pkcs7) alone, and tells nothing about the order beside the certificate.
+      - A question for the status of an order ignores this option.
     type: str
     default: base64
     choices: [base64, binary]
@@ -123,6 +127,14 @@ notes:
   - Where each job runs in a container of its own, as with AWX, jobs share neither. Then let one job at a time ask.
   - A pending order, and a failure, is not asked about again within O(ignore:poll_interval) seconds, 300 unless said
     otherwise. The provider wants hours between two calls for an order.
+  - A task that polls by itself (C(until), or C(retries) alone) is answered anew each time. Each attempt after the first
+    asks again, about an issued order too, and costs one call for all hosts of the task; a host that comes to its
+    attempt after another takes what that one was told, if it is younger than O(ignore:poll_interval). No attempt is
+    told less than the attempt of the same number was on any other host.
+  - A lookup in an C(until) cannot know that it is asked again. Give it O(ignore:poll_interval), no longer than the
+    C(delay).
+  - With C(-vvv), a line for each call tells the address, the order, the HTTP status, the status code, the bytes and
+    the seconds.
 """
 
     WAITING = r"""
@@ -131,6 +143,8 @@ options:
     description:
       - Seconds to wait for an order that is pending. V(0) asks once. All hosts of a run that wait for an order share
         one wait, which shows a line at every poll.
+      - Where the output of Ansible goes to a pipe or a file, as in most job runners, the lines are seen as they come
+        only with E(PYTHONUNBUFFERED=1); ansible-core leaves it to Python when they are written.
       - An order that awaits payment, was rejected or was revoked ends a wait at once.
     type: int
     default: 0

@@ -51,6 +51,14 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ lookup('certfleet.collectssl.collectssl_certificate', '12345', part='order') }}"
 
+- name: Ask every five minutes, for an hour at most, until an order is issued
+  ansible.builtin.debug:
+    msg: Order 12345 is issued
+  until: >-
+    lookup('certfleet.collectssl.collectssl_certificate', '12345', part='order', poll_interval=300).state == 'issued'
+  retries: 12
+  delay: 300
+
 - name: Put a full chain where another module wants it
   ansible.builtin.copy:
     content: "{{ lookup('certfleet.collectssl.collectssl_certificate', '12345') }}"
@@ -127,7 +135,8 @@ class LookupModule(LookupBase):
         if terms and any(options[name] is not None for name in IDENTIFIERS):
             raise OptionError(f"Give either order numbers as terms, or one of {', '.join(IDENTIFIERS)}, not both.")
         orders = [{**options, "order_number": term} for term in self._flatten(terms)] if terms else [options]
-        broker = Broker(provider_of(options, os.environ), Display().display)
+        display = Display()
+        broker = Broker(provider_of(options, os.environ), display.display, detail=display.vvv)
         requests = [request_of(order, _QUERY_TYPES[options["part"]]) for order in orders]
         return [_part(options["part"], broker.collect(request, waiting_of(options))) for request in requests]
 

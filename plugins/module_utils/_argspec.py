@@ -175,7 +175,9 @@ def order_info_spec() -> ArgumentSpec:
     """The options of ``collectssl_order_info``."""
     lists = {option: {"type": "list", "elements": "str"} for option in IDENTIFIER_LISTS}
     either = IDENTIFIERS + IDENTIFIER_LISTS
-    return _provider_spec() + ArgumentSpec(lists, mutually_exclusive=(either,), required_one_of=(either,))
+    rules = ArgumentSpec(lists, mutually_exclusive=(either,), required_one_of=(either,))
+    # It has no wait, and takes the options for one, so that a default for the action group breaks no member of it.
+    return _provider_spec() + _waiting_spec() + rules
 
 
 def lookup_spec() -> ArgumentSpec:

@@ -160,7 +160,9 @@ options:
   allow_pending:
     description:
       - What to do about an order that is pending, after the wait for it. With V(false) the task fails; with V(true) it
-        returns RV(issued) as false and touches nothing.
+        returns RV(issued) as false, with a RV(msg) that says what it waits for, and touches nothing.
+      - With V(true) the run shows a line that names the order and what it waits for, once for all hosts, lest a
+        scheduled job leave an order pending in silence.
     type: bool
     default: false
   return_content:
@@ -245,6 +247,16 @@ EXAMPLES = r"""
     var: new_certificate.order.details
   when: not new_certificate.issued
 
+- name: Poll for the reissue of an order, every five minutes for an hour
+  certfleet.collectssl.collectssl_certificate:
+    order_number: "12345678"
+    fullchain_path: /etc/nginx/tls/www.example.com.pem
+    privatekey_path: /etc/nginx/tls/www.example.com.key
+  register: reissued
+  until: reissued.certificate.serial_number | default(serial_number_to_replace) != serial_number_to_replace
+  retries: 12
+  delay: 300
+
 - name: Read a PKCS#7 file that the authority sent
   ansible.builtin.slurp:
     src: /srv/certificates/www.example.com.p7b
@@ -266,6 +278,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description:
+    - Why the task failed, what a pending order waits for, or which certificate is installed.
+    - It is what is shown where C(until) or C(failed_when) makes the task fail.
+  type: str
+  returned: always
+  sample: The certificate is CN=www.example.com, serial number 2673918472604987, valid until 2026-12-17T23:59:59Z.
 issued:
   description: Whether there is a certificate. False only for a pending order with O(allow_pending=true).
   type: bool
@@ -275,6 +294,8 @@ order:
   description:
     - What the provider says of the order, with the same keys as an order in
       RV(certfleet.collectssl.collectssl_order_info#module:orders); null if O(content) was given.
+    - Where the target refuses an issued certificate, only its message is returned; C(-v) shows this and
+      RV(certificate) then.
   type: dict
   returned: success, and when the order is not issued
 certificate:

@@ -18,6 +18,7 @@ extends_documentation_fragment:
   - certfleet.collectssl._attributes
   - certfleet.collectssl._attributes.actiongroup
   - certfleet.collectssl._collectssl
+  - certfleet.collectssl._collectssl.waiting
 attributes:
   check_mode:
     support: full
@@ -57,10 +58,15 @@ options:
       - Several base order numbers, in place of O(base_order_number).
     type: list
     elements: str
+  wait_timeout:
+    description:
+      - This module has no wait of its own, and asks once whatever this option says. It takes it so that a default for
+        the action group does not break it.
+    type: int
+    default: 0
 notes:
-  - This module has no wait of its own. To wait for a certificate, give
-    O(certfleet.collectssl.collectssl_certificate#module:wait_timeout) to
-    M(certfleet.collectssl.collectssl_certificate), or let a scheduled job ask again in a few hours.
+  - To wait for a certificate, give O(certfleet.collectssl.collectssl_certificate#module:wait_timeout) to
+    M(certfleet.collectssl.collectssl_certificate), poll with C(until), or let a scheduled job ask again in a few hours.
 seealso:
   - plugin: certfleet.collectssl.collectssl_certificate
     plugin_type: module
@@ -95,9 +101,25 @@ EXAMPLES = r"""
   loop_control:
     label: "{{ item.order_number }}"
   run_once: true
+
+- name: Ask every ten minutes, for two hours at most, until an order is issued
+  certfleet.collectssl.collectssl_order_info:
+    order_number: "12345678"
+  register: polled
+  until: polled.orders[0].state != "pending"
+  retries: 12
+  delay: 600
+  run_once: true
 """
 
 RETURN = r"""
+msg:
+  description:
+    - Where the orders stand, in sentences; those that are issued are counted, and of the others the first five named.
+    - It is what is shown where C(until) or C(failed_when) makes the task fail.
+  type: str
+  returned: always
+  sample: 3 of 4 orders are issued. Order number 12345680 is pending (dcv 1/2, ov callback in progress).
 orders:
   description: One dictionary for each order, in the order they were asked for.
   type: list

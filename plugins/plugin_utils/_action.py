@@ -19,6 +19,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import merged_environment
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import provider_of, with_environment
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling import Attempt, attempt_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import Options, by_name, validated
 
 
@@ -30,6 +31,8 @@ class CollectActionBase(ActionBase):
 
     #: What the task gives, as it spells it.
     given: dict[str, t.Any]
+
+    _attempt: Attempt | None
 
     @abc.abstractmethod
     def argument_spec(self) -> ArgumentSpec:
@@ -43,6 +46,7 @@ class CollectActionBase(ActionBase):
         """Called by Ansible, in a worker of the controller."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         spec = self.argument_spec()
+        self._attempt = None
         self.given = by_name(self._task.args, spec)
         try:
             result.update(self.work(validated(self.given, spec), task_vars or {}))
@@ -58,4 +62,7 @@ class CollectActionBase(ActionBase):
         # The task's own environment is put in front of remote commands alone; here it counts for the proxies.
         self._compute_environment_string(raw_environment_out=environment)
         provider = provider_of(with_environment(options, self.given), merged_environment(os.environ, environment))
-        return Broker(provider, Display().display)
+        # However many doors it opens, what ansible-core runs once is one attempt.
+        self._attempt = self._attempt or attempt_of(self._task)
+        display = Display()
+        return Broker(provider, display.display, attempt=self._attempt, detail=display.vvv)

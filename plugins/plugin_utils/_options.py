@@ -22,6 +22,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
     PRODUCT_URLS,
+    QUERY_ALL,
     QUERY_STATUS,
     CollectRequest,
     show_everything,
@@ -72,10 +73,13 @@ def provider_of(options: Options, environment: t.Mapping[str, str]) -> Provider:
 
 
 def waiting_of(options: Options) -> Waiting:
-    """How to wait; an edge without the options asks once, and its answer stands as long as by default."""
-    if "wait_timeout" not in options:
-        return Waiting(0, 300)
+    """How to wait for an order that is pending."""
     return Waiting(_between(options, "wait_timeout", 0), _between(options, "poll_interval", 1))
+
+
+def asking_once_of(options: Options) -> Waiting:
+    """How an edge asks that has no wait, whatever a default for all edges says of one."""
+    return Waiting(0, _between(options, "poll_interval", 1))
 
 
 def request_of(options: Options, query_type: int) -> CollectRequest:
@@ -97,17 +101,30 @@ def status_requests_of(options: Options) -> list[CollectRequest]:
 
 
 def _request(options: Options, kind: str, identifier: t.Any, query_type: int) -> CollectRequest:
+    query_type, form = _query(options, query_type)
     return CollectRequest(
         kind,
         # A plain str, without the tags that ansible-core 2.19 and newer put on values.
         str(identifier),
         product=str(options["product"]),
         query_type=query_type,
-        response_type=str(options["response_type"]),
-        response_encoding=str(options["response_encoding"]),
         response_format=str(options["response_format"]),
         show=show_everything(options["product"]),
+        **form,
     )
+
+
+def _query(options: Options, query_type: int) -> tuple[int, dict[str, str]]:
+    """The query type to ask with, and the form in which certificates come, where any do.
+
+    A task's own word and a default for many tasks can't be told apart, and a default must not break a question that
+    carries no such answer.
+    """
+    if query_type == QUERY_STATUS:
+        return query_type, {}
+    form = {name: str(options[name]) for name in ("response_type", "response_encoding")}
+    # A structure holds the whole chain, from which the edge takes its part.
+    return (query_type if form["response_type"] == "individual" else QUERY_ALL), form
 
 
 def _checked_url(text: str) -> str:

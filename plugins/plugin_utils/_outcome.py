@@ -59,7 +59,9 @@ class Outcome(t.NamedTuple):
 
     ``asked_at`` and ``waiting_since`` are seconds since the epoch, the latter None where nobody waited; ``route`` tells
     over which proxy and with which trust it was asked, as a digest. ``order`` is the order dictionary, also where
-    ``error`` says that the provider did not answer, or sent no usable chain.
+    ``error`` says that the provider did not answer, or sent no usable chain. ``number`` counts what a run was told of
+    the order, from 1; ``poll`` names the poll that it was asked for, if any, and ``round`` says with the how manyth
+    attempts of its hosts (``_polling.Attempt``).
     """
 
     request: CollectRequest
@@ -69,6 +71,9 @@ class Outcome(t.NamedTuple):
     order: dict[str, t.Any]
     bundle: Bundle | None = None
     error: Failure | None = None
+    number: int = 0
+    poll: str = ""
+    round: int = 0
 
     @property
     def pending(self) -> bool:
@@ -115,8 +120,15 @@ class Outcome(t.NamedTuple):
     def supersedes(self, old: Outcome) -> bool:
         """Whether an older outcome has nothing to say beside this one."""
         if old.final:
-            return self.error is None and (not self.final or self.request.covers(old.request))
+            return self.error is None and (
+                not self.final or self.request.covers(old.request) or self._is_of_another_certificate(old)
+            )
         return old.error is None or not old.error.particular or self.request == old.request
+
+    def _is_of_another_certificate(self, old: Outcome) -> bool:
+        # A status that a poll asked for tells of a reissue which the chain in the record is older than.
+        both = ((self.order[name], old.order[name]) for name in ("not_before", "not_after"))
+        return any(None not in pair and pair[0] != pair[1] for pair in both)
 
     def reason(self) -> str:
         """Why this is not an issued certificate, as a sentence."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CALL_LIMIT_REACHED
 
@@ -26,6 +27,17 @@ _HINTS = {
     None: "Ask the provider.",
 }
 
+_STATES = {
+    "issued": "is issued",
+    "pending": "is pending",
+    "awaiting_payment": "awaits payment",
+    "rejected": "was rejected",
+    "revoked": "was revoked",
+}
+
+# How many orders a message names.
+_NAMED = 5
+
 
 def outstanding(order: dict[str, t.Any]) -> str:
     """What a pending order waits for, such as ``dcv 1/3, ov callback in progress``; empty where nothing is known."""
@@ -37,9 +49,44 @@ def outstanding(order: dict[str, t.Any]) -> str:
         parts.append(f"dcv {done}/{len(domains)}")
         details.pop("dcv", None)
     parts.extend(f"{name} {value}".replace("_", " ") for name, value in details.items())
-    if not parts and order["validation_status"]:
-        parts.append(order["validation_status"])
+    validation = order["validation_status"]
+    # A validation that is complete is nothing that an order waits for.
+    if not parts and validation and validation.strip().lower() != "complete":
+        parts.append(validation)
     return ", ".join(parts)
+
+
+def standing(request: CollectRequest, order: dict[str, t.Any]) -> str:
+    """Where an order stands, for a line that goes on: ``order number 12 is pending (dcv 1/3)``."""
+    message = order["status"]["message"]
+    reasons = {"issued": [], "pending": [outstanding(order), message]}.get(order["state"], [message])
+    reason = next((excerpt(text).rstrip("!. ") for text in reasons if text and text.strip()), "")
+    return f"{request.label()} {_said_of(order)}{f' ({reason})' if reason else ''}"
+
+
+def _said_of(order: dict[str, t.Any]) -> str:
+    state, code = order["state"], order["status"]["code"]
+    if state == "error":
+        return "could not be asked" if code is None else f"was refused with status {code}"
+    return _STATES[state]
+
+
+def summary(asked: t.Sequence[tuple[CollectRequest, dict[str, t.Any]]]) -> str:
+    """Where several orders stand, in sentences; those that are issued are counted alone, and the others named."""
+    if not asked:
+        return "No order is named."
+    others = [standing(request, order) for request, order in asked if order["state"] != "issued"]
+    issued = len(asked) - len(others)
+    sentences = []
+    if len(asked) == 1 and issued:
+        sentences.append(standing(*asked[0]))
+    elif issued:
+        sentences.append(f"{issued} of {len(asked)} orders are issued")
+    sentences += others[:_NAMED]
+    if len(others) > _NAMED:
+        more = len(others) - _NAMED
+        sentences.append(f"{more} more {'is' if more == 1 else 'are'} not issued")
+    return " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences)
 
 
 def why_not_issued(request: CollectRequest, order: dict[str, t.Any]) -> str:

@@ -27,6 +27,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broke
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling import Attempt
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import (
     Credentials,
     Provider,
@@ -91,6 +92,7 @@ class World(LocalStore):
         self._holders: dict[str, object] = {}
         self._queues: dict[str, collections.deque[object]] = collections.defaultdict(collections.deque)
         self._records: dict[str, list[dict[str, t.Any]]] = {}
+        self._said: set[str] = set()
         self.begin = self._now
 
     def clock(self) -> float:
@@ -179,6 +181,12 @@ class World(LocalStore):
         """As the broker's store has it."""
         self._records[key] = list(records)
 
+    def first(self, name: str) -> bool:
+        """As the broker's store has it."""
+        came_before = name in self._said
+        self._said.add(name)
+        return not came_before
+
 
 class ScriptedProvider:
     """Answers each call with the next reply, the last one for good; a call takes a tenth of a second."""
@@ -189,7 +197,7 @@ class ScriptedProvider:
         self.calls: list[float] = []
         self.in_flight = self.peak = 0
         self._scrub = client.Client(provider()).scrub
-        monkeypatch.setattr(client, "Client", lambda _provider, _sleep: self)
+        monkeypatch.setattr(client, "Client", lambda _provider, _sleep, _detail: self)
 
     def scrub(self, text: str) -> str:
         """As the client has it."""
@@ -218,7 +226,7 @@ class Answers:
         self.requests: list[CollectRequest] = []
         monkeypatch.setattr(client, "Client", self._client)
 
-    def _client(self, whom: Provider, _sleep: t.Any) -> Answers:
+    def _client(self, whom: Provider, _sleep: t.Any, _detail: t.Any) -> Answers:
         self.providers.append(whom)
         return self
 
@@ -252,12 +260,13 @@ class Fleet:
         waiting: Waiting = ASK_ONCE,
         asked: CollectRequest | None = None,
         whom: Provider | None = None,
+        attempt: Attempt | None = None,
     ) -> t.Callable[[], Outcome]:
         """What a worker does."""
 
         def work() -> Outcome:
             world = self.world
-            broker = Broker(whom or provider(), self.lines.append, world, world.clock, world.sleep)
+            broker = Broker(whom or provider(), self.lines.append, world, world.clock, world.sleep, attempt)
             return broker.collect(asked or request(), waiting)
 
         return work

@@ -58,14 +58,16 @@ _ARROWS: dict[str, set[str]] = {
     "plugin_utils/_chain": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_library"},
     "plugin_utils/_sentences": _EVERYBODY | {"module_utils/_wire"},
     "plugin_utils/_outcome": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_chain", "plugin_utils/_sentences"},
+    "plugin_utils/_polling": {"plugin_utils/_outcome"},
     "plugin_utils/_options": _EVERYBODY
     | {"module_utils/_wire", "plugin_utils/_http", "plugin_utils/_provider", "plugin_utils/_validation"},
     "plugin_utils/_broker": _EVERYBODY
     | {"module_utils/_wire", "plugin_utils/_chain", "plugin_utils/_http", "plugin_utils/_outcome"}
-    | {"plugin_utils/_provider", "plugin_utils/_sentences"},
+    | {"plugin_utils/_polling", "plugin_utils/_provider", "plugin_utils/_sentences"},
     "plugin_utils/_report": _EVERYBODY | {"plugin_utils/_chain", "plugin_utils/_sentences"},
     "plugin_utils/_action": _EVERYBODY
-    | {"plugin_utils/_broker", "plugin_utils/_http", "plugin_utils/_options", "plugin_utils/_validation"},
+    | {"plugin_utils/_broker", "plugin_utils/_http", "plugin_utils/_options", "plugin_utils/_polling"}
+    | {"plugin_utils/_validation"},
     "doc_fragments": set(),
 }
 _MODULE_UTILS = {room for room in _ARROWS if room.startswith("module_utils/")}
@@ -225,7 +227,7 @@ def test_the_picture_shows_these_arrows() -> None:
         names[room]: {names[other] for other in _ARROWS[room] - _EVERYBODY} for room in _MODULE_UTILS | _PLUGIN_UTILS
     }
     assert drawn == {room: others for room, others in arrows.items() if others}
-    rows = text.partition(" _action   ->")[0].splitlines()
+    rows = text.partition(" _action    ->")[0].splitlines()
     height = {word: -at for at, row in enumerate(rows) for word in row.split()}
     assert all(height[room] > height[other] for room, others in drawn.items() for other in others)
 

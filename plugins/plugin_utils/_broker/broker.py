@@ -30,14 +30,17 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.respons
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Failure, Outcome
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling import Attempt
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider, Waiting
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import standing
 
 
 class Broker:
     """Asks a provider about orders, at most once each for a whole run.
 
     :arg announce: takes a line for the user while a pending order is waited for.
+    :arg attempt: which attempt of a task asks, where it may poll by itself.
+    :arg detail: takes a line about each call, for who looks closely; it holds no secret.
     """
 
     def __init__(
@@ -47,12 +50,16 @@ class Broker:
         store: LocalStore | None = None,
         clock: t.Callable[[], float] = time.time,
         sleep: t.Callable[[float], None] = time.sleep,
+        attempt: Attempt | None = None,
+        detail: t.Callable[[str], None] | None = None,
     ) -> None:
         self._provider = provider
         self._announce = announce
         self._store = store or LocalStore(C.DEFAULT_LOCAL_TMP, C.ANSIBLE_HOME)
         self._clock = clock
         self._sleep = sleep
+        self._attempt = attempt or Attempt()
+        self._detail = detail
         self._route = _keyed(provider.transport.route)
 
     def collect(self, request: CollectRequest, waiting: Waiting) -> Outcome:
@@ -60,10 +67,20 @@ class Broker:
 
         A pending order is asked again every ``poll_interval`` until ``timeout``, and once more then. Every worker of
         the run that waits for it shares one wait, so that those who come late do not begin it anew. A call that fails
-        within a wait does not end it.
+        within a wait does not end it. An attempt of a task that polls by itself takes what is news to it alone.
 
         :raises CollectError: where the provider cannot be asked for a reason of this controller's own.
         """
+        outcome = self._waited_for(request, waiting)
+        self._attempt.was_given(self._key(request), outcome)
+        return outcome
+
+    def announce_once(self, request: CollectRequest, line: str) -> None:
+        """Show a line about an order, unless this run has shown it."""
+        if self._store.first(f"{self._key(request)}-{_keyed([line])}"):
+            self._announce(line)
+
+    def _waited_for(self, request: CollectRequest, waiting: Waiting) -> Outcome:
         since: float | None = None
         while True:
             outcome = self._recorded_or_asked(request, waiting, since)
@@ -93,6 +110,8 @@ class Broker:
         for outcome in sorted(newest_first, key=lambda outcome: not outcome.final):
             if not outcome.serves(request, self._route, now, waiting.poll_interval):
                 continue
+            if not self._attempt.takes(key, outcome, now, waiting.poll_interval):
+                continue
             if since is not None and outcome.waits:
                 deadline = _begin_of_wait(since, outcome.waiting_since, waiting, now) + waiting.timeout
                 # At the end of a wait the order is asked a last time, however short ago it was asked before.
@@ -106,14 +125,28 @@ class Broker:
         # A store that takes no record is found out before the call, lest each host make one of its own.
         self._store.write(key, [outcome.as_record() for outcome in old])
         outcome = self._ask(request)
-        begun = next((past.waiting_since for past in reversed(old) if past.waits), None)
+        begun = self._begin_in_record(key, old, waiting)
         if waiting.timeout and (outcome.pending or since is not None or begun is not None):
             begun = _begin_of_wait(since, begun, waiting, outcome.asked_at)
-        outcome = outcome._replace(waiting_since=begun)
+        outcome = outcome._replace(
+            waiting_since=begun,
+            number=max((past.number for past in old), default=0) + 1,
+            poll=self._attempt.poll(key),
+            round=self._attempt.round_after(key, old),
+        )
         self._announce_progress(outcome, waiting)
         kept = [past for past in old if not outcome.supersedes(past)]
         self._store.write(key, [past.as_record() for past in (*kept, outcome)])
         return outcome
+
+    def _begin_in_record(self, key: str, outcomes: list[Outcome], waiting: Waiting) -> float | None:
+        """When the wait that is under way began; that of an earlier attempt of the same task is over."""
+        now = self._clock()
+        newest_first = (past for past in reversed(outcomes) if past.waits)
+        return next(
+            (past.waiting_since for past in newest_first if self._attempt.takes(key, past, now, waiting.poll_interval)),
+            None,
+        )
 
     def _outcomes(self, key: str) -> list[Outcome]:
         return [Outcome.from_record(record) for record in self._store.read(key)]
@@ -123,7 +156,7 @@ class Broker:
         from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_answer
         from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
 
-        client = Client(self._provider, self._sleep)
+        client = Client(self._provider, self._sleep, self._detail)
         bundle: Bundle | None = None
         error: Failure | None = None
         order: dict[str, t.Any] | None = None
@@ -154,12 +187,13 @@ class Broker:
         left = waiting.timeout - waited
         if left <= 0:
             return
-        waits_for = outstanding(outcome.order)
         state = (
-            f"is pending{f' ({waits_for})' if waits_for else ''}" if outcome.pending else "could not be asked this time"
+            standing(outcome.request, outcome.order)
+            if outcome.pending
+            else (f"{outcome.request.label()} could not be asked this time")
         )
         self._announce(
-            f"collectssl: {outcome.request.label()} {state}; waited {waited:.0f} s, {left:.0f} s left, next poll in "
+            f"collectssl: {state}; waited {waited:.0f} s, {left:.0f} s left, next poll in "
             f"{min(left, waiting.poll_interval):.0f} s"
         )
 

@@ -59,6 +59,16 @@ class LocalStore:
                     os.unlink(path)
                 raise
 
+    def first(self, name: str) -> bool:
+        """Whether nobody of this run came here before under that name."""
+        with self._explaining(self._run_folder):
+            os.makedirs(self._run_folder, mode=0o700, exist_ok=True)
+            try:
+                os.close(os.open(os.path.join(self._run_folder, f"{name}.said"), os.O_CREAT | os.O_EXCL, 0o600))
+            except FileExistsError:
+                return False
+        return True
+
     @contextlib.contextmanager
     def _locked(self, folder: str, name: str) -> t.Iterator[None]:
         with self._explaining(folder):

@@ -9,6 +9,7 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import email.utils
 import random
@@ -67,13 +68,31 @@ class _Unusable(Exception):
     """A body that is not read to its end, with the reason as a sentence."""
 
 
-class Client:
-    """Asks one provider."""
+@dataclasses.dataclass
+class _Seen:
+    """What is known of a call once it is over: the HTTP status, the octets read, and what they meant."""
 
-    def __init__(self, provider: Provider, sleep: t.Callable[[float], None] = time.sleep) -> None:
+    status: int | None = None
+    octets: int = 0
+    meaning: str = "no answer"
+
+
+class Client:
+    """Asks one provider.
+
+    :arg detail: takes a line about each call once it is over; it holds no secret.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        sleep: t.Callable[[float], None] = time.sleep,
+        detail: t.Callable[[str], None] | None = None,
+    ) -> None:
         _library.require("requests", "2.31", REQUESTS_VERSION, REQUESTS_IMPORT_ERROR)
         self._provider = provider
         self._sleep = sleep
+        self._detail = detail
         self._host = urllib.parse.urlsplit(provider.url).netloc
         #: A text without the secrets of this provider, in any form in which an echo could hold them.
         self.scrub = scrubber((*provider.credentials.secrets(), *secrets_of(provider.transport.proxy)))
@@ -107,6 +126,23 @@ class Client:
             self._sleep(pause)
 
     def _call(self, request: CollectRequest) -> CollectResponse:
+        seen, began = _Seen(), time.monotonic()
+        try:
+            return self._post(request, seen)
+        finally:
+            if self._detail is not None:
+                self._detail(self._line(request, seen, time.monotonic() - began))
+
+    def _line(self, request: CollectRequest, seen: _Seen, seconds: float) -> str:
+        parts = urllib.parse.urlsplit(self._provider.url)
+        address = f"https://{parts.hostname}:{parts.port or 443}{parts.path}"
+        status = "no HTTP status" if seen.status is None else f"HTTP status {seen.status}"
+        return self.scrub(
+            f"collectssl: POST {address} about {request.label()}: {status}, {seen.meaning}, {seen.octets} bytes, "
+            f"{seconds:.2f} s"
+        )
+
+    def _post(self, request: CollectRequest, seen: _Seen) -> CollectResponse:
         provider = self._provider
         transport = provider.transport
         variables = provider.credentials.variables() + request.variables()
@@ -128,9 +164,10 @@ class Client:
                         stream=True,
                     )
                 ) as answer:
-                    return self._read(answer, request)
+                    return self._read(answer, request, seen)
             except ERRORS as exc:
                 fault = describe(exc, transport.request_timeout, transport.proxy)
+        seen.meaning = fault.reason
         # Raised out here, since what the libraries raise may hold the proxy's address with its password.
         if fault.retryable:
             raise _Retryable(self.scrub(fault.reason), hint=fault.hint)
@@ -139,16 +176,19 @@ class Client:
     def _not_asked(self, request: CollectRequest, reason: str, hint: str) -> TransportError:
         return TransportError(f"{self._host} could not be asked about {request.label()}: {reason} {hint}")
 
-    def _read(self, answer: requests.Response, request: CollectRequest) -> CollectResponse:
-        status = answer.status_code
+    def _read(self, answer: requests.Response, request: CollectRequest, seen: _Seen) -> CollectResponse:
+        status = seen.status = answer.status_code
+        seen.meaning = "no answer of the interface"
         if status in _RETRYABLE_STATUSES:
             raise _Retryable(f"it answered with HTTP status {status}", _retry_after(answer.headers.get("Retry-After")))
         if 300 <= status < 400:
             raise self._redirected(answer, request)
         body, content_type = b"", answer.headers.get("Content-Type")
         try:
-            body = _bounded_body(answer)
-            return parse(body, content_type, request)
+            body = _bounded_body(answer, seen)
+            response = parse(body, content_type, request)
+            seen.meaning = f"status code {response.status_code}"
+            return response
         except _Unusable as unusable:
             message = str(unusable)
         except ProtocolError:
@@ -183,7 +223,7 @@ class Client:
         return "It is not an answer of the CollectSSL interface, and is not shown."
 
 
-def _bounded_body(answer: requests.Response) -> bytes:
+def _bounded_body(answer: requests.Response, seen: _Seen) -> bytes:
     encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         # Not unpacked: it was not asked for, and a few octets may unpack to any size.
@@ -194,6 +234,7 @@ def _bounded_body(answer: requests.Response) -> bytes:
         if not chunk:
             break
         body += chunk
+        seen.octets = len(body)
         if len(body) > MAX_BODY:
             raise _Unusable(f"It is longer than {MAX_BODY} octets, and was not read further.")
     stated = answer.headers.get("Content-Length", "")

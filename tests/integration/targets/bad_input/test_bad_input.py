@@ -95,14 +95,14 @@ _WRONG_INFO: dict[str, tuple[Options, Words]] = {
     "info: no identifier": ({}, ("order_number", "order_numbers")),
     "info: one and many": ({"order_number": "1", "order_numbers": ["2"]}, ("order_number", "order_numbers")),
     "info: letters among the ids": ({"certificate_ids": ["12", "x"]}, ("certificate_id", "whole number")),
-    "info: pkcs7 of a status": ({"order_number": "1", "response_type": "pkcs7"}, ("response_type", "pkcs7")),
-    "info: waiting": ({"order_number": "1", "wait_timeout": 5}, ("wait_timeout",)),
+    "info: a form that there is not": ({"order_number": "1", "response_type": "p7b"}, ("response_type", "pkcs7")),
+    "info: no interval": ({"order_number": "1", "poll_interval": 0}, ("poll_interval", "from 1")),
 }
 _WRONG_LOOKUPS: dict[str, tuple[str, Words]] = {
     "lookup: no order": ("", ("order_number",)),
     "lookup: two kinds of identifiers": ("'1', certificate_id='5'", ("certificate_id",)),
     "lookup: an unknown part": ("'1', part='leaf'", ("part", "certificate")),
-    "lookup: pkcs7 of a certificate": ("'1', part='certificate', response_type='pkcs7'", ("response_type", "pkcs7")),
+    "lookup: a binary certificate": ("'1', part='certificate', response_encoding='binary'", ("response_encoding",)),
     "lookup: a typo": ("'1', prat='chain'", ("prat",)),
     "lookup: an http url": ("'1', api_url='http://localhost/'", ("api_url", "https://")),
 }

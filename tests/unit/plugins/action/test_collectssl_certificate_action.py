@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import re
 import typing as t
 import urllib.parse
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import TARGET_OPTIONS
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
@@ -70,7 +72,8 @@ def blocks(text: str) -> int:
 
 def test_a_collected_chain_is_handed_to_the_module(target: Target, answers: Answers) -> None:
     result = run(ActionModule, dict(TASK))
-    assert set(result) == {"changed", "issued", "order", "certificate", "files"}
+    assert set(result) == {"changed", "issued", "order", "certificate", "files", "msg"}
+    assert re.fullmatch(r"The certificate is CN=\S+, serial number [0-9]+, valid until [-0-9T:]+Z\.", result["msg"])
     assert (result["changed"], result["issued"], result["files"]) == (True, True, INSTALLED["files"])
     assert set(result["order"]) == ORDER_KEYS
     assert result["order"]["state"] == "issued"
@@ -182,10 +185,41 @@ def test_a_chain_that_does_not_link_up_is_told_with_its_order(monkeypatch: pytes
 def test_a_pending_order_may_be_allowed(monkeypatch: pytest.MonkeyPatch, target: Target) -> None:
     Answers(monkeypatch, {"1": PENDING})
     result = run(ActionModule, {**TASK, "allow_pending": True})
-    assert set(result) == {"changed", "issued", "order", "certificate", "files"}
+    assert set(result) == {"changed", "issued", "order", "certificate", "files", "msg"}
+    assert result["msg"] == (
+        "Order number 1 is still being processed. Run again later, or wait longer with wait_timeout." + UNTOUCHED
+    )
     assert (result["changed"], result["issued"], result["certificate"], result["files"]) == (False, False, None, [])
     assert set(result["order"]) == ORDER_KEYS
     assert not target.runs
+
+
+def test_a_pending_order_that_is_allowed_is_shown_once(
+    monkeypatch: pytest.MonkeyPatch, target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = Answers(monkeypatch, {"1": PENDING, "2": f"{PENDING}&errorMessage=x+{PASSWORD.replace(' ', '+')}"})
+    for number in ("1", "2") * 3:
+        run(ActionModule, {**TASK, "order_number": number, "allow_pending": True})
+    assert capsys.readouterr().out.splitlines() == [
+        "collectssl: order number 1 is pending; nothing is installed for now",
+        "collectssl: order number 2 is pending (x ***); nothing is installed for now",
+    ]
+    assert len(answers.requests) == 2
+    assert not target.runs
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("no_log", [False, True])
+@pytest.mark.parametrize("verbosity", [0, 1])
+def test_a_module_that_fails_has_its_say_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verbosity: int, no_log: bool
+) -> None:
+    said = {"failed": True, "msg": "validate refused the new files.", "rc": 1, "stdout": "", "stderr": "x"}
+    Target(monkeypatch, said)
+    monkeypatch.setattr(Display(), "verbosity", verbosity)
+    result = run(ActionModule, {**TASK, "return_content": True}, no_log=no_log)
+    assert result == {**said, "issued": True}
+    assert ('"fingerprint_sha256": ' in capsys.readouterr().out) == (verbosity > 0 and not no_log)
 
 
 @pytest.mark.parametrize("reply", ["errorCode=-20", "errorCode=-16", TransportError("Down.")])
@@ -199,7 +233,7 @@ def test_content_is_installed_without_a_call(target: Target, answers: Answers) -
     content = run(ActionModule, {**TASK, "return_content": True})["content"]
     given = {"content": content, "path": "/etc/tls/cert.pem"}
     result = run(ActionModule, {**given, "return_content": True})
-    assert set(result) == {"changed", "issued", "order", "certificate", "files", "content"}
+    assert set(result) == {"changed", "issued", "order", "certificate", "files", "msg", "content"}
     assert (result["issued"], result["order"], result["content"]) == (True, None, content)
     assert target.runs[1]["content"] == content
     assert len(answers.requests) == 1

@@ -9,9 +9,12 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_order_info import ActionModule
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import order_info_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError, TransportError
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Waiting
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import validated
 from ansible_collections.certfleet.collectssl.tests.support.broker import PENDING, Answers
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.action.action_support import ACCOUNT, run
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.action.action_support import ACCOUNT, action_of, run
 
 pytestmark = pytest.mark.usefixtures("run_folder")
 
@@ -30,8 +33,13 @@ def test_orders_come_in_the_order_asked_and_every_state_is_data(monkeypatch: pyt
     replies = {"3": PENDING, "1": "errorCode=-20", "4": "errorCode=-21", "2": "errorCode=-22", "6": DENIED, "7": DOWN}
     answers = Answers(monkeypatch, t.cast("dict[str, t.Any]", replies))
     result = info(answers, "3", "1", "4", "2", "5", "6", "7", "8")
-    assert set(result) == {"changed", "orders"}
+    assert set(result) == {"changed", "orders", "msg"}
     assert result["changed"] is False
+    assert result["msg"] == (
+        "2 of 8 orders are issued. Order number 3 is pending. Order number 1 was rejected. Order number 4 was revoked. "
+        "Order number 2 awaits payment. Order number 6 was refused with status -16 (Permission denied). 1 more is not "
+        "issued."
+    )
     states = [(order["order_number"], order["state"]) for order in result["orders"]]
     assert states == [
         *(("3", "pending"), ("1", "rejected"), ("4", "revoked"), ("2", "awaiting_payment"), ("5", "issued")),
@@ -108,7 +116,7 @@ def test_an_order_named_twice_is_asked_once_and_told_twice(monkeypatch: pytest.M
 
 
 def test_no_orders_are_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert info(Answers(monkeypatch)) == {"changed": False, "orders": []}
+    assert info(Answers(monkeypatch)) == {"changed": False, "orders": [], "msg": "No order is named."}
 
 
 @pytest.mark.parametrize(
@@ -116,8 +124,8 @@ def test_no_orders_are_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"order_number": "1"}, "Give only one of order_number, "),
         ({"order_numbers": ["1", "\n"]}, "order_number is empty."),
-        ({"response_type": "zip"}, "response_type zip is for the certificate together with its chain"),
-        ({"wait_timeout": 1}, "There is no option wait_timeout."),
+        ({"poll_interval": 0}, "poll_interval must be a whole number from 1 to "),
+        ({"wait_timeout": "long"}, "wait_timeout must be a whole number, not 'long'."),
     ],
 )
 def test_a_wrong_option_is_told_before_any_call(
@@ -128,3 +136,28 @@ def test_a_wrong_option_is_told_before_any_call(
     assert result["failed"]
     assert result["msg"].startswith(sentence)
     assert not answers.requests
+
+
+def test_each_attempt_of_a_task_that_polls_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Answers(monkeypatch, {"1": PENDING})
+    args = {**ACCOUNT, "order_numbers": ["1", "1", "2"]}
+    first = action_of(ActionModule, args, retries=2)
+    for attempt in (1, 2, 3):
+        # As ansible-core does it: another action for the same task.
+        action = first if attempt == 1 else action_of(ActionModule, args)
+        action._task = first._task
+        result = action.run(task_vars={})
+        assert result["msg"] == "1 of 3 orders are issued. Order number 1 is pending. Order number 1 is pending."
+        assert len(answers.requests) == 2 * attempt
+    run(ActionModule, args)
+    assert len(answers.requests) == 6
+
+
+def test_a_task_that_opens_two_doors_makes_one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Answers(monkeypatch, {"1": PENDING})
+    action = action_of(ActionModule, {**ACCOUNT, "order_number": "1"}, retries=2)
+    for attempt in (1, 2):
+        action.run(task_vars={})
+        options = validated({**ACCOUNT, "order_number": "1"}, order_info_spec())
+        assert action.broker(options).collect(answers.requests[0], Waiting(0, 300)).pending
+        assert len(answers.requests) == attempt

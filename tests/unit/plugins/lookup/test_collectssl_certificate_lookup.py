@@ -135,7 +135,7 @@ def test_without_terms_an_option_names_the_order(lookup: Lookup, answers: Answer
         (["1"], {"prat": "root"}, "There is no option prat. Is part meant?"),
         (["1"], {"part": "key"}, "part must be one of fullchain, certificate, chain, root, order, not 'key'."),
         (["1"], {"retries": "many"}, "retries must be a whole number, not 'many'."),
-        (["1"], {"part": "root", "response_type": "zip"}, "response_type zip is for the certificate together with its"),
+        (["1"], {"part": "root", "response_encoding": "binary"}, "response_encoding binary needs response_type zip or"),
         ([" "], {}, "order_number is empty."),
         (["1"], {"login_password": None}, "login_name needs login_password beside it"),
         (["1"], {"collection_code": "x"}, "Give only one of login_name, collection_code, not both"),

@@ -19,7 +19,12 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
     order_info_spec,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_ALL, QUERY_STATUS
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
+    QUERY_ALL,
+    QUERY_CERTIFICATE,
+    QUERY_CHAIN,
+    QUERY_STATUS,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _options, _validation
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import (
     Credentials,
@@ -177,10 +182,41 @@ def test_a_wrong_option_gets_one_sentence(name: str) -> None:
     assert caught.value.__cause__ is None or "s3cret" not in repr(caught.value.__cause__)
 
 
-@pytest.mark.parametrize("response_type", ["zip", "netscape", "pkcs7"])
-def test_a_status_alone_takes_no_structure(response_type: str) -> None:
-    with pytest.raises(OptionError, match=rf"^response_type {response_type} is for the certificate together with its"):
-        taken({**INFO, "response_type": response_type}, order_info_spec(), QUERY_STATUS)
+FORMS = [
+    {"response_type": response_type, "response_encoding": encoding, "product": product}
+    for response_type in ("individual", "pkcs7", "netscape", "zip")
+    for encoding in ("base64", "binary")
+    for product in ("ssl", "ccc")
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
+def test_a_question_for_the_status_has_no_form_whatever_a_default_says(form: dict[str, str]) -> None:
+    for query in (_options.status_requests_of, lambda options: [_options.request_of(options, QUERY_STATUS)]):
+        for asked in query(_validation.validated({**INFO, **form}, order_info_spec())):
+            assert (asked.query_type, asked.response_type, asked.response_encoding) == (0, "individual", "base64")
+            assert asked.product == form["product"]
+
+
+@pytest.mark.parametrize(
+    ("response_type", "encoding"),
+    [("pkcs7", "base64"), ("pkcs7", "binary"), ("zip", "base64"), ("zip", "binary"), ("netscape", "base64")],
+)
+@pytest.mark.parametrize("query_type", [QUERY_ALL, QUERY_CERTIFICATE, QUERY_CHAIN])
+def test_a_part_in_a_form_of_the_whole_is_asked_as_the_whole(
+    response_type: str, encoding: str, query_type: int
+) -> None:
+    form = {"response_type": response_type, "response_encoding": encoding}
+    asked = _options.request_of(_validation.validated({**INFO, **form}, lookup_spec()), query_type)
+    assert (asked.query_type, asked.response_type, asked.response_encoding) == (QUERY_ALL, response_type, encoding)
+
+
+@pytest.mark.parametrize("query_type", [QUERY_CERTIFICATE, QUERY_CHAIN])
+def test_a_part_that_comes_by_itself_is_asked_by_itself(query_type: int) -> None:
+    assert _options.request_of(_validation.validated(INFO, lookup_spec()), query_type).query_type == query_type
+    # No question of any query type has this form.
+    with pytest.raises(OptionError, match=r"^response_encoding binary needs response_type zip or pkcs7"):
+        _options.request_of(_validation.validated({**INFO, "response_encoding": "binary"}, lookup_spec()), query_type)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +225,6 @@ def test_a_status_alone_takes_no_structure(response_type: str) -> None:
         ({"order_numbers": ["2"]}, "not both order_number and order_numbers."),
         ({"order_number": None}, "order_numbers, certificate_ids, base_order_numbers; none is given."),
         ({"order_number": None, "certificate_ids": ["1", "x"]}, "must be a whole number"),
-        ({"wait_timeout": 5}, "There is no option wait_timeout. "),
     ],
 )
 def test_the_info_module_has_rules_of_its_own(changes: dict[str, t.Any], sentence: str) -> None:
@@ -255,7 +290,9 @@ def test_orders_are_asked_in_the_order_given() -> None:
 
 
 def test_what_is_not_waited_for_stands_for_five_minutes() -> None:
-    assert _options.waiting_of(_validation.validated(INFO, order_info_spec())) == Waiting(0, 300)
+    assert _options.asking_once_of(_validation.validated(INFO, order_info_spec())) == Waiting(0, 300)
+    patient = _validation.validated({**INFO, "wait_timeout": 7, "poll_interval": 2}, order_info_spec())
+    assert _options.asking_once_of(patient) == Waiting(0, 2)
     assert _options.waiting_of({"wait_timeout": "7", "poll_interval": 2}) == Waiting(7, 2)
 
 

@@ -15,7 +15,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import order_not_asked, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Failure, Outcome
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding, standing, summary
 
 ORDER = CollectRequest("order_number", "ABC-1")
 CERTIFICATE = CollectRequest("certificate_id", "77")
@@ -104,6 +104,7 @@ def test_who_is_at_fault_is_read_from_what_the_provider_names(answer: str, crede
         ("errorCode=0&validationStatus=Awaiting+Brand+Validation", "Awaiting Brand Validation"),
         ("errorCode=0&dcvStatus=0&ovCallBackStatus=2", "dcv not completed, ov callback in progress"),
         ("errorCode=0&dcvStatus=1&csrStatus=-1", ""),
+        ("errorCode=0&validationStatus=Complete", ""),
         ("errorCode=0&dcvStatus=2&mdcDomainDetails=a.com+VALIDATED%2Cb.com+NOTVALIDATED", "dcv 1/2"),
     ],
 )
@@ -129,3 +130,40 @@ def test_an_issued_order_without_its_certificate_is_an_error_that_says_so() -> N
         _errors.CollectError, match=r"^Order number ABC-1 is issued, and its certificate was not asked for"
     ):
         outcome("errorCode=1").require_issued()
+
+
+STANDING = {
+    "errorCode=0": "order number ABC-1 is pending",
+    "errorCode=0&ovCallBackStatus=2": "order number ABC-1 is pending (ov callback in progress)",
+    "errorCode=-26&errorMessage=Being+issued!": "order number ABC-1 is pending (Being issued)",
+    "errorCode=-26&errorMessage=Being+issued!&dcvStatus=0": "order number ABC-1 is pending (dcv not completed)",
+    "errorCode=1&errorMessage=Yes": "order number ABC-1 is issued",
+    "errorCode=-20&errorMessage=No.": "order number ABC-1 was rejected (No)",
+    "errorCode=-21": "order number ABC-1 was revoked",
+    "errorCode=-22": "order number ABC-1 awaits payment",
+    "errorCode=-91&errorMessage=a%1b[31m%0ab": "order number ABC-1 was refused with status -91 (a [31m b)",
+}
+
+
+@pytest.mark.parametrize("answer", STANDING)
+def test_where_an_order_stands_is_said_on_one_line(answer: str) -> None:
+    found = outcome(answer)
+    assert standing(found.request, found.order) == STANDING[answer]
+    issued = "1 is issued" in STANDING[answer]
+    assert summary([(found.request, found.order)]) == f"O{STANDING[answer][1:]}."
+    assert summary([(found.request, found.order)] * 2) == (
+        "2 of 2 orders are issued." if issued else f"O{STANDING[answer][1:]}. O{STANDING[answer][1:]}."
+    )
+
+
+def test_an_order_that_was_not_asked_stands_with_its_reason() -> None:
+    order = order_not_asked(CERTIFICATE, "The network is down.")
+    assert standing(CERTIFICATE, order) == "certificate ID 77 could not be asked (The network is down)"
+
+
+def test_a_summary_of_many_orders_names_a_few() -> None:
+    pending, issued = outcome("errorCode=0").order, outcome("errorCode=1").order
+    orders = [(CollectRequest("order_number", str(number)), pending) for number in range(250)]
+    said = summary([*orders, (ORDER, issued)])
+    assert said.startswith("1 of 251 orders are issued. Order number 0 is pending. ")
+    assert said.endswith(" Order number 4 is pending. 245 more are not issued.")

@@ -68,7 +68,7 @@ def clients(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Clients:
     folder = tmp_path / "calls"
     folder.mkdir()
     clients = Clients(folder)
-    monkeypatch.setattr(client, "Client", lambda _provider, _sleep: clients)
+    monkeypatch.setattr(client, "Client", lambda _provider, _sleep, _detail: clients)
     issued(request())
     return clients
 
@@ -263,3 +263,11 @@ def test_a_record_is_read_whole_while_it_is_replaced(tmp_path: pathlib.Path) -> 
     stop.touch()
     assert joined(processes) == [0]
     assert read
+
+
+def test_a_line_is_said_by_the_first_alone(tmp_path: pathlib.Path) -> None:
+    store, other = (LocalStore(str(tmp_path / "run"), str(tmp_path / "home")) for _worker in range(2))
+    assert [store.first("a"), other.first("a"), other.first("b"), store.first("b")] == [True, False, True, False]
+    (tmp_path / "file").touch()
+    with pytest.raises(CollectError, match="cannot be used for locks and records"):
+        LocalStore(str(tmp_path / "file"), str(tmp_path)).first("a")

@@ -31,7 +31,9 @@ class Asker:
     def __init__(self, url: str, verify: bool | pathlib.Path, proxy: str | None, seconds: int, retries: int) -> None:
         trust = verify if isinstance(verify, bool) else str(verify)
         transport = Transport(trust, proxy, seconds, retries)
-        self.client = Client(Provider(url, Credentials(LOGIN_NAME, PASSWORD), transport), self._sleep)
+        self.details: list[str] = []
+        provider = Provider(url, Credentials(LOGIN_NAME, PASSWORD), transport)
+        self.client = Client(provider, self._sleep, self.details.append)
         self.pauses: list[float] = []
         self.turns = 0
         self._has_turn = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import pathlib
+import re
 import shutil
 import socket
 import ssl
@@ -18,8 +19,13 @@ import urllib.request
 import warnings
 
 import pytest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError, TransportError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import (
+    OptionError,
+    ProtocolError,
+    TransportError,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client, _Seen
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials, Provider, Transport
 from ansible_collections.certfleet.collectssl.tests.support.https_server import (
     Server,
@@ -248,3 +254,54 @@ def test_a_port_without_tls_is_told_from_a_broken_network() -> None:
         with pytest.raises(TransportError, match=r"it does not speak TLS\. Check api_url and proxy\."):
             plain.ask()
     assert not plain.pauses
+
+
+# What a close look shows.
+
+
+def told(details: list[str], url: str, order_number: str = ORDER_NUMBER) -> list[str]:
+    """Each line without its beginning, which is the same for all, and without the time that a call took."""
+    begin = f"collectssl: POST {url} about order number {order_number}: "
+    assert all(line.startswith(begin) for line in details), details
+    return [re.sub(r", [0-9]+\.[0-9][0-9] s\Z", "", line[len(begin) :]) for line in details]
+
+
+def test_each_call_is_told_in_a_line(identity: Identity) -> None:
+    page = answer("<html>sorry</html>", 500)
+    with Server(identity.context(), PENDING, answer("errorCode=-42"), answer("", 503), page) as server:
+        asking = asker_of(server, identity, retries=2)
+        asking.ask()
+        with pytest.raises(ProtocolError):
+            asking.ask()
+    assert told(asking.details, server.url) == [
+        "HTTP status 200, status code 0, 11 bytes",
+        "HTTP status 200, status code -42, 13 bytes",
+        "HTTP status 503, no answer of the interface, 0 bytes",
+        "HTTP status 500, no answer of the interface, 18 bytes",
+    ]
+
+
+def test_a_call_that_comes_to_nothing_is_told_too(identity: Identity) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    url = f"https://127.0.0.1:{port}/x"
+    asking = asker(url, identity.ca_pem, retries=1)
+    with pytest.raises(TransportError):
+        asking.ask()
+    lines = told(asking.details, url)
+    assert len(lines) == 2
+    assert all(line.startswith("no HTTP status, ") and line.endswith(", 0 bytes") for line in lines), lines
+
+
+def test_a_line_about_a_call_holds_no_secret(identity: Identity) -> None:
+    with Server(identity.context(), PENDING) as server:
+        asking = asker_of(server, identity)
+        request = CollectRequest("order_number", f"12 {PASSWORD}")
+        asking.client.ask(request, contextlib.nullcontext)
+    assert told(asking.details, server.url, "12 ***") == ["HTTP status 200, status code 0, 11 bytes"]
+    default = Client(
+        Provider("https://provider.example.com/x", Credentials("me", PASSWORD), Transport(True, None, 1, 0))
+    )
+    line = default._line(REQUEST, _Seen(), 0.5)
+    assert line.startswith("collectssl: POST https://provider.example.com:443/x about ")
+    assert line.endswith(": no HTTP status, no answer, 0 bytes, 0.50 s")
