@@ -161,11 +161,8 @@ def certificate_spec() -> ArgumentSpec:
         _provider_spec()
         + _waiting_spec()
         + _files_spec()
-        + ArgumentSpec(
-            {},
-            mutually_exclusive=((*IDENTIFIERS, "content"),),
-            required_one_of=((*IDENTIFIERS, "content"),),
-        )
+        # That one of them is given is no rule of a task: a collection code from the environment may stand for it.
+        + ArgumentSpec({}, mutually_exclusive=((*IDENTIFIERS, "content"),))
     )
 
 
@@ -173,7 +170,8 @@ def order_info_spec() -> ArgumentSpec:
     """The options of ``collectssl_order_info``."""
     lists = {option: {"type": "list", "elements": "str"} for option in IDENTIFIER_LISTS}
     either = IDENTIFIERS + IDENTIFIER_LISTS
-    return _provider_spec() + ArgumentSpec(lists, mutually_exclusive=(either,), required_one_of=(either,))
+    # As with certificate_spec, a collection code may stand for them all.
+    return _provider_spec() + ArgumentSpec(lists, mutually_exclusive=(either,))
 
 
 def lookup_spec() -> ArgumentSpec:
