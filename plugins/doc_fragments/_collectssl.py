@@ -17,11 +17,15 @@ options:
   product:
     description:
       - The interface to ask.
+      - CollectCCC hands out Custom Client Certificates and S/MIME certificates, and no code signing certificates. The
+        provider calls it deprecated, and will remove it once the last of those certificates has expired.
+      - CollectCCC is asked by account and O(order_number), or by a O(collection_code) alone. It tells status, validity
+        and certificates, and neither domain names nor how far a validation is, and knows no ZIP archives.
     type: str
     default: ssl
     choices:
       ssl: CollectSSL, for TLS certificates.
-      ccc: CollectCCC, for code signing certificates. It knows neither ZIP archives nor domain names.
+      ccc: CollectCCC, for client and S/MIME certificates.
   api_url:
     description:
       - The full address of the interface, in place of the one that O(product) chooses. Only C(https) is spoken.
@@ -42,21 +46,25 @@ options:
     type: str
   collection_code:
     description:
-      - A secret that stands in for the account, where the provider handed one out.
+      - With O(product=ccc) alone, the code from the provider's e-mail about the collection, 16 characters at most. It
+        stands for the account B(and) for the order, so neither the one nor the other is given with it, and the result
+        names no order.
       - If no account is given, the environment variable E(COLLECTSSL_COLLECTION_CODE) of the controller is used.
     type: str
   order_number:
     description:
       - The number of the order, as it was returned when the order was placed; 128 characters at most.
-      - Exactly one of the options that name an order is given.
+      - Exactly one of the options that name an order is given, and none of them with O(collection_code).
+      - With O(product=ccc) it is a whole number.
     type: str
   certificate_id:
     description:
-      - The provider's internal ID of the certificate, of 16 digits at most.
+      - The provider's internal ID of the certificate, of 16 digits at most. Not with O(product=ccc).
     type: str
   base_order_number:
     description:
-      - The base order number, a whole number. Orders that replace or renew one another share it.
+      - The base order number, a whole number. Orders that replace or renew one another share it. Not with
+        O(product=ccc).
     type: str
   response_type:
     description:
@@ -83,6 +91,7 @@ options:
   response_format:
     description:
       - How a text answer is written, V(urlencoded) (section 3 of the specification) or V(lines) (section 2).
+      - With O(product=ccc) it is V(lines), whatever is said here; CollectCCC knows no other, and must not be asked.
     type: str
     default: urlencoded
     choices: [urlencoded, lines]

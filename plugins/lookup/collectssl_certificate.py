@@ -22,7 +22,8 @@ extends_documentation_fragment:
 options:
   _terms:
     description:
-      - Order numbers. Leave them out to name one order by O(certificate_id) or O(base_order_number).
+      - Order numbers. Leave them out to name one order by O(certificate_id), O(base_order_number), or with
+        O(product=ccc) by its O(collection_code).
     type: list
     elements: str
   part:

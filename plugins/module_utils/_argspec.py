@@ -163,11 +163,8 @@ def certificate_spec() -> ArgumentSpec:
         _provider_spec()
         + _waiting_spec()
         + _files_spec()
-        + ArgumentSpec(
-            {},
-            mutually_exclusive=((*IDENTIFIERS, "content"),),
-            required_one_of=((*IDENTIFIERS, "content"),),
-        )
+        # That one of them is given is no rule of a task: a collection code from the environment may stand for it.
+        + ArgumentSpec({}, mutually_exclusive=((*IDENTIFIERS, "content"),))
     )
 
 
@@ -175,9 +172,9 @@ def order_info_spec() -> ArgumentSpec:
     """The options of ``collectssl_order_info``."""
     lists = {option: {"type": "list", "elements": "str"} for option in IDENTIFIER_LISTS}
     either = IDENTIFIERS + IDENTIFIER_LISTS
-    rules = ArgumentSpec(lists, mutually_exclusive=(either,), required_one_of=(either,))
     # It has no wait, and takes the options for one, so that a default for the action group breaks no member of it.
-    return _provider_spec() + _waiting_spec() + rules
+    # As with certificate_spec, a collection code may stand for all identifiers.
+    return _provider_spec() + _waiting_spec() + ArgumentSpec(lists, mutually_exclusive=(either,))
 
 
 def lookup_spec() -> ArgumentSpec:

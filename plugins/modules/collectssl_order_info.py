@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - Asks Sectigo's CollectSSL or CollectCCC interface for the status of one order, or of many, with everything it can
     tell; validity, domain name, and how far each part of the validation is.
+  - With O(product=ccc), a O(collection_code) alone asks for the one order that it stands for.
   - The orders are asked for one at a time, over one connection, on the controller.
   - Orders that are pending, unpaid, rejected or revoked are results, not failures. An order that could not be asked
     for has the state V(error). The task fails only if that is so for all of them.
@@ -93,6 +94,12 @@ EXAMPLES = r"""
   register: fleet
   run_once: true
 
+- name: Ask for the order of a client certificate by its collection code
+  certfleet.collectssl.collectssl_order_info:
+    product: ccc
+    collection_code: "{{ vault_collection_code }}"
+  register: client_order
+
 - name: Stop where an order needs somebody's hand
   ansible.builtin.assert:
     that: item.state in ["issued", "pending"]
@@ -129,7 +136,7 @@ orders:
     order_number:
       description: The number the order was asked for by.
       type: str
-      returned: when the order was named by its number
+      returned: when the order was named by its number, and not by a O(collection_code)
     certificate_id:
       description: The ID of the certificate the order was asked for by.
       type: str
@@ -198,7 +205,8 @@ orders:
       returned: always
       sample: Awaiting Brand Validation
     caa_status:
-      description: The outcome of the CAA check (section 2.2.9), such as V(Authorized); null if there is none.
+      description:
+        - The outcome of the CAA check (section 2.2.9), such as V(Authorized), or a number; null if there is none.
       type: str
       returned: always
       sample: Authorized
@@ -225,7 +233,7 @@ orders:
           status: not_validated
     details:
       description:
-        - How far each part of the validation is (section 2.2.7).
+        - How far each part of the validation is (section 2.2.7). Version 1.22 of the interface tells the last six.
         - V(not_required), V(not_completed), V(completed) or V(in_progress); null if the provider did not tell.
       type: dict
       returned: always
@@ -258,6 +266,30 @@ orders:
           description: The check for names of well-known brands.
           type: str
           returned: always
+        ma:
+          description: What the provider calls C(maStatus).
+          type: str
+          returned: always
+        ev_assumed_name:
+          description: Extended validation, the name under which the organization acts.
+          type: str
+          returned: always
+        ev_physical_existence:
+          description: Extended validation, that the organization is at its address.
+          type: str
+          returned: always
+        ev_operational_existence:
+          description: Extended validation, that the organization is in business.
+          type: str
+          returned: always
+        ev_signer_approver_requester:
+          description: Extended validation, the persons who sign, approve and request.
+          type: str
+          returned: always
+        ev_signer_second_approval:
+          description: Extended validation, the second approval.
+          type: str
+          returned: always
       sample:
         csr: completed
         dcv: in_progress
@@ -266,8 +298,15 @@ orders:
         free_dv_upgrade: null
         ev_click_through: null
         brand_validation: completed
+        ma: null
+        ev_assumed_name: null
+        ev_physical_existence: null
+        ev_operational_existence: null
+        ev_signer_approver_requester: null
+        ev_signer_second_approval: null
     extra:
-      description: Whatever else the provider named, as it came.
+      description:
+        - Whatever else the provider named, as it came. Lines without a name are a list under C(unnamed_lines).
       type: dict
       returned: always
       sample: {}

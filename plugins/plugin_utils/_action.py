@@ -40,7 +40,10 @@ class CollectActionBase(ActionBase):
 
     @abc.abstractmethod
     def work(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """The task's result; ``CollectError`` fails the task."""
+        """The task's result; ``CollectError`` fails the task.
+
+        :arg options: those of the task, with what the controller's environment adds to them.
+        """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Called by Ansible, in a worker of the controller."""
@@ -49,7 +52,10 @@ class CollectActionBase(ActionBase):
         self._attempt = None
         self.given = by_name(self._task.args, spec)
         try:
-            result.update(self.work(validated(self.given, spec), task_vars or {}))
+            options = validated(self.given, spec)
+            # A member that has nothing to do with the provider takes nothing from the environment.
+            completed = with_environment(options, self.given) if "product" in options else options
+            result.update(self.work(completed, task_vars or {}))
         except CollectError as error:
             result.update(failed=True, changed=False, msg=f"{error} {self.LEFT_UNTOUCHED}".rstrip())
             if isinstance(error, OrderError):
@@ -61,7 +67,7 @@ class CollectActionBase(ActionBase):
         environment: dict[str, t.Any] = {}
         # The task's own environment is put in front of remote commands alone; here it counts for the proxies.
         self._compute_environment_string(raw_environment_out=environment)
-        provider = provider_of(with_environment(options, self.given), merged_environment(os.environ, environment))
+        provider = provider_of(options, merged_environment(os.environ, environment))
         # However many doors it opens, what ansible-core runs once is one attempt.
         self._attempt = self._attempt or attempt_of(self._task)
         display = Display()

@@ -33,6 +33,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider imp
     Provider,
     Transport,
     Waiting,
+    asks_by_code,
     without_rivals,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import Options
@@ -83,21 +84,35 @@ def asking_once_of(options: Options) -> Waiting:
 
 
 def request_of(options: Options, query_type: int) -> CollectRequest:
-    """The one request that the options describe."""
+    """The one request that options describe to which all sources have given their part."""
+    if asks_by_code(options):
+        return _request(options, COLLECTION_CODE, "", query_type)
     given = [name for name in IDENTIFIERS if options.get(name) is not None]
-    if len(given) != 1:
+    if not given:
+        raise _names_no_order(options)
+    if len(given) > 1:
         raise OptionError(f"Give exactly one of {', '.join(IDENTIFIERS)}; {len(given)} are given.")
     return _request(options, given[0], options[given[0]], query_type)
 
 
 def status_requests_of(options: Options) -> list[CollectRequest]:
     """A status request for each order that the options of the info module name, in their order."""
+    if asks_by_code(options):
+        return [_request(options, COLLECTION_CODE, "", QUERY_STATUS)]
     for one, many in zip(IDENTIFIERS, IDENTIFIER_LISTS, strict=True):
         if options.get(one) is not None:
             return [_request(options, one, options[one], QUERY_STATUS)]
         if options.get(many) is not None:
             return [_request(options, one, identifier, QUERY_STATUS) for identifier in options[many]]
-    raise OptionError(f"Give exactly one of {', '.join(IDENTIFIERS + IDENTIFIER_LISTS)}.")
+    raise _names_no_order(options)
+
+
+def _names_no_order(options: Options) -> OptionError:
+    numbers = ("order_number", "order_numbers", COLLECTION_CODE)
+    names = numbers if options["product"] == "ccc" else (*IDENTIFIERS, *IDENTIFIER_LISTS)
+    return OptionError(
+        f"Give one of {', '.join(name for name in (*names, 'content') if name in options)}; none is given."
+    )
 
 
 def _request(options: Options, kind: str, identifier: t.Any, query_type: int) -> CollectRequest:

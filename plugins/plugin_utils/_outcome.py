@@ -103,7 +103,7 @@ class Outcome(t.NamedTuple):
         return self._names_as_fault(_IDENTIFIER_VARIABLES)
 
     def _names_as_fault(self, variables: tuple[str, ...]) -> bool:
-        named = f"{self.order['extra'].get('errorItem', '')} {self.order['status']['message']}".lower()
+        named = f"{self.order['extra'].get('errorItem', '')} {self.order['status']['message'] or ''}".lower()
         return self.order["status"]["code"] in (-3, -4) and any(variable in named for variable in variables)
 
     def serves(self, request: CollectRequest, route: str, now: float, poll_interval: float) -> bool:

@@ -5,7 +5,8 @@
 
 An account (``login_name`` and ``login_password``) and a ``collection_code`` are rivals, of which one asks. Each may
 come from several sources. The nearest source that gives anything of either decides which one is meant
-(``without_rivals``), and what is meant has to be whole (``Credentials``).
+(``without_rivals``), and what is meant has to be whole (``Credentials``). A code is for CollectCCC alone, and stands
+for the order too, so that nothing else may name one (``asks_by_code``).
 This plugin util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -15,11 +16,18 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ACCOUNT, COLLECTION_CODE, ENVIRONMENT
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
+    ACCOUNT,
+    COLLECTION_CODE,
+    ENVIRONMENT,
+    IDENTIFIER_LISTS,
+    IDENTIFIERS,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
 
-# What section 1 of the specification takes, in characters.
-_LONGEST = {"login_name": 64, "login_password": 128}
+# What section 1 of the specification takes, in characters, and what the page about CollectCCC says of the code.
+_LONGEST = {"login_name": 64, "login_password": 128, "collection_code": 16}
+_SECTION = "section 1 of the CollectSSL specification"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -35,6 +43,29 @@ def without_rivals(options: t.Mapping[str, t.Any], *sources: t.Iterable[str]) ->
             rivals = () if account and code else ACCOUNT if code else (COLLECTION_CODE,)
             return {**options, **dict.fromkeys(rivals)}
     return dict(options)
+
+
+def asks_by_code(options: t.Mapping[str, t.Any]) -> bool:
+    """Whether a collection code names the order that the options of a task are about.
+
+    :arg options: those of a task, after all sources have given their part.
+    :raises OptionError: where a code is given with another product, or something else names an order too.
+    """
+    if not options.get(COLLECTION_CODE):
+        return False
+    code = f"A collection_code (the option, or {ENVIRONMENT[COLLECTION_CODE]} in the controller's environment)"
+    if options["product"] != "ccc":
+        raise OptionError(
+            f"{code} is for product ccc alone, and this asks with product {options['product']}. Give login_name and "
+            "login_password in its place, or product: ccc."
+        )
+    named = [name for name in (*IDENTIFIERS, *IDENTIFIER_LISTS) if options.get(name) is not None]
+    if named:
+        raise OptionError(
+            f"{code} names the order by itself, and {' and '.join(named)} is given beside it. Leave out {named[0]}, or "
+            "give login_name and login_password in place of the code."
+        )
+    return True
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -84,10 +115,12 @@ class Credentials:
 
     def _check_length(self) -> None:
         for option, limit in _LONGEST.items():
-            if len(getattr(self, option) or "") > limit:
-                raise OptionError(
-                    f"{option} is longer than the {limit} characters of section 1 of the CollectSSL specification."
-                )
+            value = getattr(self, option) or ""
+            if len(value) > limit:
+                # As a file or a vault adds it.
+                blank = " It begins or ends with white space: is that meant?" if value != value.strip() else ""
+                rule = "that CollectCCC takes" if option == COLLECTION_CODE else f"of {_SECTION}"
+                raise OptionError(f"{option} is longer than the {limit} characters {rule}.{blank}")
 
     def secrets(self) -> tuple[str, ...]:
         """The parts that no text may show."""

@@ -21,8 +21,16 @@ _HINTS = {
     -3: "Check the option that it names; wrong credentials are reported so too.",
     -4: "Check the option that it names; wrong credentials and foreign orders are reported so too.",
     -14: "Run again later; if it stays so, ask the provider.",
-    -16: "Check login_name and login_password (or collection_code), and that the order is one of this account.",
+    -16: (
+        "Check login_name and login_password (or collection_code), that the account is not locked and its password not "
+        "expired, that it may be used from this controller's address, and that the order is one of this account."
+    ),
     -17: "Check api_url and proxy: on the way, POST became GET.",
+    -91: (
+        "Check that the order is one of this account, that login_name and login_password (or collection_code) are "
+        "right, that the account is not locked and its password not expired, and that it may be used from this "
+        "controller's address."
+    ),
     CALL_LIMIT_REACHED: "Run again later, and ask less often.",
     None: "Ask the provider.",
 }
@@ -94,7 +102,8 @@ def why_not_issued(request: CollectRequest, order: dict[str, t.Any]) -> str:
     label = request.label()
     # Not capitalize(), which would write the rest of an order number small.
     begin = label[:1].upper() + label[1:]
-    state, code, message = order["state"], order["status"]["code"], order["status"]["message"].strip().rstrip("!. ")
+    state, code = order["state"], order["status"]["code"]
+    message = (order["status"]["message"] or "").strip().rstrip("!. ")
     said = f" The provider says: {message}." if message else ""
     if state == "pending":
         waits_for = outstanding(order)

@@ -40,6 +40,16 @@ DETAIL_OPTIONS = {
     "ev_click_through": "evClickThroughStatus",
     "brand_validation": "brandValStatus",
 }
+#: Those that version 1.22 of the interface adds.
+LATER_DETAIL_OPTIONS = {
+    "ma": "maStatus",
+    "ev_assumed_name": "evAssumedName",
+    "ev_physical_existence": "evPhysicalExistence",
+    "ev_operational_existence": "evOperationalExistence",
+    "ev_signer_approver_requester": "evSignerApproverRequester",
+    "ev_signer_second_approval": "evSignerSecondApproval",
+}
+ALL_DETAIL_OPTIONS = {**DETAIL_OPTIONS, **LATER_DETAIL_OPTIONS}
 MEANINGS: dict[int | None, str | None] = {
     -1: "not_required",
     0: "not_completed",
@@ -64,6 +74,16 @@ SHAPES = (
 ISSUED = 2
 #: Every status code of section 2.1 but "issued", those of the wire notes, and some that nobody knows.
 OTHER_CODES = (0, -1, -2, -3, -4, -14, -16, -17, -20, -21, -22, -26, -42, -90, -1234)
+
+
+def shapes(product: str) -> list[tuple[str, str, int]]:
+    """Those of ``SHAPES`` that a product has: CollectCCC has no ZIP archive."""
+    return [shape for shape in SHAPES if product == "ssl" or shape[0] != "zip"]
+
+
+def kinds(product: str) -> list[str]:
+    """The kinds of identifiers by which a product can be asked."""
+    return ["order_number", *(["certificate_id", "base_order_number"] if product == "ssl" else ["collection_code"])]
 
 
 def shows(product: str = "ssl") -> list[frozenset[str]]:
@@ -93,10 +113,12 @@ def answer_for(code: int, **changes: t.Any) -> Answer:
 
 def rendered(answer: Answer, request: CollectRequest, style: Style = PLAIN) -> tuple[str, bytes]:
     """Content type and body of an answer to a request, which takes its way over the wire."""
-    pairs = [("loginName", "someone"), ("loginPassword", "+ & % = space ü"), *request.variables()]
-    wire = urllib.parse.urlencode(pairs).encode("ascii")
+    secret = "+&%= space ü"
+    account = [("loginName", "someone"), ("loginPassword", secret)]
+    asker = [("collectionCode", secret)] if request.identifier_kind == "collection_code" else account
+    wire = urllib.parse.urlencode([*asker, *request.variables()]).encode("ascii")
     arguments = _arguments.check(_arguments.read_pairs(wire), request.product)
-    assert arguments.login_password == "+ & % = space ü"
+    assert secret in (arguments.login_password, arguments.collection_code)
     return _render.render(answer, arguments, style)
 
 
@@ -109,7 +131,7 @@ def expected(answer: Answer, request: CollectRequest, style: Style = PLAIN) -> d
     fields = _nothing((1 if request.query_type == 0 else 2) if ready else answer.code)
     fields["message"] = (answer.message or "") if answer.code < 0 else ""
     fields["error_item"] = answer.error_item if urlencoded else None
-    fields["caa_status"] = answer.caa_status
+    fields["caa_status"] = answer.caa_status if request.product == "ssl" else None
     if ready and "validity_period" in request.show and answer.validity:
         fields["not_before"], fields["not_after"] = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in answer.validity)
     if ready and "fqdn" in request.show:
@@ -121,7 +143,7 @@ def expected(answer: Answer, request: CollectRequest, style: Style = PLAIN) -> d
             fields["certificate_status"] = answer.certificate_status
             fields["validation_status"] = answer.validation_status
         if "status_details" in request.show and answer.details is not None:
-            given = {name: answer.details.get(variable) for name, variable in DETAIL_OPTIONS.items()}
+            given = {name: answer.details.get(variable) for name, variable in ALL_DETAIL_OPTIONS.items()}
             fields["details"] = {name: MEANINGS[value] for name, value in given.items()}
     if answer.code == 0:
         fields["mdc_domains"] = _expected_domains(answer, request)
@@ -137,7 +159,7 @@ def _nothing(code: int, certificates: t.Sequence[bytes] = ()) -> dict[str, t.Any
         "message": "",
         **dict.fromkeys(texts),
         "mdc_domains": [],
-        "details": dict.fromkeys(DETAIL_OPTIONS),
+        "details": dict.fromkeys(ALL_DETAIL_OPTIONS),
         "extra": {},
         "certificates": list(certificates),
     }

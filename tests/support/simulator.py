@@ -20,10 +20,10 @@ from . import places
 PASSWORD = "pä+ss & w%rd=ü \"q'"
 LOGIN = "fleet@example.com"
 OTHER_LOGIN = "somebody-else@example.com"
-COLLECTION_CODE = "collect+me & mine"
+COLLECTION_CODE = "collect+me& mine"
 
 ACCOUNTS: list[dict[str, t.Any]] = [
-    {"login_name": LOGIN, "login_password": PASSWORD, "collection_codes": [COLLECTION_CODE]},
+    {"login_name": LOGIN, "login_password": PASSWORD},
     {"login_name": OTHER_LOGIN, "login_password": "nobody asks with this"},
     {"login_name": "blunt", "login_password": PASSWORD, "bad_credentials": -3, "foreign_order": -4},
 ]

@@ -20,7 +20,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structu
     structure_length,
 )
 
-#: Names of the status details, in the order of section 2.2.7, with the variable of section 3.2.
+#: Names of the status details, in the order of section 2.2.7, with the variable of section 3.2; the last six came with
+#: version 1.22 of the interface.
 DETAILS = {
     "csr": "csrStatus",
     "dcv": "dcvStatus",
@@ -29,10 +30,20 @@ DETAILS = {
     "free_dv_upgrade": "freeDVUPStatus",
     "ev_click_through": "evClickThroughStatus",
     "brand_validation": "brandValStatus",
+    "ma": "maStatus",
+    "ev_assumed_name": "evAssumedName",
+    "ev_physical_existence": "evPhysicalExistence",
+    "ev_operational_existence": "evOperationalExistence",
+    "ev_signer_approver_requester": "evSignerApproverRequester",
+    "ev_signer_second_approval": "evSignerSecondApproval",
 }
 
+#: How many of them an answer may hold: those of version 1.18, or all.
+DETAIL_COUNTS = (7, len(DETAILS))
+
 _DETAIL_MEANINGS = {-1: "not_required", 0: "not_completed", 1: "completed", 2: "in_progress"}
-_DETAIL = re.compile(r"^\s*(-?[0-9]{1,4})\s*(?:[-\u2010-\u2015].*)?\Z")
+# A date has dashes too, and no letter behind the first.
+_DETAIL = re.compile(r"^\s*(-?[0-9]{1,4})\s*(?:[-\u2010-\u2015]\s*(?:[A-Za-z].*)?)?\Z")
 _MDC_STATUSES = {
     "VALIDATED": "validated",
     "NOTVALIDATED": "not_validated",
@@ -40,7 +51,7 @@ _MDC_STATUSES = {
     "AWAITINGBRAND": "awaiting_brand",
     "AWAITING BRAND": "awaiting_brand",
 }
-_UPPER_CASE = re.compile(r"^[A-Z][A-Z _-]*\Z")
+_UPPER_CASE = re.compile(r"^[A-Z][A-Z_-]*\Z")
 _CUT_OFF = "was the answer cut off?"
 
 #: The value of a field that this collection does not know, or its values where it came more than once.
@@ -126,25 +137,51 @@ def is_detail(line: str) -> bool:
     return bool(_DETAIL.match(line))
 
 
+def has_meaning(line: str) -> bool:
+    """Whether a line is a status detail with one of the values that section 2.2.7 knows."""
+    return _meaning(line) is not None
+
+
 def _meaning(value: str) -> Optional[str]:
     match = _DETAIL.match(value)
     return _DETAIL_MEANINGS.get(int(match.group(1))) if match else None
 
 
 def mdc_domains(text: str) -> Optional[Dict[str, str]]:
-    """Domain names with their status, from ``a.com VALIDATED, b.com NOTVALIDATED``; None for any other text."""
+    """Domain names with their status, from ``a.com VALIDATED, b.com NOTVALIDATED``; None for any other text.
+
+    The commas may be missing, and line feeds may stand in their place: a status word tells where a pair ends.
+    """
     domains = {}
     for part in text.split(","):
-        words = part.split()
-        if not words:
-            continue
-        name, status = words[0], " ".join(words[1:])
-        known = _MDC_STATUSES.get(status.upper())
-        # A word that is new to us still looks like the known ones, and then the name must look like one as well.
-        if known is None and not (_UPPER_CASE.match(status) and "." in name.strip(".")):
-            return None
-        domains[name] = known or status.lower()
+        # The next word stands at the end, where it is taken from.
+        words = part.split()[::-1]
+        while words:
+            name = words.pop()
+            status = _taken_status(words)
+            # A word that is new to us still looks like the known ones, and then the name must look like one as well.
+            if not status or (status not in _MDC_STATUSES and "." not in name.strip(".")):
+                return None
+            domains[name] = _MDC_STATUSES.get(status, status.lower())
     return domains or None
+
+
+def begins_with_domain_status(text: str) -> bool:
+    """Whether a text begins with a status that the specification knows for a domain."""
+    return _taken_status(text.replace(",", " ").split()[:2][::-1]) in _MDC_STATUSES
+
+
+def _taken_status(words: List[str]) -> str:
+    """The status of a domain at the end of ``words``, the last one first, taken away; empty where there is none."""
+    for count in (2, 1):
+        known = " ".join(words[-count:][::-1]).upper()
+        if known in _MDC_STATUSES:
+            del words[-count:]
+            return known
+    status = []
+    while words and _UPPER_CASE.match(words[-1]):
+        status.append(words.pop())
+    return " ".join(status)
 
 
 def iso_from_timestamp(name: str, text: str) -> str:

@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A request of the CollectSSL interface: the rules of section 1 of its specification, and its wire form.
 
+CollectCCC takes an account with an order number, or a collection code alone, and a list of arguments of its own, which
+is shorter: it answers a name that it does not know with -2. Two that it lists are never sent, ``responseMimeType``,
+since nothing here hangs on what an answer says it is, and ``callbackFunctionName``, which is for browsers.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -10,7 +13,7 @@ import dataclasses
 import re
 from typing import Any, Collection, Dict, FrozenSet, List, Tuple
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIERS
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import COLLECTION_CODE, IDENTIFIERS
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
 
 #: Values of ``queryType``.
@@ -40,6 +43,8 @@ _RESPONSE_ENCODINGS = {"base64": 0, "binary": 1}
 _RESPONSE_FORMATS = {"lines": 0, "urlencoded": 1}
 _MAX_ORDER_NUMBER = 128
 _MAX_CERTIFICATE_ID = 16
+_WHOLE_NUMBER = re.compile(r"^[0-9]+\Z")
+_CCC_SHOW = frozenset(["validity_period"])
 _SECTION = "section 1 of the CollectSSL specification"
 
 
@@ -47,10 +52,12 @@ _SECTION = "section 1 of the CollectSSL specification"
 class CollectRequest:
     """One question about one order. Frozen, hashable, without credentials, and right by construction.
 
-    ``identifier_kind`` is one of ``order_number``, ``certificate_id``, ``base_order_number``; ``query_type`` one of the
-    ``QUERY_`` constants; ``response_type``, ``response_encoding`` and ``response_format`` are spelled as the options
-    are; ``show`` holds keys of ``SHOW``, and is a frozenset whatever was given. Raises ``OptionError`` with the rule
-    for what section 1 of the specification forbids.
+    ``identifier_kind`` is one of ``order_number``, ``certificate_id``, ``base_order_number``, or ``collection_code``,
+    where the credentials name the order too and ``identifier`` is empty; ``query_type`` one of the ``QUERY_``
+    constants; ``response_type``, ``response_encoding`` and ``response_format`` are spelled as the options are, and the
+    last is ``lines`` for CollectCCC, which knows no other, whatever was given; ``show`` holds keys of ``SHOW``, and is
+    a frozenset whatever was given. Raises ``OptionError`` with the rule for what section 1 of the specification
+    forbids.
     """
 
     identifier_kind: str
@@ -67,13 +74,15 @@ class CollectRequest:
         object.__setattr__(self, "identifier", self.identifier.strip())
         object.__setattr__(self, "show", frozenset(self.show))
         self._check_values()
+        if self.product == "ccc":
+            object.__setattr__(self, "response_format", "lines")
         self._check_identifier()
         self._check_combinations()
 
     def _check_values(self) -> None:
         for option, value, allowed in (
             ("product", self.product, PRODUCT_URLS),
-            ("identifier", self.identifier_kind, _IDENTIFIER_VARIABLES),
+            ("identifier", self.identifier_kind, (*_IDENTIFIER_VARIABLES, COLLECTION_CODE)),
             ("response_type", self.response_type, _RESPONSE_TYPES),
             ("response_encoding", self.response_encoding, _RESPONSE_ENCODINGS),
             ("response_format", self.response_format, _RESPONSE_FORMATS),
@@ -88,6 +97,14 @@ class CollectRequest:
 
     def _check_identifier(self) -> None:
         kind, value = self.identifier_kind, self.identifier
+        if self.product == "ccc" and kind not in ("order_number", COLLECTION_CODE):
+            raise OptionError(
+                f"{kind} is for product ssl alone: CollectCCC is asked by order_number, or by a collection_code alone."
+            )
+        if kind == COLLECTION_CODE:
+            if value or self.product != "ccc":
+                raise OptionError("A collection_code is for product ccc alone, and names the order by itself.")
+            return
         if not value:
             raise OptionError(f"{kind} is empty.")
         if kind == "order_number":
@@ -95,7 +112,9 @@ class CollectRequest:
                 raise OptionError(
                     f"order_number must be at most {_MAX_ORDER_NUMBER} printable characters ({_SECTION})."
                 )
-        elif not re.match(r"^[0-9]+\Z", value):
+            if self.product == "ccc" and not _WHOLE_NUMBER.match(value):
+                raise OptionError(f"order_number must be a whole number for product ccc, not {value[:40]!r}.")
+        elif not _WHOLE_NUMBER.match(value):
             raise OptionError(f"{kind} must be a whole number ({_SECTION}), not {value[:40]!r}.")
         elif kind == "certificate_id" and len(value) > _MAX_CERTIFICATE_ID:
             raise OptionError(f"certificate_id has at most {_MAX_CERTIFICATE_ID} digits ({_SECTION}).")
@@ -112,8 +131,11 @@ class CollectRequest:
             )
         if self.product == "ccc" and self.response_type == "zip":
             raise OptionError("response_type zip is for product ssl alone: CollectCCC sends no ZIP archive.")
-        if self.product == "ccc" and "fqdn" in self.show:
-            raise OptionError("A domain name can be asked of product ssl alone: CollectCCC knows no showFQDN.")
+        strange = [variable for name, variable in SHOW.items() if name in self.show and name not in _CCC_SHOW]
+        if self.product == "ccc" and strange:
+            raise OptionError(
+                f"{strange[0]} can be asked of product ssl alone: CollectCCC tells the status and the validity."
+            )
 
     @property
     def binary(self) -> bool:
@@ -121,20 +143,23 @@ class CollectRequest:
         return self.response_encoding == "binary"
 
     def label(self) -> str:
-        """The order as sentences name it, such as ``order number 12345``."""
+        """The order as sentences name it, such as ``order number 12345``; a collection code is never shown."""
+        if self.identifier_kind == COLLECTION_CODE:
+            return "the order of the collection code"
         kind = self.identifier_kind.replace("_id", " ID").replace("_", " ")
         return f"{kind} {self.identifier}"
 
     def variables(self) -> List[Tuple[str, str]]:
         """The variables of the request and their values, in the order of section 1, without credentials."""
         pairs = [
-            (_IDENTIFIER_VARIABLES[self.identifier_kind], self.identifier),
             ("queryType", str(self.query_type)),
             ("responseType", str(_RESPONSE_TYPES[self.response_type])),
             ("responseEncoding", str(_RESPONSE_ENCODINGS[self.response_encoding])),
         ]
+        if self.identifier_kind in _IDENTIFIER_VARIABLES:
+            pairs.insert(0, (_IDENTIFIER_VARIABLES[self.identifier_kind], self.identifier))
         pairs.extend((variable, "Y") for name, variable in SHOW.items() if name in self.show)
-        if not self.binary:
+        if not self.binary and self.product != "ccc":
             pairs.append(("responseFormat", str(_RESPONSE_FORMATS[self.response_format])))
         return pairs
 
@@ -159,4 +184,4 @@ class CollectRequest:
 
 def show_everything(product: str) -> FrozenSet[str]:
     """All that an answer for ``product`` can be asked to tell."""
-    return frozenset(SHOW) - (frozenset() if product == "ssl" else frozenset(["fqdn"]))
+    return frozenset(SHOW) if product == "ssl" else _CCC_SHOW

@@ -73,10 +73,12 @@ class CollectResponse(Fields):
 
     def order(self, request: CollectRequest) -> Dict[str, Any]:
         """The order dictionary that users see."""
+        # A collection code is a secret, and its order has no other name.
+        named = {request.identifier_kind: request.identifier} if request.identifier else {}
         order: Dict[str, Any] = {
-            request.identifier_kind: request.identifier,
+            **named,
             "state": self.state,
-            "status": {"code": self.status_code, "name": self.status_name, "message": self.message},
+            "status": {"code": self.status_code, "name": self.status_name, "message": self.message or None},
         }
         for name in ("fqdn", "not_before", "not_after", "certificate_status", "validation_status", "caa_status"):
             order[name] = getattr(self, name)

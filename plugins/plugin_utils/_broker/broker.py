@@ -248,6 +248,6 @@ def _scrubbed(order: dict[str, t.Any], scrub: t.Callable[[str], str]) -> dict[st
     told = {
         name: clean(order[name]) for name in ("fqdn", "certificate_status", "validation_status", "caa_status", "extra")
     }
-    status = {**order["status"], "message": scrub(order["status"]["message"])}
+    status = {**order["status"], "message": clean(order["status"]["message"])}
     domains = [{**domain, "name": scrub(domain["name"])} for domain in order["mdc_domains"]]
     return {**order, **told, "status": status, "mdc_domains": domains}

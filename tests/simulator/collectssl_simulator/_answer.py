@@ -10,7 +10,7 @@ import datetime
 import typing as t
 
 #: Names of the status details in the order of section 2.2.7, spelt as in section 3.2.
-DETAIL_NAMES = (
+FIRST_DETAIL_NAMES = (
     "csrStatus",
     "dcvStatus",
     "ovCallBackStatus",
@@ -19,8 +19,18 @@ DETAIL_NAMES = (
     "evClickThroughStatus",
     "brandValStatus",
 )
+#: Those that version 1.22 of the interface adds, behind the others.
+LATER_DETAIL_NAMES = (
+    "maStatus",
+    "evAssumedName",
+    "evPhysicalExistence",
+    "evOperationalExistence",
+    "evSignerApproverRequester",
+    "evSignerSecondApproval",
+)
+DETAIL_NAMES = FIRST_DETAIL_NAMES + LATER_DETAIL_NAMES
 
-#: Texts of the status codes that sections 2.1 lists, and of the two that the wire is known to carry besides.
+#: Texts of the status codes that sections 2.1 lists, and of those that the wire is known to carry besides.
 MESSAGES: t.Mapping[int, str] = {
     -1: "Request was not made over https!",
     -2: "Unrecognised argument!",
@@ -32,6 +42,7 @@ MESSAGES: t.Mapping[int, str] = {
     -22: "Still awaiting payment!",
     -26: "The certificate is currently being issued!",
     -42: "The call limit has been reached!",
+    -91: "Permission denied by context!",
 }
 
 
@@ -50,7 +61,8 @@ class Answer:
     code is the status code. For an order that is ready give 1 or 2: rendering itself answers 1 to queryType 0
     and 2 to the others. certificates are DER, in the order in which they are to be served (root first and leaf last
     when all is well); leaf is the index of the end-entity certificate among them, or None when it is not there.
-    validity is a pair of aware UTC times. details maps names of DETAIL_NAMES to -1, 0, 1, 2, or None for "not told".
+    validity is a pair of aware UTC times. details maps names of DETAIL_NAMES to -1, 0, 1, 2, or None for "not told";
+    where it has none of LATER_DETAIL_NAMES, the service is one of before version 1.22, which knows none of them.
     archive_name is the stem of the leaf's file in a ZIP archive; None derives it from the certificate.
     archive replaces the ZIP archive that would be made (it serves the faults that need a wrong one).
     """
@@ -93,6 +105,13 @@ _CHOICES: t.Mapping[str, tuple[str, ...]] = {
 _NEWLINE_NAMES = {"lf": "\n", "crlf": "\r\n"}
 
 
+#: The parts of an answer in the lines format, in their order (sections 2.1 to 2.2.9).
+PARTS = (
+    *("status", "message", "validity", "fqdn", "certificates", "certificate_status", "validation_status"),
+    *("domains", "details", "domains2", "caa"),
+)
+
+
 class StyleError(ValueError):
     """A style has an unknown field or a value that the field does not take; the text is one sentence."""
 
@@ -111,6 +130,7 @@ class Style:
     detail_style: "bare" (2) or "meaning" (2 - in-progress) for the status details in the lines format.
     detail_dash: what stands between value and meaning, without the blanks around it.
     domain_separator: what stands between two domains.
+    extra_lines: pairs of a part (one of PARTS) and a line to add behind it, in the lines format.
     double_encode_domains: whether the domain lists of the url-encoded format are encoded once more.
     field_case: names of the url-encoded format as specified, in lower case or in upper case.
     ov_callback_name: the specification spells this name in two ways.
@@ -135,6 +155,7 @@ class Style:
     detail_style: str = "bare"
     detail_dash: str = "-"
     domain_separator: str = ", "
+    extra_lines: tuple[tuple[str, str], ...] = ()
     double_encode_domains: bool = False
     field_case: str = "spec"
     ov_callback_name: str = "ovCallBackStatus"
@@ -158,12 +179,15 @@ class Style:
 
 
 def _style_value(name: str, value: t.Any, default: t.Any) -> t.Any:
-    if name == "extra_fields":
+    if name in ("extra_fields", "extra_lines"):
         pairs = value.items() if isinstance(value, t.Mapping) else value
         try:
-            return tuple((str(key), str(item)) for key, item in pairs)
+            named = tuple((str(key), str(item)) for key, item in pairs)
         except (TypeError, ValueError):
-            raise StyleError("style field 'extra_fields' must map names to values") from None
+            raise StyleError(f"style field '{name}' must map names to values") from None
+        if name == "extra_lines" and not {part for part, _line in named} <= set(PARTS):
+            raise StyleError(f"style field 'extra_lines' must name parts: {', '.join(PARTS)}")
+        return named
     if name == "newline":
         value = _NEWLINE_NAMES.get(value, value) if isinstance(value, str) else value
     if isinstance(default, bool) != isinstance(value, bool) or not isinstance(value, type(default)):

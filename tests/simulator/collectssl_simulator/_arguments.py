@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The arguments of a call: reading them off the wire, and every rule of section 1 of the specification.
 
+CollectSSL takes what the table of section 1 lists. CollectCCC, which is specified apart from version 1.10 on, takes
+what its own page lists. Whatever else is given, if only with its default, is an unrecognised argument.
+
 The service is stricter than it needs to be where a client would be wrong: a repeated argument, an escape sequence
 that is none and a text that is not UTF-8 are errors here.
 """
@@ -36,6 +39,7 @@ class Arguments:
     response_encoding: int = 0
     response_format: int = 0
     response_mime_type: str | None = None
+    callback_function_name: str | None = None
     show_validity_period: bool = False
     show_fqdn: bool = False
     show_ext_status: bool = False
@@ -65,7 +69,7 @@ _FLAG = ("Y", "N")
 _RULES: t.Mapping[str, _Rule] = {
     "loginName": _Rule("login_name", "string", 64),
     "loginPassword": _Rule("login_password", "string", 128),
-    "collectionCode": _Rule("collection_code", "string", 128),
+    "collectionCode": _Rule("collection_code", "string", 16),
     "orderNumber": _Rule("order_number", "string", 128),
     "certificateID": _Rule("certificate_id", "digits", 16),
     "baseOrderNumber": _Rule("base_order_number", "digits"),
@@ -74,12 +78,23 @@ _RULES: t.Mapping[str, _Rule] = {
     "responseEncoding": _Rule("response_encoding", "choice", choices=("0", "1")),
     "responseFormat": _Rule("response_format", "choice", choices=("0", "1")),
     "responseMimeType": _Rule("response_mime_type", "mime", 255),
+    "callbackFunctionName": _Rule("callback_function_name", "string", 255),
     "showValidityPeriod": _Rule("show_validity_period", "flag", choices=_FLAG),
     "showFQDN": _Rule("show_fqdn", "flag", choices=_FLAG),
     "showExtStatus": _Rule("show_ext_status", "flag", choices=_FLAG),
     "showMDCDomainDetails": _Rule("show_mdc_domain_details", "flag", choices=_FLAG),
     "showMDCDomainDetails2": _Rule("show_mdc_domain_details2", "flag", choices=_FLAG),
     "showStatusDetails": _Rule("show_status_details", "flag", choices=_FLAG),
+}
+#: The names that only one of the two interfaces lists.
+_OWN_NAMES: t.Mapping[str, frozenset[str]] = {
+    "ssl": frozenset(
+        {
+            *("certificateID", "baseOrderNumber", "responseFormat", "showFQDN", "showExtStatus"),
+            *("showMDCDomainDetails", "showMDCDomainDetails2", "showStatusDetails"),
+        }
+    ),
+    "ccc": frozenset({"collectionCode", "responseMimeType", "callbackFunctionName"}),
 }
 _BY_LOWER_NAME = {name.lower(): name for name in _RULES}
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -134,8 +149,10 @@ def masked(pairs: t.Iterable[Pair]) -> list[tuple[str, str]]:
     return shown
 
 
-def wanted_format(pairs: t.Iterable[Pair]) -> int:
+def wanted_format(pairs: t.Iterable[Pair], product: str) -> int:
     """Return the response format in which an error is to be told, whatever else is wrong with the call."""
+    if product != "ssl":
+        return 0
     return 1 if any(pair.name == "responseFormat" and pair.value == "1" for pair in pairs) else 0
 
 
@@ -150,8 +167,9 @@ def check(pairs: t.Sequence[Pair], product: str) -> Arguments:
     Unknown names come first (-2), then missing arguments (-3), then values and combinations (-4).
     """
     values: dict[str, str] = {}
+    foreign = frozenset().union(*(names for other, names in _OWN_NAMES.items() if other != product))
     for pair in pairs:
-        if pair.name is None:
+        if pair.name is None or pair.name in foreign:
             raise ArgumentError(-2, pair.raw_name)
     names = [pair.name for pair in pairs]
     _check_presence(names)
@@ -169,14 +187,11 @@ def check(pairs: t.Sequence[Pair], product: str) -> Arguments:
 
 
 def _check_presence(names: t.Sequence[str | None]) -> None:
-    if "collectionCode" not in names or "loginName" in names or "loginPassword" in names:
-        for name in ("loginName", "loginPassword"):
-            if name not in names:
-                raise ArgumentError(-3, name)
-    if not any(name in names for name in _IDENTIFIERS):
-        raise ArgumentError(-3, "orderNumber")
-    if "queryType" not in names:
-        raise ArgumentError(-3, "queryType")
+    # A collection code stands for the account and for the order.
+    account = () if "collectionCode" in names else ("loginName", "loginPassword", "orderNumber")
+    for name in (*account, "queryType"):
+        if name not in names and not (name == "orderNumber" and any(other in names for other in _IDENTIFIERS)):
+            raise ArgumentError(-3, name)
 
 
 def _checked_value(name: str, value: str) -> t.Any:
@@ -203,9 +218,18 @@ def _check_combinations(arguments: Arguments, names: t.Sequence[str | None]) -> 
         raise ArgumentError(-4, identifiers[1])
     if arguments.response_type != 3 and arguments.query_type != 1:
         raise ArgumentError(-4, "responseType")
-    if arguments.response_type == 0 and arguments.product != "ssl":
-        raise ArgumentError(-4, "responseType")
     if arguments.response_encoding == 1 and (arguments.query_type != 1 or arguments.response_type not in (0, 2)):
         raise ArgumentError(-4, "responseEncoding")
-    if arguments.show_fqdn and arguments.product != "ssl":
-        raise ArgumentError(-4, "showFQDN")
+    if arguments.product == "ccc":
+        _check_ccc(arguments)
+
+
+def _check_ccc(arguments: Arguments) -> None:
+    if arguments.collection_code is not None:
+        for name in ("loginName", "loginPassword", "orderNumber"):
+            if getattr(arguments, _RULES[name].field) is not None:
+                raise ArgumentError(-4, name)
+    if arguments.order_number is not None and re.fullmatch("[0-9]+", arguments.order_number) is None:
+        raise ArgumentError(-4, "orderNumber")
+    if arguments.response_type == 0:
+        raise ArgumentError(-4, "responseType")

@@ -129,11 +129,8 @@ class Book:
         login_name = value_of(pairs, "loginName")
         if login_name:
             return login_name
-        code = value_of(pairs, "collectionCode")
-        for account in self._accounts.values():
-            if code is not None and _is_among(code, account.collection_codes):
-                return account.login_name
-        return ""
+        live = self._find_by_code(value_of(pairs, "collectionCode"))
+        return live.order.account if live else ""
 
     def order_of_call(self, pairs: t.Sequence[Pair], product: str) -> str | None:
         """Return the number of the order that a call is about, whether or not it may; None when it can't be told."""
@@ -143,6 +140,8 @@ class Book:
             value_of(pairs, "certificateID"),
             value_of(pairs, "baseOrderNumber"),
         )
+        if live is None and product == "ccc":
+            live = self._find_by_code(value_of(pairs, "collectionCode"))
         return live.order.order_number if live else value_of(pairs, "orderNumber")
 
     def is_issued(self, order_number: str | None) -> bool:
@@ -171,39 +170,46 @@ class Book:
                 return live
         return None
 
+    def _find_by_code(self, code: str | None) -> _Live | None:
+        # A code that was given away again is that of the newest order, too.
+        for live in reversed(list(self._live.values())):
+            if code is not None and live.order.collection_code is not None and _same(code, live.order.collection_code):
+                return live
+        return None
+
     def _authenticate(self, arguments: Arguments) -> Account | Answer:
-        by_login = None
-        if arguments.login_name is not None:
-            by_login = self._accounts.get(arguments.login_name)
-            if by_login is None:
-                return error(-16)
-            if not _same(arguments.login_password or "", by_login.login_password):
-                return error(by_login.bad_credentials, "loginPassword" if by_login.bad_credentials != -16 else None)
-        if arguments.collection_code is None:
-            assert by_login is not None
-            return by_login
-        for account in self._accounts.values():
-            if by_login in (None, account) and _is_among(arguments.collection_code, account.collection_codes):
-                return account
-        return error(-16)
+        account = self._accounts.get(arguments.login_name or "")
+        if account is None:
+            return error(-16)
+        if not _same(arguments.login_password or "", account.login_password):
+            return error(account.bad_credentials, "loginPassword" if account.bad_credentials != -16 else None)
+        return account
+
+    def _asked_for(self, arguments: Arguments) -> _Live | Answer:
+        """Return the order that a call may be answered about, or the refusal."""
+        if arguments.collection_code is not None:
+            return self._find_by_code(arguments.collection_code) or error(-16)
+        account = self._authenticate(arguments)
+        if isinstance(account, Answer):
+            return account
+        live = self._find(
+            arguments.product, arguments.order_number, arguments.certificate_id, arguments.base_order_number
+        )
+        item = _identifier_name(arguments)
+        if live is None:
+            return error(-4, item)
+        if live.order.account != account.login_name:
+            return error(account.foreign_order, item if account.foreign_order == -4 else None)
+        return live
 
     def collect(self, arguments: Arguments, posted: _faults.Fault | None) -> Verdict:
         """Return what a well-formed call is answered; it counts as a call of the order if its account may ask.
 
         A fault posted at run time takes precedence over the fault of a phase.
         """
-        account = self._authenticate(arguments)
-        if isinstance(account, Answer):
-            return Verdict(account, self.style)
-        live = self._find(
-            arguments.product, arguments.order_number, arguments.certificate_id, arguments.base_order_number
-        )
-        item = _identifier_name(arguments)
-        if live is None:
-            return Verdict(error(-4, item), self.style)
-        if live.order.account != account.login_name:
-            foreign = error(account.foreign_order, item if account.foreign_order == -4 else None)
-            return Verdict(foreign, self.style)
+        live = self._asked_for(arguments)
+        if isinstance(live, Answer):
+            return Verdict(live, self.style)
         now = time.monotonic()
         live.let_time_pass(now)
         live.count(now)
@@ -290,10 +296,6 @@ def _fingerprint(issued: Issued) -> str:
 
 def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8"), expected.encode("utf-8"))
-
-
-def _is_among(given: str, expected: t.Iterable[str]) -> bool:
-    return any(_same(given, code) for code in expected)
 
 
 def _identifier_name(arguments: Arguments) -> str:

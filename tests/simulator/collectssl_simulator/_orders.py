@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from . import _faults
-from ._answer import DETAIL_NAMES, PLAIN, Domain, Style, StyleError
+from ._answer import DETAIL_NAMES, FIRST_DETAIL_NAMES, LATER_DETAIL_NAMES, PLAIN, Domain, Style, StyleError
 from ._arguments import PRODUCTS
 from ._keys import KeyFileError, read_public_key
 from ._pki import CHAINS, KEY_TYPES, PublicKey, general_names
@@ -41,7 +41,6 @@ class Account:
 
     login_name: str
     login_password: str = dataclasses.field(repr=False)
-    collection_codes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     bad_credentials: int = -16
     foreign_order: int = -16
 
@@ -91,6 +90,7 @@ class Order:
     life: tuple[Phase, ...]
     certificate_id: str | None = None
     base_order_number: str | None = None
+    collection_code: str | None = dataclasses.field(default=None, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +105,7 @@ class OrdersFile:
 _CERTIFICATE_STATUS = {"issued": "Issued", "revoked": "Revoked", "pending": "Awaiting Validation"}
 _PENDING_DETAILS = {"csrStatus": 1, "dcvStatus": 0}
 _REQUIRED = object()
+_CODE_SIZE = 16
 
 
 class _Fields:
@@ -217,12 +218,13 @@ def read(
 def _check_unique(orders: t.Iterable[Order]) -> None:
     seen: set[tuple[str, str]] = set()
     for order in orders:
-        for name in ("order_number", "certificate_id"):
+        for name in ("order_number", "certificate_id", "collection_code"):
             value = getattr(order, name)
             if value is None:
                 continue
             if (name, value) in seen:
-                raise OrdersError(f"Order '{order.order_number}': '{name}' {value} is taken by another order.")
+                shown = "" if name == "collection_code" else f" {value}"
+                raise OrdersError(f"Order '{order.order_number}': '{name}'{shown} is taken by another order.")
             seen.add((name, value))
 
 
@@ -234,13 +236,9 @@ def _account(value: t.Any, index: int) -> Account:
     for name, text, limit in (("login_name", login_name, 64), ("login_password", password, 128)):
         if len(text) > limit:
             raise OrdersError(f"{fields.where}: '{name}' must have no more than {limit} characters.")
-    codes = fields.items("collection_codes", [])
-    if not all(isinstance(code, str) and 1 <= len(code) <= 128 for code in codes):
-        raise OrdersError(f"{fields.where}: 'collection_codes' must be a list of strings (put them in quotes).")
     account = Account(
         login_name,
         password,
-        tuple(codes),
         fields.choice("bad_credentials", (-16, -3, -4), -16),
         fields.choice("foreign_order", (-16, -4), -16),
     )
@@ -270,6 +268,9 @@ def _order(value: t.Any, index: int, base: pathlib.Path, accounts: t.Collection[
     product = fields.choice("product", PRODUCTS, "ssl")
     certificate_id = fields.identifier("certificate_id", None, digits=16)
     base_order_number = fields.identifier("base_order_number", None, digits=32)
+    collection_code = _collection_code(fields, product)
+    if product == "ccc":
+        _check_ccc_names(fields.where, order_number, certificate_id, base_order_number)
     terms = _terms(fields, base, None)
     style = _style(style, fields)
     phases = fields.items("life", [{"state": "issued"}])
@@ -287,7 +288,23 @@ def _order(value: t.Any, index: int, base: pathlib.Path, accounts: t.Collection[
         if phase.terms is not None:
             terms = dataclasses.replace(phase.terms, new_key=False)
         life.append(phase)
-    return Order(order_number, account, product, tuple(life), certificate_id, base_order_number)
+    return Order(order_number, account, product, tuple(life), certificate_id, base_order_number, collection_code)
+
+
+def _collection_code(fields: _Fields, product: str) -> str | None:
+    code = fields.text("collection_code", None, secret=True)
+    if code is not None and product != "ccc":
+        raise OrdersError(f"{fields.where}: 'collection_code' is for an order with 'product: ccc'.")
+    if code is not None and len(code) > _CODE_SIZE:
+        raise OrdersError(f"{fields.where}: 'collection_code' must have no more than {_CODE_SIZE} characters.")
+    return t.cast("str | None", code)
+
+
+def _check_ccc_names(where: str, order_number: str, certificate_id: str | None, base_order_number: str | None) -> None:
+    if re.fullmatch("[0-9]+", order_number) is None:
+        raise OrdersError(f"{where}: 'order_number' must be a whole number, since CollectCCC takes no other.")
+    if certificate_id is not None or base_order_number is not None:
+        raise OrdersError(f"{where}: CollectCCC knows no 'certificate_id' and no 'base_order_number'.")
 
 
 def _names(fields: _Fields, inherited: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -391,17 +408,22 @@ def _phase(fields: _Fields, base: pathlib.Path, terms: Terms, style: Style) -> P
 
 
 def _details(fields: _Fields, state: str) -> dict[str, int | None]:
-    details: dict[str, int | None] = dict.fromkeys(DETAIL_NAMES, -1)
+    details: dict[str, int | None] = dict.fromkeys(FIRST_DETAIL_NAMES, -1)
     details.update(_PENDING_DETAILS if state == "pending" else {"csrStatus": 1, "dcvStatus": 1})
     by_lower_name = {name.lower(): name for name in DETAIL_NAMES}
     value = fields.take("details", {})
     inner = _Fields(value, f"{fields.where}, 'details'")
+    given: dict[str, int | None] = {}
     for name in list(value):
         known = by_lower_name.get(name.lower())
         if known is None:
             raise OrdersError(f"{inner.where} knows no '{name}'; it knows {', '.join(DETAIL_NAMES)}.")
         allowed = (-1, 1, 2, None) if known == "brandValStatus" else (-1, 0, 1, 2, None)
-        details[known] = inner.choice(name, allowed)
+        given[known] = inner.choice(name, allowed)
+    # A service that knows one of the later details knows them all.
+    if not given.keys().isdisjoint(LATER_DETAIL_NAMES):
+        details.update(dict.fromkeys(LATER_DETAIL_NAMES, -1))
+    details.update(given)
     return details
 
 

@@ -104,14 +104,21 @@ def not_after(certificate: x509.Certificate) -> datetime.datetime:
 
 
 def general_names(names: t.Iterable[str]) -> list[x509.GeneralName]:
-    """Return subject alternative names for DNS names and IP addresses; raises ValueError."""
+    """Return subject alternative names for DNS names, IP and e-mail addresses; raises ValueError."""
     result: list[x509.GeneralName] = []
     for name in names:
         try:
             result.append(x509.IPAddress(ipaddress.ip_address(name)))
         except ValueError:
-            result.append(x509.DNSName(name))
+            result.append(x509.RFC822Name(name) if "@" in name else x509.DNSName(name))
     return result
+
+
+def _purposes(names: t.Sequence[str]) -> list[x509.ObjectIdentifier]:
+    # With an e-mail address it is a certificate of a person, not of a server.
+    if any("@" in name for name in names):
+        return [ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.CLIENT_AUTH]
+    return [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
 
 
 def _distinguished_name(common_name: str | None) -> x509.Name:
@@ -223,8 +230,9 @@ class Pki:
         validity: tuple[datetime.datetime, datetime.datetime],
         issuer: str = "issuing",
     ) -> x509.Certificate:
-        """Return an end-entity certificate for a server with these subject alternative names; the first is its CN.
+        """Return an end-entity certificate with these subject alternative names; the first is its common name.
 
+        It is one for a server, or, where one of the names is an e-mail address, for a client and its mail.
         A name of more than 64 characters can't be a common name and stands in the extension alone.
         """
         authority = self[issuer]
@@ -240,10 +248,7 @@ class Pki:
             .add_extension(x509.SubjectAlternativeName(general_names(names)), critical=common_name is None)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(ca=False, rsa_key=isinstance(public_key, rsa.RSAPublicKey)), critical=True)
-            .add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
-                critical=False,
-            )
+            .add_extension(x509.ExtendedKeyUsage(_purposes(names)), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False

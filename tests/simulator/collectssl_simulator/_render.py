@@ -10,7 +10,7 @@ import typing as t
 import urllib.parse
 
 from . import _archive, _asn1
-from ._answer import DETAIL_NAMES, PLAIN, Answer, Domain, Style
+from ._answer import DETAIL_NAMES, FIRST_DETAIL_NAMES, LATER_DETAIL_NAMES, PARTS, PLAIN, Answer, Domain, Style
 from ._arguments import Arguments
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -18,7 +18,7 @@ TEXT_TYPE = "text/plain"
 
 _ZIP, _NETSCAPE, _PKCS7, _INDIVIDUAL = 0, 1, 2, 3
 _MEANINGS = {0: "not-completed", 1: "completed", 2: "in-progress"}
-_NOT_APPLICABLE = ("freeDVUPStatus", "evClickThroughStatus", "brandValStatus")
+_NOT_APPLICABLE = ("freeDVUPStatus", "evClickThroughStatus", "brandValStatus", *LATER_DETAIL_NAMES)
 
 
 def render(answer: Answer, arguments: Arguments, style: Style = PLAIN) -> tuple[str, bytes]:
@@ -119,29 +119,52 @@ def _detail_line(name: str, value: int | None, style: Style) -> str:
     return f"{value} {style.detail_dash} {meaning}"
 
 
-def _lines(answer: Answer, arguments: Arguments, style: Style, code: int) -> bytes:
-    lines = [str(code)]
+def _details(answer: Answer) -> list[tuple[str, int | None]]:
+    details = answer.details or {}
+    names = DETAIL_NAMES if any(name in details for name in LATER_DETAIL_NAMES) else FIRST_DETAIL_NAMES
+    return [(name, details.get(name)) for name in names]
+
+
+def _caa_status(answer: Answer, arguments: Arguments) -> str | None:
+    # It came with version 1.18, long after CollectCCC went its own way.
+    return answer.caa_status if arguments.product == "ssl" else None
+
+
+def _parts(answer: Answer, arguments: Arguments, style: Style, code: int) -> dict[str, list[str]]:
+    """Return the lines of each of PARTS that there is."""
+    parts: dict[str, list[str]] = {"status": [str(code)]}
     if code < 0:
-        lines.append(answer.message or "")
+        parts["message"] = [answer.message or ""]
     if code > 0 and arguments.show_validity_period and answer.validity is not None:
-        lines.append(" ".join(moment.strftime("%d/%m/%Y") for moment in answer.validity))
+        parts["validity"] = [" ".join(moment.strftime("%d/%m/%Y") for moment in answer.validity)]
     if code > 0 and arguments.show_fqdn and answer.fqdn is not None:
-        lines.append(answer.fqdn)
+        parts["fqdn"] = [answer.fqdn]
     if code == 2:
-        lines += [""] * style.leading_blank_lines
-        lines += _data_lines(answer, arguments, style)
-        lines += [""] * style.blank_lines
+        blanks_before, blanks_behind = [""] * style.leading_blank_lines, [""] * style.blank_lines
+        parts["certificates"] = [*blanks_before, *_data_lines(answer, arguments, style), *blanks_behind]
     with_status = code >= 0 or style.status_on_error
     if arguments.show_ext_status and with_status:
-        lines += [status for status in (answer.certificate_status, answer.validation_status) if status is not None]
+        for part in ("certificate_status", "validation_status"):
+            if getattr(answer, part) is not None:
+                parts[part] = [getattr(answer, part)]
     if code == 0 and arguments.show_mdc_domain_details and answer.domains:
-        lines.append(_domain_list(answer.domains, style, with_brand=False))
+        parts["domains"] = _domain_list(answer.domains, style, with_brand=False).split("\n")
     if arguments.show_status_details and answer.details is not None and with_status:
-        lines += [_detail_line(name, answer.details.get(name), style) for name in DETAIL_NAMES]
+        parts["details"] = [_detail_line(name, value, style) for name, value in _details(answer)]
     if code == 0 and arguments.show_mdc_domain_details2 and answer.domains:
-        lines.append(_domain_list(answer.domains, style, with_brand=True))
-    if answer.caa_status:
-        lines.append(answer.caa_status)
+        parts["domains2"] = _domain_list(answer.domains, style, with_brand=True).split("\n")
+    caa_status = _caa_status(answer, arguments)
+    if caa_status:
+        parts["caa"] = [caa_status]
+    return parts
+
+
+def _lines(answer: Answer, arguments: Arguments, style: Style, code: int) -> bytes:
+    parts = _parts(answer, arguments, style, code)
+    lines: list[str] = []
+    for part in PARTS:
+        lines += parts.get(part, [])
+        lines += [line for behind, line in style.extra_lines if behind == part]
     text = style.newline.join(lines) + (style.newline if style.final_newline else "")
     return text.encode("utf-8")
 
@@ -219,10 +242,10 @@ def _status_fields(answer: Answer, arguments: Arguments, style: Style, code: int
             listed = _domain_list(answer.domains, style, with_brand)
             fields.append((name, urllib.parse.quote_plus(listed) if style.double_encode_domains else listed))
     if arguments.show_status_details and answer.details is not None and with_status:
-        for name in DETAIL_NAMES:
-            value = answer.details.get(name)
+        for name, value in _details(answer):
             shown = style.ov_callback_name if name == "ovCallBackStatus" else name
             fields.append((shown, None if value is None else str(value)))
-    if answer.caa_status:
-        fields.append(("caaStatus", answer.caa_status))
+    caa_status = _caa_status(answer, arguments)
+    if caa_status:
+        fields.append(("caaStatus", caa_status))
     return fields

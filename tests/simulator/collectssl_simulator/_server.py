@@ -125,9 +125,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Stay silent: the record of calls says more, and says it without secrets."""
 
     def _dispatch(self) -> None:
-        path = urllib.parse.urlsplit(self.path).path
+        path, _mark, query = self.path.partition("#")[0].partition("?")
+        path = urllib.parse.urlsplit(path).path
         if path in API_PATHS:
-            self._call(API_PATHS[path])
+            self._call(API_PATHS[path], query)
         elif path.startswith(CONTROL_PATH + "/") and self.server.context is not None:
             self._control(path[len(CONTROL_PATH) + 1 :])
         else:
@@ -159,7 +160,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 return
             length -= len(piece)
 
-    def _call(self, product: str) -> None:
+    def _call(self, product: str, query: str) -> None:
         service = self.server.service
         call = service.records.begin()
         call.product = product
@@ -170,8 +171,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if self.command not in ("GET", "POST"):
                 self._send(Reply(405, HTML_TYPE, status_page(405), (("Allow", "POST"),)))
                 return
+            # The octets of an address reach us as Latin-1.
             request = Request(
-                self.command, product, body, self.headers.get("Content-Type", ""), self.server.context is not None
+                self.command,
+                product,
+                body,
+                self.headers.get("Content-Type", ""),
+                self.server.context is not None,
+                query.encode("latin-1", "replace"),
             )
             if service.delay:
                 self.server.stop.wait(service.delay)

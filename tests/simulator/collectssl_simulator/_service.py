@@ -32,13 +32,14 @@ class Reply:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """An HTTP request to one of the products."""
+    """An HTTP request to one of the products; query is what stands behind the question mark of its address."""
 
     method: str
     product: str
     body: bytes
     content_type: str
     secure: bool
+    query: bytes = b""
 
 
 class Service:
@@ -55,7 +56,8 @@ class Service:
         """Return the reply to a call and fill in its record."""
         call.product = request.product
         is_form = request.content_type.partition(";")[0].strip().lower() == FORM_TYPE
-        pairs = _arguments.read_pairs(request.body) if is_form else ()
+        pairs = _arguments.read_pairs(request.query)
+        pairs += _arguments.read_pairs(request.body) if is_form else ()
         with self.lock:
             call.account = self.book.account_of_call(pairs)
             call.order_number = self.book.order_of_call(pairs, request.product)
@@ -65,7 +67,7 @@ class Service:
         return reply
 
     def _reply(self, call: Call, request: Request, pairs: t.Sequence[Pair]) -> Reply:
-        spoken = Arguments(product=request.product, response_format=_arguments.wanted_format(pairs))
+        spoken = Arguments(product=request.product, response_format=_arguments.wanted_format(pairs, request.product))
         answer: Answer | None = None
         arguments = spoken
         if not request.secure:

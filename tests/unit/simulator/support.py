@@ -17,14 +17,8 @@ import yaml
 
 PASSWORD = "+ & % = space ü"
 ACCOUNTS: list[dict[str, t.Any]] = [
-    {"login_name": "owner", "login_password": PASSWORD, "collection_codes": ["code & code"]},
-    {
-        "login_name": "other",
-        "login_password": "other password",
-        "foreign_order": -4,
-        "bad_credentials": -4,
-        "collection_codes": ["code of other"],
-    },
+    {"login_name": "owner", "login_password": PASSWORD},
+    {"login_name": "other", "login_password": "other password", "foreign_order": -4, "bad_credentials": -4},
     {"login_name": "third", "login_password": "third password", "bad_credentials": -3},
 ]
 GOOD = {"loginName": "owner", "loginPassword": PASSWORD, "orderNumber": "1", "queryType": "1"}
@@ -83,12 +77,14 @@ class Caller:
         content_type: str = "application/x-www-form-urlencoded",
         timeout: float = 20,
         key: str | None = None,
+        query: str | None = None,
     ) -> Answered:
-        """Send a body as it is, over a new connection."""
+        """Send a body as it is, over a new connection, with a query string behind the address if one is given."""
         url = self.ready[key or f"api_url_{product}"]
         connection = self.connection(url, timeout)
+        target = urllib.parse.urlsplit(url).path + ("" if query is None else f"?{query}")
         try:
-            connection.request(method, urllib.parse.urlsplit(url).path, body, {"Content-Type": content_type})
+            connection.request(method, target, body, {"Content-Type": content_type})
             response = connection.getresponse()
             return Answered(response.status, response.msg, response.read())
         finally:

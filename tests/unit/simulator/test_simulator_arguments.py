@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 import urllib.parse
 
@@ -16,6 +17,17 @@ from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulat
 )
 
 from .support import GOOD, PASSWORD
+
+#: Names that only one of the two interfaces lists, with a value that does no harm.
+SSL_ALONE = {
+    "certificateID": "1",
+    "baseOrderNumber": "1",
+    "responseFormat": "0",
+    **dict.fromkeys(("showFQDN", "showExtStatus", "showMDCDomainDetails", "showMDCDomainDetails2"), "N"),
+    "showStatusDetails": "N",
+}
+NOBODY = dict.fromkeys(("loginName", "loginPassword", "orderNumber"))
+CCC_ALONE = {"collectionCode": "code", "responseMimeType": "text/plain", "callbackFunctionName": "done"}
 
 
 def encode(**arguments: str | None) -> bytes:
@@ -38,6 +50,30 @@ def test_defaults_are_those_of_arguments_left_out() -> None:
     assert check(encode()) == expected
     assert expected.response_type == 3
     assert expected.response_encoding == expected.response_format == 0
+    assert check(encode(), "ccc") == dataclasses.replace(expected, product="ccc")
+    shown = {field.name: getattr(expected, field.name) for field in dataclasses.fields(Arguments)}
+    assert not any(value for name, value in shown.items() if name.startswith("show_"))
+
+
+@pytest.mark.parametrize("name", [*SSL_ALONE, *CCC_ALONE])
+def test_each_interface_takes_the_names_that_it_lists_and_no_others(name: str) -> None:
+    """Whatever their value, even the one that an argument left out has."""
+    own, other = ("ssl", "ccc") if name in SSL_ALONE else ("ccc", "ssl")
+    without: dict[str, str | None] = {}
+    if name in ("certificateID", "baseOrderNumber"):
+        without = {"orderNumber": None}
+    elif name == "collectionCode":
+        without = dict.fromkeys(("loginName", "loginPassword", "orderNumber"))
+    given = {**without, name: {**SSL_ALONE, **CCC_ALONE}[name]}
+    for spelled in (name, name.lower(), name.upper()):
+        assert check(encode(**{**without, spelled: given[name]}), own).product == own
+        assert refusal(encode(**{spelled: given[name]}), other) == (-2, spelled)
+
+
+@pytest.mark.parametrize("name", ["loginName", "loginPassword", "orderNumber"])
+def test_a_collection_code_goes_without_account_and_order(name: str) -> None:
+    others = dict.fromkeys({"loginName", "loginPassword", "orderNumber"} - {name})
+    assert refusal(encode(**others, collectionCode="code"), "ccc") == (-4, name)
 
 
 def test_every_argument_is_read_whatever_the_case_of_its_name() -> None:
@@ -49,7 +85,6 @@ def test_every_argument_is_read_whatever_the_case_of_its_name() -> None:
         "responsetype": "2",
         "ResponseEncoding": "1",
         "RESPONSEFORMAT": "1",
-        "responsemimetype": "application/x-pem; charset=utf-8",
         "showvalidityperiod": "Y",
         "showfqdn": "Y",
         "SHOWEXTSTATUS": "Y",
@@ -65,13 +100,29 @@ def test_every_argument_is_read_whatever_the_case_of_its_name() -> None:
         response_type=2,
         response_encoding=1,
         response_format=1,
-        response_mime_type="application/x-pem; charset=utf-8",
         show_validity_period=True,
         show_fqdn=True,
         show_ext_status=True,
         show_mdc_domain_details=True,
         show_mdc_domain_details2=True,
         show_status_details=True,
+    )
+    given = {
+        "COLLECTIONCODE": "0123456789abcdef",
+        "querytype": "3",
+        "RESPONSETYPE": "3",
+        "responseencoding": "0",
+        "responsemimetype": "application/x-pem; charset=utf-8",
+        "CallBackFunctionName": "done",
+        "SHOWVALIDITYPERIOD": "Y",
+    }
+    assert check(urllib.parse.urlencode(given).encode("ascii"), "ccc") == Arguments(
+        product="ccc",
+        collection_code="0123456789abcdef",
+        query_type=3,
+        response_mime_type="application/x-pem; charset=utf-8",
+        callback_function_name="done",
+        show_validity_period=True,
     )
 
 
@@ -104,13 +155,21 @@ def test_every_argument_is_read_whatever_the_case_of_its_name() -> None:
         ({"responseEncoding": "1", "responseType": "1"}, "ssl", (-4, "responseEncoding")),
         ({"responseEncoding": "1", "responseType": "3"}, "ssl", (-4, "responseEncoding")),
         ({"responseFormat": "2"}, "ssl", (-4, "responseFormat")),
-        ({"responseMimeType": "text"}, "ssl", (-4, "responseMimeType")),
-        ({"responseMimeType": "text/plain\r\nX: y"}, "ssl", (-4, "responseMimeType")),
+        ({"responseMimeType": "text"}, "ccc", (-4, "responseMimeType")),
+        ({"responseMimeType": "text/plain\r\nX: y"}, "ccc", (-4, "responseMimeType")),
         ({"showFQDN": "y"}, "ssl", (-4, "showFQDN")),
-        ({"showFQDN": "Y"}, "ccc", (-4, "showFQDN")),
+        ({"showFQDN": "Y"}, "ccc", (-2, "showFQDN")),
+        ({"responseType": "4"}, "ccc", (-4, "responseType")),
+        ({"responseEncoding": "2"}, "ccc", (-4, "responseEncoding")),
+        ({"orderNumber": "WX-1"}, "ccc", (-4, "orderNumber")),
+        ({"orderNumber": None}, "ccc", (-3, "orderNumber")),
+        ({"loginName": None}, "ccc", (-3, "loginName")),
+        ({"queryType": None}, "ccc", (-3, "queryType")),
         ({"showValidityPeriod": "yes"}, "ssl", (-4, "showValidityPeriod")),
         ({"showExtStatus": ""}, "ssl", (-4, "showExtStatus")),
-        ({"collectionCode": ""}, "ssl", (-4, "collectionCode")),
+        ({**NOBODY, "collectionCode": ""}, "ccc", (-4, "collectionCode")),
+        ({**NOBODY, "collectionCode": "c" * 17}, "ccc", (-4, "collectionCode")),
+        ({**NOBODY, "collectionCode": "code", "queryType": None}, "ccc", (-3, "queryType")),
     ],
 )
 def test_a_broken_rule_names_the_argument(changes: dict[str, t.Any], product: str, expected: tuple[int, str]) -> None:
@@ -133,12 +192,6 @@ def test_binary_is_for_zip_and_pkcs7(response_type: str) -> None:
 def test_lengths_at_the_bound_are_fine_and_count_characters() -> None:
     arguments = check(encode(loginName="n" * 64, loginPassword="ü" * 128, orderNumber="1" * 128))
     assert arguments.login_password == "ü" * 128
-
-
-def test_a_collection_code_stands_in_for_the_account() -> None:
-    body = encode(loginName=None, loginPassword=None, collectionCode="code")
-    assert check(body, "ccc").collection_code == "code"
-    assert check(encode(showFQDN="N"), "ccc").product == "ccc"
 
 
 def test_unescaped_values_are_caught() -> None:

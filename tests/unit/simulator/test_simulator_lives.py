@@ -150,8 +150,8 @@ def test_three_names_for_one_order(start: Start) -> None:
             {"orderNumber": None, "baseOrderNumber": "9"},
             ["-4", "The value of the 'baseOrderNumber' argument is invalid!"],
         ),
-        ({"collectionCode": "wrong"}, ["-16", "Permission denied!"]),
-        ({"collectionCode": "code of other"}, ["-16", "Permission denied!"]),
+        ({"collectionCode": "wrong"}, ["-2", "Unrecognised argument!"]),
+        ({"responseMimeType": "text/plain"}, ["-2", "Unrecognised argument!"]),
         ({"queryType": None}, ["-3", "The 'queryType' argument is missing!"]),
     ],
 )
@@ -160,23 +160,70 @@ def test_refusals(start: Start, changes: dict[str, t.Any], expected: list[str]) 
     assert caller.call(**changes).lines == expected
     fields = caller.call(responseFormat="1", **changes).fields
     assert (fields["errorCode"] + fields["errorMessage"]) == expected
-    assert fields.get("errorItem", []) == expected[1].split("'")[1:2]
+    item = ["collectionCode" if "collectionCode" in changes else "responseMimeType"]
+    assert fields.get("errorItem", []) == (item if expected[0] == "-2" else expected[1].split("'")[1:2])
     assert state(caller)["calls"] == 0
 
 
-def test_an_account_and_a_code_of_its_own_may_both_be_given(start: Start) -> None:
-    caller = start([{"order_number": "1"}])
-    assert caller.call(collectionCode="code & code").lines[0] == "2"
+CODE: dict[str, t.Any] = {
+    "loginName": None,
+    "loginPassword": None,
+    "orderNumber": None,
+    "collectionCode": "code & code",
+}
 
 
-def test_a_collection_code_instead_of_the_account(start: Start) -> None:
-    caller = start([{"order_number": "1", "product": "ccc"}])
-    code: dict[str, t.Any] = {"loginName": None, "loginPassword": None, "collectionCode": "code & code"}
-    assert caller.call("ccc", responseMimeType="application/x-own", **code).headers["Content-Type"] == (
+def test_a_collection_code_stands_for_account_and_order(start: Start) -> None:
+    caller = start(
+        [
+            {"order_number": "1", "product": "ccc", "collection_code": "code & code"},
+            {"order_number": "2", "product": "ccc", "collection_code": "another code", "account": "other"},
+            {"order_number": "3"},
+        ]
+    )
+    by_number = leaf_of(caller.call("ccc"))
+    assert leaf_of(caller.call("ccc", **CODE)) == by_number
+    call = caller.control("GET", "calls")["calls"][-1]
+    assert (call["account"], call["order_number"]) == ("owner", "1")
+    other = caller.call("ccc", **{**CODE, "collectionCode": "another code"})
+    assert leaf_of(other) != by_number
+    assert caller.control("GET", "calls")["calls"][-1]["account"] == "other"
+    assert caller.call("ccc", **{**CODE, "collectionCode": "no such code"}).lines == ["-16", "Permission denied!"]
+    assert caller.call("ssl", **CODE).lines[0] == "-2"
+
+
+def test_a_collection_code_goes_alone(start: Start) -> None:
+    caller = start([{"order_number": "1", "product": "ccc", "collection_code": "code & code"}])
+    for name in ("loginName", "loginPassword", "orderNumber"):
+        said = caller.call("ccc", **{**CODE, name: "1"}).lines
+        assert said == ["-4", f"The value of the '{name}' argument is invalid!"]
+    assert caller.call("ccc", **CODE, responseMimeType="application/x-own").headers["Content-Type"] == (
         "application/x-own"
     )
-    assert caller.control("GET", "calls")["calls"][-1]["account"] == "owner"
-    assert caller.call("ccc", **{**code, "collectionCode": "other"}).lines[0] == "-16"
+
+
+def test_collectccc_answers_in_lines_and_tells_the_validity_alone(start: Start) -> None:
+    life = [{"state": "pending", "caa_status": "Empty", "calls": 1}, {"state": "issued", "caa_status": "Authorized"}]
+    caller = start(
+        [
+            {
+                "order_number": "1",
+                "product": "ccc",
+                "names": ["jane@example.com"],
+                "not_before": "2026-01-02",
+                "life": life,
+            }
+        ]
+    )
+    assert caller.call("ccc", showValidityPeriod="Y").lines == ["0"]
+    answered = caller.call("ccc", showValidityPeriod="Y", queryType="2")
+    assert answered.lines[1] == "02/01/2026 01/04/2026"
+    assert answered.lines[-1] == "-----END CERTIFICATE-----"
+    leaf = leaf_of(answered)
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.RFC822Name) == ["jane@example.com"]
+    uses = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert set(uses) == {x509.ExtendedKeyUsageOID.EMAIL_PROTECTION, x509.ExtendedKeyUsageOID.CLIENT_AUTH}
 
 
 def test_products_have_orders_of_their_own(start: Start) -> None:
@@ -185,7 +232,7 @@ def test_products_have_orders_of_their_own(start: Start) -> None:
     assert caller.call("ccc").lines[0] == "-4"
     assert caller.call("ccc", orderNumber="2").lines[0] == "2"
     assert caller.call("ccc", orderNumber="2", responseType="0").lines[1].count("'responseType'") == 1
-    assert caller.call("ccc", orderNumber="2", showFQDN="Y").lines[1].count("'showFQDN'") == 1
+    assert caller.call("ccc", orderNumber="2", showFQDN="Y").lines == ["-2", "Unrecognised argument!"]
 
 
 def test_orders_are_added_and_replaced_at_run_time(start: Start) -> None:

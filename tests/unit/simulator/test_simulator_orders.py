@@ -12,7 +12,10 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _orders, _pki
-from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._answer import Domain
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._answer import (
+    DETAIL_NAMES,
+    Domain,
+)
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._orders import OrdersError
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._simulator import (
     SetupError,
@@ -62,6 +65,10 @@ def test_details_take_names_in_any_case() -> None:
         "evClickThroughStatus": None,
         "brandValStatus": -1,
     }
+    # Who knows one of the later details knows them all.
+    later = only({"life": [{"state": "pending", "details": {"EVASSUMEDNAME": 2, "mastatus": None}}]}).life[0].details
+    assert list(later) == [*DETAIL_NAMES]
+    assert (later["evAssumedName"], later["maStatus"], later["evSignerSecondApproval"]) == (2, None, -1)
 
 
 def test_a_later_issued_phase_keeps_what_it_does_not_change() -> None:
@@ -118,6 +125,12 @@ def test_keys_come_as_private_key_public_key_csr_or_certificate(tmp_path: pathli
         ({"names": ["ü.example"]}, ["Order '1'", "names"]),
         ({"names": "www.example.com"}, ["Order '1'", "names", "list"]),
         ({"product": "tls"}, ["Order '1'", "product", "ssl, ccc"]),
+        ({"collection_code": "code"}, ["Order '1'", "collection_code", "product: ccc"]),
+        ({"product": "ccc", "collection_code": "c" * 17}, ["Order '1'", "collection_code", "16"]),
+        ({"product": "ccc", "collection_code": 12}, ["Order '1'", "collection_code", "quotes"]),
+        ({"product": "ccc", "certificate_id": 1}, ["Order '1'", "certificate_id", "CollectCCC"]),
+        ({"product": "ccc", "base_order_number": 1}, ["Order '1'", "base_order_number", "CollectCCC"]),
+        ({"product": "ccc", "order_number": "WX-1"}, ["Order 'WX-1'", "order_number", "whole number"]),
         ({"certificate_id": "x"}, ["Order '1'", "certificate_id", "16 digits"]),
         ({"certificate_id": 10**16}, ["certificate_id"]),
         ({"key_type": "dsa"}, ["key_type"]),
@@ -147,6 +160,7 @@ def test_keys_come_as_private_key_public_key_csr_or_certificate(tmp_path: pathli
         ({"life": [{"state": "pending", "key": "generate"}]}, ["unknown field 'key'"]),
         ({"style": {"newline": "cr"}}, ["Order '1'", "newline", "lf, crlf"]),
         ({"style": {"colour": "red"}}, ["style", "colour"]),
+        ({"style": {"extra_lines": {"nowhere": "x"}}}, ["extra_lines", "validity"]),
         ({"style": {"blank_lines": True}}, ["blank_lines", "number"]),
     ],
 )
@@ -170,6 +184,15 @@ def test_what_is_wrong_is_told_in_a_sentence(order: dict[str, t.Any], words: lis
         ({"accounts": [{"login_name": "a" * 65, "login_password": "p"}]}, ["login_name", "64"]),
         ({"accounts": [{"login_name": "a", "login_password": "p", "bad_credentials": -1}]}, ["bad_credentials"]),
         ({"accounts": [{"login_name": "a", "login_password": "p"}] * 2}, ["'a' appears twice"]),
+        (
+            {
+                "accounts": ACCOUNTS,
+                "orders": [
+                    {**ORDER, "order_number": number, "product": "ccc", "collection_code": "s3cret"} for number in "12"
+                ],
+            },
+            ["Order '2'", "collection_code", "another"],
+        ),
         ({"accounts": ACCOUNTS, "orders": [ORDER, ORDER]}, ["Order '1'", "order_number", "another"]),
     ],
 )
@@ -177,6 +200,7 @@ def test_accounts_and_the_file_itself_are_checked(value: t.Any, words: list[str]
     with pytest.raises(OrdersError) as caught:
         _orders.read(copy.deepcopy(value), pathlib.Path())
     assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_wrong_password_in_the_file_is_not_shown() -> None:

@@ -332,10 +332,38 @@ def test_where_the_leaf_is_decides_what_it_is_called(issued: Answer) -> None:
     assert text(headless, query_type=2) == "2\nAuthorized\n"
 
 
+def test_a_service_of_version_1_22_tells_six_details_more(pending: Answer) -> None:
+    later = {"maStatus": 2, "evAssumedName": 0, "evSignerSecondApproval": None}
+    answer = dataclasses.replace(pending, details={**DETAILS, **later}, domains=())
+    assert text(answer, show_status_details=True) == "0\n1\n2\n0\n-1\n-1\n\n2\n2\n0\n\n\n\n\n"
+    assert {"maStatus", "evAssumedName"} < set(form(answer, show_status_details=True))
+    assert "evSignerSecondApproval" not in form(answer, show_status_details=True)
+
+
+def test_lines_that_nobody_knows_stand_behind_any_part(issued: Answer) -> None:
+    style = Style(
+        extra_lines=(("status", "a=1"), ("status", "b=2"), ("certificates", "c"), ("domains", "d"), ("caa", "e"))
+    )
+    lines = text(issued, style, query_type=2, show_fqdn=True, show_ext_status=True).splitlines()
+    assert lines[:4] == ["2", "a=1", "b=2", "www.example.com"]
+    assert lines[-6:] == ["c", "Issued", "Complete", "d", "Authorized", "e"]
+
+
+def test_collectccc_knows_no_caa_status(issued: Answer) -> None:
+    assert text(issued, product="ccc", query_type=0) == "1\n"
+
+
 def test_styles_from_files() -> None:
     assert Style().changed({"newline": "crlf", "extra_fields": {"a": 1}}) == Style(
         newline="\r\n", extra_fields=(("a", "1"),)
     )
-    for wrong in ({"newline": "cr"}, {"base64_width": -1}, {"base64_width": True}, {"nothing": 1}, {"absent": 1}):
+    for wrong in (
+        {"newline": "cr"},
+        {"base64_width": -1},
+        {"base64_width": True},
+        {"nothing": 1},
+        {"absent": 1},
+        {"extra_lines": 7},
+    ):
         with pytest.raises(StyleError):
             Style().changed(wrong)

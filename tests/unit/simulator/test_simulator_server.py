@@ -41,11 +41,28 @@ def test_get_is_answered_with_its_own_code(start: Start) -> None:
     assert caller.send("", method="PUT").status == 405
 
 
+def test_arguments_may_stand_in_the_query_string_too(start: Start) -> None:
+    caller = start([{"order_number": "1", "names": ["a.example"]}])
+    good = [*GOOD.items(), ("showFQDN", "Y"), ("responseFormat", "1")]
+    whole = caller.send(urllib.parse.urlencode(good))
+    for cut in range(len(good) + 1):
+        query, body = urllib.parse.urlencode(good[:cut]), urllib.parse.urlencode(good[cut:])
+        assert caller.send(body, query=query).body == whole.body
+    assert caller.send(b"", query=urllib.parse.urlencode(good), content_type="text/plain").body == whole.body
+    # What is wrong there is as wrong as in the body, and so is what stands in both.
+    assert caller.send(urllib.parse.urlencode(good), query="nonsense=1").fields["errorCode"] == ["-2"]
+    twice = caller.send(urllib.parse.urlencode(good), query="queryType=1").fields
+    assert (twice["errorCode"], twice["errorItem"]) == (["-4"], ["queryType"])
+    assert caller.send(b"", query=urllib.parse.urlencode(good), method="GET").fields["errorCode"] == ["-17"]
+    record = caller.control("GET", "calls")["calls"][0]
+    assert record["arguments"]["loginPassword"] == "***"
+
+
 def test_plain_http_is_answered_with_its_own_code(start: Start) -> None:
     caller = start([{"order_number": "1"}], http_port=0)
     answered = caller.send(urllib.parse.urlencode(GOOD), key="api_url_ssl_http")
     assert answered.lines == ["-1", "Request was not made over https!"]
-    assert caller.send("responseFormat=1", key="api_url_ccc_http").fields["errorCode"] == ["-1"]
+    assert caller.send("responseFormat=1", "ccc", key="api_url_ccc_http").lines[0] == "-1"
 
 
 def test_other_bodies_other_paths(start: Start) -> None:
@@ -143,7 +160,7 @@ def test_peak_is_of_calls_that_overlap() -> None:
 def test_the_record_of_calls_is_there_before_the_answer_and_without_secrets(
     start: Start, shared_directory: pathlib.Path
 ) -> None:
-    caller = start([{"order_number": "1"}])
+    caller = start([{"order_number": "1"}, {"order_number": "2", "product": "ccc", "collection_code": "code & code"}])
     caller.call(showFQDN="Y")
     record = json.loads((shared_directory / "calls.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     assert record["arguments"] == {
@@ -155,7 +172,10 @@ def test_the_record_of_calls_is_there_before_the_answer_and_without_secrets(
     }
     assert (record["product"], record["account"], record["order_number"]) == ("ssl", "owner", "1")
     assert (record["code"], record["http_status"], record["fault"], record["in_flight"]) == (2, 200, None, 1)
-    caller.call(loginName=None, loginPassword=None, collectionCode="code & code")
+    by_code = urllib.parse.urlencode({"collectionCode": "code & code", "queryType": "0"})
+    assert caller.send(by_code, "ccc").lines == ["1"]
+    assert caller.send(b"", "ccc", query=by_code).lines == ["1"]
+    assert caller.send(b"", "ccc", query=by_code + "&x").lines[0] == "-2"
     caller.call(loginPassword="another secret")
     caller.send(f"loginName=owner&loginPassword={PASSWORD}&orderNumber=1".encode())
     caller.fault("html_echo", calls=1)

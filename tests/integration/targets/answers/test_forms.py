@@ -99,8 +99,8 @@ def test_liberties_of_answers(lab: Lab) -> None:
 
 
 def test_collectccc_and_shapes_of_chains(lab: Lab) -> None:
-    """CollectCCC; chains without root, over the other root, from the root itself; other identifiers; content."""
-    ccc = lab.order(product="ccc", names=["code.example.com"])
+    """Chains of CollectCCC, without root, over the other root, from the root itself; other identifiers; content."""
+    ccc = lab.order(product="ccc", names=["jane@example.com"])
     no_root = lab.order(chain="no_root", certificate_id=777)
     crossed = lab.order(chain="cross_root", base_order_number=888)
     short = lab.order(chain="short", names=["*.short.example.com", "192.0.2.7"])
@@ -122,7 +122,7 @@ def test_collectccc_and_shapes_of_chains(lab: Lab) -> None:
     ).must_succeed()
     folder = lab.host_folder("web01")
     held = {name: (folder / f"{name}.pem").read_text() for name in tasks if name != "no leaf"}
-    assert certificates.common_names(held["ccc"]) == ["code.example.com", *_CHAIN]
+    assert certificates.common_names(held["ccc"]) == ["jane@example.com", *_CHAIN]
     assert certificates.common_names(held["no root"]) == [f"www{no_root}.example.com", *_CHAIN]
     assert certificates.common_names(held["crossed"]) == [f"www{crossed}.example.com", *_CHAIN]
     assert certificates.common_names(held["short"]) == ["*.short.example.com"]

@@ -72,20 +72,26 @@ def test_terms_identifiers_and_sources_of_options(lab: Lab) -> None:
     first, second = lab.order(), lab.order()
     by_id = lab.order(certificate_id=90210)
     by_base = lab.order(base_order_number=4711)
-    ccc = lab.order(product="ccc", names=["code.example.com"])
+    ccc = lab.order(product="ccc", names=["jane@example.com"], collection_code=simulator.COLLECTION_CODE)
     configuration = lab.folder / "with a section.cfg"
     configuration.write_text(
-        f"[defaults]\nnocolor = true\n[collectssl]\ncollection_code = {simulator.COLLECTION_CODE}\n"
-        f"api_url = {lab.simulator.url()}\nca_path = {lab.simulator.ca_path}\n",
+        f"[defaults]\nnocolor = true\n[collectssl]\nlogin_name = {simulator.LOGIN}\nlogin_password = "
+        f"{simulator.PASSWORD}\napi_url = {lab.simulator.url()}\nca_path = {lab.simulator.ca_path}\n",
         encoding="utf-8",
     )
+    to_ccc = {"product": "ccc", "api_url": lab.simulator.url("ccc"), "part": "certificate"}
+    by_code = ", ".join(f"{name}='{value}'" for name, value in to_ccc.items())
     run = lab.play(
         {"web01": {"collectssl_response_format": "lines"}},
         [
             _show("query", f"query('{LOOKUP}', '{first}', '{second}', part='certificate')"),
             _show("certificate id", f"lookup('{LOOKUP}', certificate_id='90210', part='certificate')"),
             _show("base order", f"lookup('{LOOKUP}', base_order_number='4711', part='order')"),
-            _show("collect ccc", _look_up(ccc, product="ccc", api_url=lab.simulator.url("ccc"), part="certificate")),
+            _show("collect ccc", _look_up(ccc, **to_ccc)),
+            {
+                **_show("by code", f"lookup('{LOOKUP}', {by_code})"),
+                "vars": {"collectssl_collection_code": simulator.COLLECTION_CODE},
+            },
         ],
         environment={
             "ANSIBLE_CONFIG": str(configuration),
@@ -101,11 +107,13 @@ def test_terms_identifiers_and_sources_of_options(lab: Lab) -> None:
     assert certificates.common_names(run.one("certificate id").data["msg"]) == [f"www{by_id}.example.com"]
     base = run.one("base order").data["msg"]
     assert (base["base_order_number"], base["fqdn"]) == ("4711", f"www{by_base}.example.com")
-    assert certificates.common_names(run.one("collect ccc").data["msg"]) == ["code.example.com"]
-    assert {call["arguments"]["responseFormat"] for call in lab.simulator.calls()} == {"0"}
-    names = {name for call in lab.simulator.calls() for name in call["argument_names"]}
-    assert "collectionCode" in names
-    assert not {"loginName", "loginPassword"} & names
+    assert certificates.common_names(run.one("collect ccc").data["msg"]) == ["jane@example.com"]
+    assert run.one("by code").data["msg"] == run.one("collect ccc").data["msg"]
+    *calls, with_number, with_code = lab.simulator.calls()
+    assert {call["arguments"]["responseFormat"] for call in calls} == {"0"}
+    assert not {"responseFormat", "collectionCode"} & set(with_number["argument_names"])
+    assert "collectionCode" in with_code["argument_names"]
+    assert not {"loginName", "loginPassword", "orderNumber"} & set(with_code["argument_names"])
 
 
 def test_what_is_not_issued_is_a_failed_lookup(lab: Lab) -> None:

@@ -90,7 +90,7 @@ def _tasks(orders: dict[str, str]) -> list[dict[str, t.Any]]:
             "vars": {"login": simulator.LOGIN},
         },
         {"name": "ask", INFO: {**account, "order_numbers": [orders["looked up"], orders["echoed"], orders["pending"]]}},
-        {"name": "code", INFO: {"collection_code": "{{ vaulted_code }}", "order_number": orders["by code"]}},
+        {"name": "code", INFO: {"collection_code": "{{ vaulted_code }}", "product": "ccc", "api_url": orders["ccc"]}},
         {"name": "wrong name", INFO: {**account, "login_name": "blunter", "order_number": orders["looked up"]}},
     ]
 
@@ -104,7 +104,8 @@ def orders(lab: Lab) -> dict[str, str]:
         "echoed": lab.order(life=[{"state": "issued", "fault": "html_echo"}]),
         "pending": lab.order(life=[{"state": "pending"}]),
         "looked up": lab.order(),
-        "by code": lab.order(),
+        "by code": lab.order(product="ccc", collection_code=simulator.COLLECTION_CODE),
+        "ccc": lab.simulator.url("ccc"),
     }
 
 

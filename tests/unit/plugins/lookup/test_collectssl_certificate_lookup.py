@@ -130,7 +130,7 @@ def test_without_terms_an_option_names_the_order(lookup: Lookup, answers: Answer
     ("terms", "options", "sentence"),
     [
         (["1"], {"certificate_id": 5}, "Give either order numbers as terms, or one of order_number, "),
-        ([], {}, "Give exactly one of order_number, certificate_id, base_order_number; 0 are given."),
+        ([], {}, "Give one of order_number, certificate_id, base_order_number; none is given."),
         ([], {"certificate_id": 5, "order_number": 1}, "Give only one of order_number, certificate_id, "),
         (["1"], {"prat": "root"}, "There is no option prat. Is part meant?"),
         (["1"], {"part": "key"}, "part must be one of fullchain, certificate, chain, root, order, not 'key'."),
@@ -190,16 +190,19 @@ def test_the_nearer_of_an_account_and_a_collection_code_is_meant(
     lookup.configure("collection_code = ini code")
     lookup("1", **ACCOUNT)
     lookup("2", variables={f"collectssl_{name}": value for name, value in ACCOUNT.items()})
-    lookup("3")
+    lookup(product="ccc")
     monkeypatch.setenv("COLLECTSSL_LOGIN_NAME", "env")
     monkeypatch.setenv("COLLECTSSL_LOGIN_PASSWORD", "env password")
     lookup("4")
-    lookup("5", collection_code="direct")
+    lookup(collection_code="direct", product="ccc")
     account = Credentials(**ACCOUNT)
     assert [whom.credentials for whom in answers.providers] == [
         *(account, account, Credentials(collection_code="ini code"), Credentials("env", "env password")),
         Credentials(collection_code="direct"),
     ]
+    assert [request.identifier for request in answers.requests] == ["1", "2", "", "4", ""]
+    with pytest.raises(AnsibleLookupError, match=r"names the order by itself, and order_number is given beside it\."):
+        lookup("6", collection_code="direct", product="ccc")
 
 
 def test_the_controllers_environment_names_the_proxy(

@@ -24,6 +24,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     QUERY_CERTIFICATE,
     QUERY_CHAIN,
     QUERY_STATUS,
+    CollectRequest,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _options, _validation
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import (
@@ -45,8 +46,8 @@ def certificate_options() -> ArgumentSpec:
 def taken(args: dict[str, t.Any], spec: ArgumentSpec | None = None, query_type: int = QUERY_ALL) -> Provider:
     """What an edge does with its options before it calls anybody."""
     spec = spec or certificate_options()
-    options = _validation.validated(args, spec)
-    found = _options.provider_of(_options.with_environment(options, _validation.by_name(args, spec)), {})
+    options = _options.with_environment(_validation.validated(args, spec), _validation.by_name(args, spec))
+    found = _options.provider_of(options, {})
     _options.waiting_of(options)
     _options.request_of(options, query_type)
     return found
@@ -95,6 +96,60 @@ WRONG: dict[str, tuple[dict[str, t.Any], str]] = {
     "zip of ccc": (
         {"product": "ccc", "response_type": "zip"},
         "response_type zip is for product ssl alone: CollectCCC sends no ZIP archive.",
+    ),
+    "code of ssl": (
+        {**dict.fromkeys(ACCOUNT), "collection_code": "s3cret"},
+        (
+            "A collection_code (the option, or COLLECTSSL_COLLECTION_CODE in the controller's environment) is for "
+            "product ccc alone, and this asks with product ssl. Give login_name and login_password in its place, or "
+            "product: ccc."
+        ),
+    ),
+    "code of ssl without an order": (
+        {**dict.fromkeys(ACCOUNT), "order_number": None, "collection_code": "s3cret"},
+        (
+            "A collection_code (the option, or COLLECTSSL_COLLECTION_CODE in the controller's environment) is for "
+            "product ccc alone, and this asks with product ssl. Give login_name and login_password in its place, or "
+            "product: ccc."
+        ),
+    ),
+    "code and order": (
+        {**dict.fromkeys(ACCOUNT), "product": "ccc", "collection_code": "s3cret"},
+        (
+            "A collection_code (the option, or COLLECTSSL_COLLECTION_CODE in the controller's environment) names the "
+            "order by itself, and order_number is given beside it. Leave out order_number, or give login_name and "
+            "login_password in place of the code."
+        ),
+    ),
+    "long code": (
+        {**dict.fromkeys(ACCOUNT), "order_number": None, "product": "ccc", "collection_code": "s3cret" + "x" * 11},
+        "collection_code is longer than the 16 characters that CollectCCC takes.",
+    ),
+    "long code of a file": (
+        {**dict.fromkeys(ACCOUNT), "order_number": None, "product": "ccc", "collection_code": "s3cret0123456789\n"},
+        (
+            "collection_code is longer than the 16 characters that CollectCCC takes. It begins or ends with white "
+            "space: is that meant?"
+        ),
+    ),
+    "ccc without an order": (
+        {"order_number": None, "product": "ccc"},
+        "Give one of order_number, collection_code, content; none is given.",
+    ),
+    "certificate_id of ccc": (
+        {"order_number": None, "certificate_id": "5", "product": "ccc"},
+        "certificate_id is for product ssl alone: CollectCCC is asked by order_number, or by a collection_code alone.",
+    ),
+    "base_order_number of ccc": (
+        {"order_number": None, "base_order_number": "5", "product": "ccc"},
+        (
+            "base_order_number is for product ssl alone: CollectCCC is asked by order_number, or by a collection_code "
+            "alone."
+        ),
+    ),
+    "order of ccc": (
+        {"order_number": "WX-12", "product": "ccc"},
+        "order_number must be a whole number for product ccc, not 'WX-12'.",
     ),
     "combined": ({"combined_path": "/c"}, "combined_path needs privatekey_path beside it."),
     "passphrase": ({"privatekey_passphrase": "s3cret"}, "privatekey_passphrase needs privatekey_path beside it."),
@@ -280,13 +335,31 @@ def test_an_alias_is_the_option_that_it_stands_for() -> None:
 
 
 def test_orders_are_asked_in_the_order_given() -> None:
-    args = {**ACCOUNT, "certificate_ids": [3, "1", 2], "product": "ccc"}
+    args = {**ACCOUNT, "certificate_ids": [3, "1", 2]}
     requests = _options.status_requests_of(_validation.validated(args, order_info_spec()))
     assert [(request.identifier_kind, request.identifier) for request in requests] == [
         ("certificate_id", number) for number in "312"
     ]
     assert {request.query_type for request in requests} == {QUERY_STATUS}
-    assert not any("fqdn" in request.show for request in requests)
+    args = {**ACCOUNT, "order_numbers": ["3", "1"], "product": "ccc", "response_format": "urlencoded"}
+    requests = _options.status_requests_of(_validation.validated(args, order_info_spec()))
+    assert [request.identifier for request in requests] == ["3", "1"]
+    assert [(request.show, request.response_format) for request in requests] == [({"validity_period"}, "lines")] * 2
+
+
+def test_a_collection_code_names_the_order_that_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"product": "ccc", "collection_code": "0123456789abcdef"}
+    wanted = CollectRequest("collection_code", "", product="ccc", show=["validity_period"])
+    for spec, more in ((certificate_options(), {"path": "/x"}), (lookup_spec(), {})):
+        assert _options.request_of(_validation.validated({**given, **more}, spec), QUERY_ALL) == wanted
+    (asked,) = _options.status_requests_of(_validation.validated(given, order_info_spec()))
+    assert asked == dataclasses.replace(wanted, query_type=QUERY_STATUS)
+    monkeypatch.setenv("COLLECTSSL_COLLECTION_CODE", "0123456789abcdef")
+    found = taken({"product": "ccc", "path": "/x"})
+    assert found.credentials == Credentials(collection_code="0123456789abcdef")
+    # An account that a task gives is meant, and then it needs a number.
+    with pytest.raises(OptionError, match=r"^Give one of order_number, collection_code, content; none is given\.$"):
+        taken({**ACCOUNT, "product": "ccc", "path": "/x"})
 
 
 def test_what_is_not_waited_for_stands_for_five_minutes() -> None:
@@ -325,13 +398,14 @@ def test_the_environment_fills_in_what_a_task_leaves_out(
 
 def test_an_account_and_a_collection_code_do_not_meet_across_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLLECTSSL_COLLECTION_CODE", "env code")
-    assert taken(bare()).credentials == Credentials(collection_code="env code")
+    code = {"order_number": None, "product": "ccc"}
+    assert taken(bare(**code)).credentials == Credentials(collection_code="env code")
     assert taken(bare(**ACCOUNT)).credentials == Credentials("me", "s3cret")
     assert taken(bare(**ACCOUNT, collection_code=None)).credentials == Credentials("me", "s3cret")
     monkeypatch.delenv("COLLECTSSL_COLLECTION_CODE")
     monkeypatch.setenv("COLLECTSSL_LOGIN_NAME", "env name")
     monkeypatch.setenv("COLLECTSSL_LOGIN_PASSWORD", "env password")
-    assert taken(bare(collection_code="mine")).credentials == Credentials(collection_code="mine")
+    assert taken(bare(**code, collection_code="mine")).credentials == Credentials(collection_code="mine")
     monkeypatch.setenv("COLLECTSSL_COLLECTION_CODE", "env code")
     with pytest.raises(OptionError, match=r"are both given, by options or by the COLLECTSSL_ variables"):
         taken(bare())

@@ -19,6 +19,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences im
 
 ORDER = CollectRequest("order_number", "ABC-1")
 CERTIFICATE = CollectRequest("certificate_id", "77")
+BY_CODE = CollectRequest("collection_code", "", product="ccc")
 
 
 def outcome(answer: str, request: CollectRequest = ORDER, **changes: t.Any) -> Outcome:
@@ -49,7 +50,14 @@ SENTENCES = {
     ),
     "errorCode=-16&errorMessage=Permission+denied!": (
         "The provider refused order number ABC-1 with status -16. The provider says: Permission denied. Check "
-        "login_name and login_password (or collection_code), and that the order is one of this account."
+        "login_name and login_password (or collection_code), that the account is not locked and its password not "
+        "expired, that it may be used from this controller's address, and that the order is one of this account."
+    ),
+    "errorCode=-91&errorMessage=Permission+denied+by+context": (
+        "The provider refused order number ABC-1 with status -91. The provider says: Permission denied by context. "
+        "Check that the order is one of this account, that login_name and login_password (or collection_code) are "
+        "right, that the account is not locked and its password not expired, and that it may be used from this "
+        "controller's address."
     ),
     "errorCode=-90": "The provider refused order number ABC-1 with status -90. Ask the provider.",
 }
@@ -61,11 +69,11 @@ def test_each_state_is_said_in_whole_sentences(answer: str) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 1, -1, -2, -3, -4, -14, -16, -17, -20, -21, -22, -23, -26, -42, -91, 7])
-@pytest.mark.parametrize("request_", [ORDER, CERTIFICATE], ids=["order", "certificate"])
+@pytest.mark.parametrize("request_", [ORDER, CERTIFICATE, BY_CODE], ids=["order", "certificate", "code"])
 @pytest.mark.parametrize("message", ["", "Something is wrong", "Something is wrong!", "Something is wrong. ", " "])
 def test_every_code_makes_sentences_that_end_in_what_to_do(code: int, request_: CollectRequest, message: str) -> None:
     said = outcome(f"errorCode={code}&errorMessage={message.replace(' ', '+')}", request_).reason()
-    assert request_.identifier in said
+    assert request_.label().lower() in said.lower()
     assert re.fullmatch(r"(?:[A-Z][^.!]*(?:: [^.!]*)?\. )*[A-Z][^.!]*\.", said), said
     assert not re.search(r"\s\s|\.\.|!|None| \.", said), said
     assert ("Something is wrong" in said) == bool(message.strip())

@@ -92,24 +92,62 @@ def test_a_binary_answer_has_no_format() -> None:
 
 
 def test_nothing_is_sent_that_section_1_does_not_list() -> None:
-    """The service answers -2 for a name that it does not know."""
-    sent: set[str] = set()
-    for product, show in itertools.product(PRODUCT_URLS, (True, False)):
-        request = _order(product=product, show=show_everything(product) if show else ())
-        for credentials in (_ACCOUNT, [("collectionCode", "code")]):
-            pairs = credentials + request.variables()
-            wire = urllib.parse.urlencode(pairs).encode("ascii")
-            _arguments.check(_arguments.read_pairs(wire), product)
-            sent.update(name for name, _value in pairs)
-    assert "showFQDN" in sent
+    """The service answers -2 for a name that it does not know, and each product knows other names."""
+    sent: dict[str, set[str]] = {"ssl": set(), "ccc": set()}
+    by_code = CollectRequest("collection_code", "", product="ccc", show=show_everything("ccc"))
+    orders = [
+        _order(product=product, show=show_everything(product) if show else ())
+        for product, show in itertools.product(PRODUCT_URLS, (True, False))
+    ]
+    for request, asker in [*((order, _ACCOUNT) for order in orders), (by_code, [("collectionCode", "code")])]:
+        pairs = asker + request.variables()
+        wire = urllib.parse.urlencode(pairs).encode("ascii")
+        _arguments.check(_arguments.read_pairs(wire), request.product)
+        sent[request.product].update(name for name, _value in pairs)
+    assert sent["ssl"] - sent["ccc"] == {
+        *("responseFormat", "showFQDN", "showExtStatus", "showMDCDomainDetails", "showMDCDomainDetails2"),
+        "showStatusDetails",
+    }
+    assert sent["ccc"] - sent["ssl"] == {"collectionCode"}
 
 
 def test_credentials_are_no_part_of_a_request() -> None:
     assert not {"loginName", "loginPassword", "collectionCode"}.intersection(dict(_order().variables()))
 
 
-def test_only_showfqdn_is_for_ssl_alone() -> None:
-    assert show_everything("ssl") - show_everything("ccc") == {"fqdn"}
+@pytest.mark.parametrize("response_format", ["lines", "urlencoded"])
+def test_the_whole_wire_form_of_collectccc(response_format: str) -> None:
+    """A form of the answer that it does not know may well be a default, and is no reason to refuse."""
+    changes: dict[str, t.Any] = {"product": "ccc", "response_format": response_format, "show": show_everything("ccc")}
+    own = [("queryType", "1"), ("responseType", "2"), ("responseEncoding", "0"), ("showValidityPeriod", "Y")]
+    request = _order(response_type="pkcs7", **changes)
+    assert request.variables() == [("orderNumber", "1234567"), *own]
+    assert request.response_format == "lines"
+    assert CollectRequest("collection_code", "", response_type="pkcs7", **changes).variables() == own
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (("certificate_id", "1", "ccc"), "certificate_id is for product ssl alone"),
+        (("base_order_number", "1", "ccc"), "base_order_number is for product ssl alone"),
+        (("order_number", "WX-1", "ccc"), "order_number must be a whole number for product ccc, not 'WX-1'"),
+        (("collection_code", "", "ssl"), "collection_code is for product ccc alone"),
+        (("collection_code", "1234567890123456", "ccc"), "names the order by itself"),
+    ],
+)
+def test_how_each_product_names_an_order(given: tuple[str, str, str], named: str) -> None:
+    kind, identifier, product = given
+    with pytest.raises(OptionError, match=named) as caught:
+        CollectRequest(kind, identifier, product=product)
+    assert "1234567890123456" not in str(caught.value)
+
+
+@pytest.mark.parametrize("show", sorted(set(SHOW) - {"validity_period"}))
+def test_collectccc_tells_no_more_than_the_validity(show: str) -> None:
+    with pytest.raises(OptionError, match=f"^{SHOW[show]} can be asked of product ssl alone"):
+        _order(product="ccc", show=["validity_period", show])
+    assert show_everything("ccc") == {"validity_period"}
 
 
 # --- the rules -----------------------------------------------------------------------------------------------------
@@ -221,10 +259,13 @@ def test_a_request_is_a_value() -> None:
 
 
 def test_a_request_survives_its_record_and_every_copy() -> None:
-    request = CollectRequest("certificate_id", "7", product="ccc", query_type=QUERY_CHAIN, show=["ext_status"])
-    assert CollectRequest(**json.loads(json.dumps(request.as_record()))) == request
-    for made in (copy.copy(request), copy.deepcopy(request), pickle.loads(pickle.dumps(request))):  # noqa: S301
-        assert made == request
+    for request in (
+        CollectRequest("certificate_id", "7", query_type=QUERY_CHAIN, show=["ext_status"]),
+        CollectRequest("collection_code", "", product="ccc", show=["validity_period"]),
+    ):
+        assert CollectRequest(**json.loads(json.dumps(request.as_record()))) == request
+        for made in (copy.copy(request), copy.deepcopy(request), pickle.loads(pickle.dumps(request))):  # noqa: S301
+            assert made == request
 
 
 @pytest.mark.parametrize(
@@ -237,6 +278,10 @@ def test_a_request_survives_its_record_and_every_copy() -> None:
 )
 def test_labels(kind: str, label: str) -> None:
     assert CollectRequest(kind, "7").label() == label
+
+
+def test_the_label_of_an_order_that_a_code_names() -> None:
+    assert CollectRequest("collection_code", "", product="ccc").label() == "the order of the collection code"
 
 
 def test_what_an_answer_covers() -> None:

@@ -11,11 +11,11 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.respons
 from ansible_collections.certfleet.collectssl.tests.support.responses import (
     ISSUED,
     OTHER_CODES,
-    SHAPES,
     answer_for,
     expected,
     observed,
     rendered,
+    shapes,
     shows,
 )
 
@@ -49,8 +49,7 @@ _STATES = {
 @pytest.mark.parametrize("response_format", ["lines", "urlencoded"])
 @pytest.mark.parametrize(
     ("product", "response_type", "encoding", "query_type"),
-    # CollectCCC has no ZIP archive.
-    [(product, *shape) for product in ("ssl", "ccc") for shape in SHAPES if (product, shape[0]) != ("ccc", "zip")],
+    [(product, *shape) for product in ("ssl", "ccc") for shape in shapes(product)],
 )
 def test_every_cell(
     product: str, response_type: str, encoding: str, query_type: int, response_format: str, code: int

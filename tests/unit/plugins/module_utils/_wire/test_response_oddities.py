@@ -302,6 +302,8 @@ def test_caa_is_the_last_line(status: str) -> None:
 
 
 _SEVEN = ["completed", "in_progress", "not_completed", "not_required", "not_required", "completed", "in_progress"]
+_SIX = ["in_progress", "not_completed", "completed", "not_required", "in_progress", "not_completed"]
+_NONE = [None] * 6
 
 
 @pytest.mark.parametrize(
@@ -321,19 +323,24 @@ _SEVEN = ["completed", "in_progress", "not_completed", "not_required", "not_requ
     ],
 )
 def test_seven_details(lines: list[str]) -> None:
-    assert [value for _name, value in _parse("\n".join(["0", *lines]), "status_details").details] == _SEVEN
+    assert [value for _name, value in _parse("\n".join(["0", *lines]), "status_details").details] == _SEVEN + _NONE
+    lines = [*lines, "2", "0 - not-completed", "1", "-1", "2", "0"]
+    assert [value for _name, value in _parse("\n".join(["0", *lines]), "status_details").details] == _SEVEN + _SIX
 
 
 @pytest.mark.parametrize(
     ("lines", "values"),
     [
-        (["1", "2", "0", "-1", "-1", "1"], [*_SEVEN[:6], None]),
-        (["1", "2", "0", "-1", "-1", "", "2"], [*_SEVEN[:5], None, "in_progress"]),
-        (["1", "", "0", "-1", "-1", "1", ""], ["completed", None, *_SEVEN[2:6], None]),
-        (["", "2", "0", "-1", "-1", "1", "2"], [None, *_SEVEN[1:]]),
-        (["1", "", "", "2", "", "0", "-1", "", "-1", "1", "2"], _SEVEN),
-        (["9", "2", "0", "-1", "-1", "1", "2"], [None, *_SEVEN[1:]]),
-        ([], [None] * 7),
+        (["1", "2", "0", "-1", "-1", "1"], [*_SEVEN[:6], None, *_NONE]),
+        (["1", "2", "0", "-1", "-1", "", "2"], [*_SEVEN[:5], None, "in_progress", *_NONE]),
+        (["1", "", "0", "-1", "-1", "1", ""], ["completed", None, *_SEVEN[2:6], None, *_NONE]),
+        (["", "2", "0", "-1", "-1", "1", "2"], [None, *_SEVEN[1:], *_NONE]),
+        (["1", "", "", "2", "", "", "0", "-1", "", "", "-1", "", "1", "", "2"], [*_SEVEN, *_NONE]),
+        (["9", "2", "0", "-1", "-1", "1", "2"], [None, *_SEVEN[1:], *_NONE]),
+        ([], [None] * 7 + _NONE),
+        (["1", "2", "0", "-1", "-1", "", "2", "2"], [*_SEVEN[:5], None, "in_progress", "in_progress", *_NONE[1:]]),
+        (["1", "2", "0", "-1", "-1", "1", "2", "", "", "", "", "2"], [*_SEVEN, *_NONE[:4], "in_progress", None]),
+        (["", *["2", "0", "-1", "-1", "1", "2", "2", "0", "1", "-1", "2", "0"]], [None, *_SEVEN[1:], *_SIX]),
     ],
 )
 @pytest.mark.parametrize("tail", [[], ["Authorized"], ["", "a.example VALIDATED", "Authorized"]])
@@ -346,8 +353,9 @@ def test_details_that_are_missing_or_empty(lines: list[str], values: list[str | 
 
 
 def test_more_numbers_than_details_are_kept() -> None:
-    response = _parse("0\n" + "1\n" * 9, "status_details")
-    assert [value for _name, value in response.details] == ["completed"] * 7
+    response = _parse("0\n" + "1\n" * 15, "status_details")
+    assert [value for _name, value in response.details] == ["completed"] * 13
+    assert response.caa_status is None
     assert dict(response.extra) == {"unnamed_lines": ("1", "1")}
 
 
@@ -411,9 +419,10 @@ def test_names_in_any_case_and_fields_that_are_empty() -> None:
 
 def test_unknown_names_are_handed_on() -> None:
     text = "errorCode=0&maStatus=1&evAssumedName=A+%26+B&certificateDuration=&x=1&X=2&x=1&%C3%BC=%FF"
-    extra = _parse(text).order(_request())["extra"]
-    assert extra == {
-        "maStatus": "1",
+    order = _parse(text).order(_request())
+    # A detail with a value that is none is told as it came, too.
+    assert (order["details"]["ma"], order["details"]["ev_assumed_name"]) == ("completed", None)
+    assert order["extra"] == {
         "evAssumedName": "A & B",
         "certificateDuration": "",
         "x": ["1", "2", "1"],
@@ -517,12 +526,14 @@ def test_the_order_dictionary() -> None:
     request = CollectRequest("certificate_id", "42", show=SHOW, query_type=0)
     body = (
         "errorCode=0&certificateStatus=Awaiting+Validation&validationStatus=Complete&csrStatus=1&dcvStatus=2"
-        "&mdcDomainDetails2=a.example+VALIDATED%2C+b.example+AWAITINGBRAND&caaStatus=Empty&maStatus=1"
+        "&mdcDomainDetails2=a.example+VALIDATED%2C+b.example+AWAITINGBRAND&caaStatus=Empty&MASTATUS=2&evAssumedName=0"
+        "&evPhysicalExistence=-1&evOperationalExistence=&evSignerApproverRequester=1&evSignerSecondApproval=2"
+        "&productTermEndDate=1800000000"
     )
     assert parse(body.encode("ascii"), None, request).order(request) == {
         "certificate_id": "42",
         "state": "pending",
-        "status": {"code": 0, "name": "being_processed", "message": ""},
+        "status": {"code": 0, "name": "being_processed", "message": None},
         "fqdn": None,
         "not_before": None,
         "not_after": None,
@@ -541,8 +552,14 @@ def test_the_order_dictionary() -> None:
             "free_dv_upgrade": None,
             "ev_click_through": None,
             "brand_validation": None,
+            "ma": "in_progress",
+            "ev_assumed_name": "not_completed",
+            "ev_physical_existence": "not_required",
+            "ev_operational_existence": None,
+            "ev_signer_approver_requester": "completed",
+            "ev_signer_second_approval": "in_progress",
         },
-        "extra": {"maStatus": "1"},
+        "extra": {"productTermEndDate": "1800000000"},
     }
 
 

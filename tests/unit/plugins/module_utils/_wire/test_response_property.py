@@ -17,14 +17,16 @@ from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulat
     Style,
 )
 from ansible_collections.certfleet.collectssl.tests.support.responses import (
+    ALL_DETAIL_OPTIONS,
     DETAIL_OPTIONS,
     ISSUED,
     OTHER_CODES,
-    SHAPES,
     answer_for,
     expected,
+    kinds,
     observed,
     rendered,
+    shapes,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -33,7 +35,7 @@ _KNOWN_NAMES = {
     *("errorcode", "errormessage", "erroritem", "notbefore", "notafter", "fqdn", "zipfile", "pkcs7"),
     *("netscapecertificatesequence", "cacertificate", "certificate", "certificatestatus", "validationstatus"),
     *("mdcdomaindetails", "mdcdomaindetails2", "caastatus"),
-    *(name.lower() for name in DETAIL_OPTIONS.values()),
+    *(name.lower() for name in ALL_DETAIL_OPTIONS.values()),
 }
 _CERTIFICATE_STATUSES = ("Awaiting Validation", "Issued", "Revoked", "NO STATUS", "Being Replaced", "Expired")
 _VALIDATION_STATUSES = (
@@ -54,6 +56,9 @@ _CAA_STATUSES = (
     "ERROR",
     "Awaiting Completion",
     "Error '42'",
+    "Error 7",
+    "42",
+    "65535",
 )
 
 _any_text = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=40)
@@ -89,7 +94,7 @@ _styles = st.builds(
     pkcs7_leaf_first=st.booleans(),
     detail_style=st.sampled_from(["bare", "meaning"]),
     detail_dash=st.sampled_from(["-", "\u2013", "\u2014"]),
-    domain_separator=st.sampled_from([", ", ",", " , ", ",  "]),
+    domain_separator=st.sampled_from([", ", ",", " , ", ",  ", " ", "\n", ",\n", " \n"]),
     double_encode_domains=st.booleans(),
     field_case=st.sampled_from(["spec", "lower", "upper"]),
     ov_callback_name=st.sampled_from(["ovCallBackStatus", "ovCallbackStatus"]),
@@ -105,11 +110,11 @@ _styles = st.builds(
 @st.composite
 def _requests(draw: st.DrawFn) -> CollectRequest:
     product = draw(st.sampled_from(["ssl", "ccc"]))
-    shapes = [shape for shape in SHAPES if product == "ssl" or shape[0] != "zip"]
-    response_type, encoding, query_type = draw(st.sampled_from(shapes))
+    response_type, encoding, query_type = draw(st.sampled_from(shapes(product)))
+    kind = draw(st.sampled_from(kinds(product)))
     return CollectRequest(
-        draw(st.sampled_from(["order_number", "certificate_id", "base_order_number"])),
-        "1234567",
+        kind,
+        "" if kind == "collection_code" else "1234567",
         product=product,
         query_type=query_type,
         response_type=response_type,
@@ -121,10 +126,10 @@ def _requests(draw: st.DrawFn) -> CollectRequest:
 
 @st.composite
 def _details(draw: st.DrawFn) -> dict[str, int | None] | None:
-    values = [draw(st.sampled_from([-1, 0, 1, 2, None])) for _name in DETAIL_OPTIONS]
+    names = draw(st.sampled_from([(), (*DETAIL_OPTIONS.values(),), (*ALL_DETAIL_OPTIONS.values(),)]))
+    values = {name: draw(st.sampled_from([-1, 0, 1, 2, None])) for name in names}
     # Behind certificates an empty first line cannot be told from the empty lines that end them.
-    values[0] = draw(st.sampled_from([-1, 0, 1, 2]))
-    return draw(st.sampled_from([None, dict(zip(DETAIL_OPTIONS.values(), values, strict=True))]))
+    return {**values, "csrStatus": draw(st.sampled_from([-1, 0, 1, 2]))} if names else None
 
 
 @st.composite
