@@ -36,10 +36,11 @@ _SHIPPED_ALONE = ("3.6", "3.7")
 
 #: Rooms, and the rooms that each may import from. A room is a package, or a file that stands by itself; the packages
 #: of ``plugins`` that Ansible itself loads from are one room each. docs/architecture.md draws this.
-_EVERYBODY = {"module_utils/_argspec", "module_utils/_errors", "module_utils/_pem", "module_utils/_text"}
+_EVERYBODY = {f"module_utils/{name}" for name in ("_argspec", "_errors", "_names", "_pem", "_text")}
 _ARROWS: dict[str, set[str]] = {
     "module_utils/_argspec": set(),
     "module_utils/_errors": set(),
+    "module_utils/_names": set(),
     "module_utils/_text": set(),
     "module_utils/_pem": set(),
     "module_utils/_wire": _EVERYBODY,
@@ -90,7 +91,7 @@ _SHIPPED = {
     "collectssl_certificate": {"_argspec", "_errors", "_pem", "_files", "_install"},
     "collectssl_order_info": {"_argspec"},
     "collectssl_rollback_point": {"_argspec", "_errors", "_pem", "_files", "_rollback"},
-    "tls_endpoint_info": {"_argspec", "_errors", "_pem", "_text", "_endpoint"},
+    "tls_endpoint_info": {"_argspec", "_errors", "_names", "_pem", "_text", "_endpoint"},
 }
 
 
