@@ -46,5 +46,5 @@ class ActionModule(CollectActionBase):
                 stopped = f"Not asked, since no order could be asked before. {reasons[-1]}"
         result: dict[str, t.Any] = {"changed": False, "orders": orders}
         if orders and all(order["state"] == "error" for order in orders):
-            result.update(failed=True, msg=f"No order could be asked. {reasons[0]}")
+            result.update(failed=True, msg=f"No order could be asked. {reasons[0]} {self.LEFT_UNTOUCHED}")
         return result

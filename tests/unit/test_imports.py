@@ -49,7 +49,8 @@ _ARROWS: dict[str, set[str]] = {
     "module_utils/_install": _EVERYBODY | {"module_utils/_files"},
     "module_utils/_rollback": _EVERYBODY | {"module_utils/_files"},
     "plugin_utils/_provider": _EVERYBODY,
-    "plugin_utils/_validation": _EVERYBODY,
+    "plugin_utils/_identifiers": _EVERYBODY,
+    "plugin_utils/_validation": _EVERYBODY | {"plugin_utils/_identifiers"},
     "plugin_utils/_http": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_provider"},
     "plugin_utils/_chain": _EVERYBODY | {"module_utils/_wire"},
     "plugin_utils/_sentences": _EVERYBODY | {"module_utils/_wire"},
@@ -59,7 +60,8 @@ _ARROWS: dict[str, set[str]] = {
     "plugin_utils/_broker": _EVERYBODY
     | {"module_utils/_wire", "plugin_utils/_chain", "plugin_utils/_http", "plugin_utils/_outcome"}
     | {"plugin_utils/_provider", "plugin_utils/_sentences"},
-    "plugin_utils/_report": _EVERYBODY | {"plugin_utils/_chain", "plugin_utils/_sentences"},
+    "plugin_utils/_report": _EVERYBODY
+    | {"plugin_utils/_chain", "plugin_utils/_identifiers", "plugin_utils/_sentences"},
     "plugin_utils/_action": _EVERYBODY
     | {"plugin_utils/_broker", "plugin_utils/_http", "plugin_utils/_options", "plugin_utils/_validation"},
     "doc_fragments": set(),
