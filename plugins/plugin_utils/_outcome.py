@@ -15,6 +15,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import why_not_issued
 
+_PERMISSION_DENIED = -16
 _CREDENTIAL_VARIABLES = ("loginname", "loginpassword", "collectioncode")
 _IDENTIFIER_VARIABLES = ("ordernumber", "certificateid")
 
@@ -59,7 +60,8 @@ class Outcome(t.NamedTuple):
 
     ``asked_at`` and ``waiting_since`` are seconds since the epoch, the latter None where nobody waited; ``route`` tells
     over which proxy and with which trust it was asked, as a digest. ``order`` is the order dictionary, also where
-    ``error`` says that the provider did not answer, or sent no usable chain.
+    ``error`` says that the provider did not answer, or sent no usable chain. ``doubts`` are sentences about the
+    credentials, for where these are refused; they show nothing of them.
     """
 
     request: CollectRequest
@@ -69,6 +71,7 @@ class Outcome(t.NamedTuple):
     order: dict[str, t.Any]
     bundle: Bundle | None = None
     error: Failure | None = None
+    doubts: str = ""
 
     @property
     def pending(self) -> bool:
@@ -120,7 +123,11 @@ class Outcome(t.NamedTuple):
 
     def reason(self) -> str:
         """Why this is not an issued certificate, as a sentence."""
-        return self.error.message if self.error is not None else why_not_issued(self.request, self.order)
+        if self.error is not None:
+            return self.error.message
+        said = why_not_issued(self.request, self.order)
+        doubtful = self.refused_credentials or self.order["status"]["code"] == _PERMISSION_DENIED
+        return f"{said} {self.doubts}" if doubtful and self.doubts else said
 
     def require_issued(self) -> Bundle:
         """The chain; raises a ``CollectError`` where there is no answer, an ``OrderError`` where it is not issued."""
