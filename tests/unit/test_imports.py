@@ -50,6 +50,7 @@ _ARROWS: dict[str, set[str]] = {
     "module_utils/_rollback": _EVERYBODY | {"module_utils/_files"},
     "plugin_utils/_provider": _EVERYBODY,
     "plugin_utils/_identifiers": _EVERYBODY,
+    "plugin_utils/_file_options": _EVERYBODY,
     "plugin_utils/_validation": _EVERYBODY | {"plugin_utils/_identifiers"},
     "plugin_utils/_http": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_provider"},
     "plugin_utils/_chain": _EVERYBODY | {"module_utils/_wire"},
