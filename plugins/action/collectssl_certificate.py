@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import shlex
 import typing as t
 
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
@@ -21,6 +20,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._file_options import check_command, doubt_about_mode
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import request_of, waiting_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import standing
@@ -67,6 +67,9 @@ class ActionModule(CollectActionBase):
             return {**result, "issued": True}
         result.update(issued=True, order=order, certificate=certificate)
         result.setdefault("msg", _about(certificate))
+        doubt = doubt_about_mode(self.given.get("mode"))
+        if doubt:
+            result["warnings"] = [*result.get("warnings", []), doubt]
         if options["return_content"]:
             result["content"] = bundle.full_chain(options["include_root"])
         return result
@@ -99,12 +102,7 @@ class ActionModule(CollectActionBase):
                 raise OptionError(f"{seen[str(path)]} and {option} name the same file, {path}.")
         if options["min_validity_days"] < 0:
             raise OptionError("min_validity_days must be 0 or more.")
-        try:
-            empty = options["validate"] is not None and not shlex.split(options["validate"])
-        except ValueError as exc:
-            raise OptionError(f"validate cannot be split into a command and its arguments: {exc}.") from exc
-        if empty:
-            raise OptionError("validate is empty; leave it out, or give a command.")
+        check_command("validate", options["validate"])
 
     @staticmethod
     def _bundle_of_content(content: str, now: datetime.datetime) -> Bundle:

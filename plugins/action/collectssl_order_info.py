@@ -53,5 +53,5 @@ class ActionModule(CollectActionBase):
         told = summary(list(zip(requests, orders, strict=True)))
         result: dict[str, t.Any] = {"changed": False, "orders": orders, "msg": told}
         if orders and all(order["state"] == "error" for order in orders):
-            result.update(failed=True, msg=f"No order could be asked. {reasons[0]}")
+            result.update(failed=True, msg=f"No order could be asked. {reasons[0]} {self.LEFT_UNTOUCHED}")
         return result

@@ -14,6 +14,8 @@ class ActionModule(CollectActionBase):
     """Looks at an endpoint from here, or has the module of the same name look from the target."""
 
     TRANSFERS_FILES = False
+    # It looks, here or on the target, and its words become part of what others say that do more.
+    LEFT_UNTOUCHED = ""
 
     def argument_spec(self) -> ArgumentSpec:
         """The options of the module."""

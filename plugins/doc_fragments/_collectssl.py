@@ -40,6 +40,8 @@ options:
   login_password:
     description:
       - The password of the account, 128 characters at most. It never leaves the controller but for the provider.
+      - It is sent as it is, with a line feed at its end, too, as files and vaults may have one. Where the provider
+        refuses the account then, the message says so.
       - If neither this nor O(collection_code) is given, the environment variable E(COLLECTSSL_LOGIN_PASSWORD) of the
         controller is used. In ad-hoc commands use that, or vault, since ansible-core shows the arguments of an ad-hoc
         task that fails.
@@ -54,8 +56,11 @@ options:
   order_number:
     description:
       - The number of the order, as it was returned when the order was placed; 128 characters at most.
+      - Write it in quotes. Without them YAML may make another number of it; C(0012345) is octal, and becomes 5349. So a
+        number of less than eight digits is refused, and so is a negative one, a fraction, a truth value or a date, in
+        lists and in the terms of the lookup as well. What a template made text of before can't be noticed. With
+        O(product=ccc) an order number is a whole number, and is taken as one.
       - Exactly one of the options that name an order is given, and none of them with O(collection_code).
-      - With O(product=ccc) it is a whole number.
     type: str
   certificate_id:
     description:
@@ -112,6 +117,10 @@ options:
         whatever the environment says.
       - If not given, the environment variable E(COLLECTSSL_PROXY) of the controller is used, and then C(https_proxy),
         C(all_proxy) and C(no_proxy).
+      - C(no_proxy) is a list, with commas or blanks, of names, each of which stands for all names below it as well, of
+        addresses, and of networks such as C(10.0.0.0/8) or C(2001:db8::/32). The latter two are for an O(api_url) with
+        an address in it; no name is resolved for them. Names and addresses may have a port, and C(*) stands for
+        everything.
     type: str
   request_timeout:
     description:

@@ -22,8 +22,8 @@ extends_documentation_fragment:
 options:
   _terms:
     description:
-      - Order numbers. Leave them out to name one order by O(certificate_id), O(base_order_number), or with
-        O(product=ccc) by its O(collection_code).
+      - Order numbers, in quotes as O(order_number) tells. Leave them out to name one order by O(certificate_id),
+        O(base_order_number), or with O(product=ccc) by its O(collection_code).
     type: list
     elements: str
   part:
@@ -102,6 +102,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     QUERY_STATUS,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._identifiers import identifier_as_text
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import provider_of, request_of, waiting_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import without_rivals
@@ -124,18 +125,26 @@ class LookupModule(LookupBase):
         try:
             return self._look_up(terms, variables, kwargs)
         except CollectError as error:
-            raise AnsibleLookupError(str(error)) from error
+            # Newer series of ansible-core would say the cause once more, behind the whole sentence.
+            raise AnsibleLookupError(f"{error} Nothing was changed.") from None
 
     def _look_up(self, terms: list[t.Any], variables: dict[str, t.Any] | None, given: dict[str, t.Any]) -> list[t.Any]:
         spec = lookup_spec()
+        identifiers = {name: value for name, value in given.items() if name in IDENTIFIERS}
+        others = {name: value for name, value in given.items() if name not in IDENTIFIERS}
         # Before Ansible reads them, which names neither an unknown option nor the rule that a wrong value breaks.
-        validated(given, spec)
-        self.set_options(var_options=variables, direct=given)
-        found = {name: self.get_option(name) for name in spec.argument_spec}
+        validated(others, spec)
+        self.set_options(var_options=variables, direct=others)
+        # Identifiers go past Ansible, which would make text of whatever they are.
+        found = {**{name: self.get_option(name) for name in spec.argument_spec}, **identifiers}
         options = validated(without_rivals(found, *_near(given, variables or {})), spec)
         if terms and any(options[name] is not None for name in IDENTIFIERS):
             raise OptionError(f"Give either order numbers as terms, or one of {', '.join(IDENTIFIERS)}, not both.")
-        orders = [{**options, "order_number": term} for term in self._flatten(terms)] if terms else [options]
+        numbers = [
+            identifier_as_text(f"Term {place} of the lookup", term, "order_number", options["product"])
+            for place, term in enumerate(self._flatten(terms), 1)
+        ]
+        orders = [{**options, "order_number": number} for number in numbers] if terms else [options]
         display = Display()
         broker = Broker(provider_of(options, os.environ), display.display, detail=display.vvv)
         requests = [request_of(order, _QUERY_TYPES[options["part"]]) for order in orders]

@@ -125,7 +125,12 @@ options:
     type: path
   expected_names:
     description:
-      - Domain names, or IP addresses, each of which the certificate must cover. A wildcard covers one label.
+      - Domain names, IP addresses or e-mail addresses, each of which the certificate must cover. A wildcard covers one
+        label.
+      - Names and addresses are written as O(certfleet.collectssl.tls_endpoint_info#module:host) and
+        O(certfleet.collectssl.tls_endpoint_info#module:server_name) take them. Upper and lower case are the same, a dot
+        at the end counts for nothing, an international name may stand as it is read or in its C(xn--) form, an IPv6
+        address in any of its forms, in brackets or not.
     type: list
     elements: str
     default: []
@@ -139,8 +144,10 @@ options:
       - A command to run on the target once the new files are in place, such as C(nginx -t). It is not run when nothing
         changed.
       - If its exit status is not 0, every file is put back as it was, and the task fails with its output.
-      - No shell is used. The words are separated as a shell would do, quotes included, but variables, C(~) and C(%s)
-        stay as they are.
+      - No shell is used. The words are separated as a shell would do, quotes included, but variables and C(~) stay as
+        they are.
+      - Unlike in M(ansible.builtin.copy), the command gets no path, since it is run for all files together, when they
+        are in place. One with C(%s) in it is refused.
     type: str
   backup:
     description:
@@ -176,6 +183,8 @@ notes:
   - Users who are not root, and may write in the folders, can neither give files away nor give them to a group they are
     not in. So they do not replace a file of another owner or group, and the task fails, unless O(owner) or O(group)
     says that the file may be their own. Access control lists and SELinux labels stay as they are, or the task fails.
+  - Write O(mode) in quotes. Without them C(644) is decimal to YAML, which as a mode is C(1204); a number with such
+    permissions is warned about, and set.
   - The files of a transaction change one after the other, in the order root, chain, private key, combined file, full
     chain, certificate. A service that reads a single file, of O(fullchain_path) or O(combined_path), never sees a
     mixed state.
@@ -319,11 +328,13 @@ certificate:
       returned: always
       sample: "267391847260498713554802334891268374512"
     subject_alt_names:
-      description: The names the certificate covers.
+      description:
+        - The names the certificate covers, each with its kind before it; C(DNS:), C(IP:), C(email:) or C(URI:). Other
+          kinds are left out.
       type: list
       elements: str
       returned: always
-      sample: ["www.example.com", "example.com"]
+      sample: ["DNS:www.example.com", "DNS:example.com", "IP:192.0.2.1"]
     not_before:
       description: From when on it is valid, ISO 8601 in UTC.
       type: str
@@ -409,7 +420,7 @@ def main() -> None:
     if not module.params["content"]:
         module.fail_json(
             msg="No certificate reached this host. The controller collects it, in an action plugin that was bypassed; "
-            "call the module by its full name, certfleet.collectssl.collectssl_certificate. No file was changed."
+            "call the module by its full name, certfleet.collectssl.collectssl_certificate. No file was touched."
         )
     try:
         result = install(module)

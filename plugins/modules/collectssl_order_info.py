@@ -46,17 +46,17 @@ attributes:
 options:
   order_numbers:
     description:
-      - Several order numbers, in place of O(order_number).
+      - Several order numbers, in place of O(order_number); a list, or text with commas.
     type: list
     elements: str
   certificate_ids:
     description:
-      - Several certificate IDs, in place of O(certificate_id).
+      - Several certificate IDs, in place of O(certificate_id); a list, or text with commas.
     type: list
     elements: str
   base_order_numbers:
     description:
-      - Several base order numbers, in place of O(base_order_number).
+      - Several base order numbers, in place of O(base_order_number); a list, or text with commas.
     type: list
     elements: str
   wait_timeout:
@@ -321,7 +321,7 @@ def main() -> None:
     module = AnsibleModule(supports_check_mode=True, **order_info_spec().kwargs())
     module.fail_json(
         msg="The controller asks for orders, in an action plugin that was bypassed; call the module by its full name, "
-        "certfleet.collectssl.collectssl_order_info."
+        "certfleet.collectssl.collectssl_order_info. Nothing was changed."
     )
 
 

@@ -27,7 +27,7 @@ class CollectActionBase(ActionBase):
     """An action that reads its options, works on the controller, and fails with a sentence."""
 
     #: What a failure leaves behind, for the end of its message.
-    LEFT_UNTOUCHED = ""
+    LEFT_UNTOUCHED = "Nothing was changed."
 
     #: What the task gives, as it spells it.
     given: dict[str, t.Any]

@@ -15,6 +15,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import why_not_issued
 
+_PERMISSION_DENIED = -16
 _CREDENTIAL_VARIABLES = ("loginname", "loginpassword", "collectioncode")
 _IDENTIFIER_VARIABLES = ("ordernumber", "certificateid")
 
@@ -61,7 +62,8 @@ class Outcome(t.NamedTuple):
     over which proxy and with which trust it was asked, as a digest. ``order`` is the order dictionary, also where
     ``error`` says that the provider did not answer, or sent no usable chain. ``number`` counts what a run was told of
     the order, from 1; ``poll`` names the poll that it was asked for, if any, and ``round`` says with the how manyth
-    attempts of its hosts (``_polling.Attempt``).
+    attempts of its hosts (``_polling.Attempt``). ``doubts`` are
+    sentences about the credentials, for where these are refused; they show nothing of them.
     """
 
     request: CollectRequest
@@ -74,6 +76,7 @@ class Outcome(t.NamedTuple):
     number: int = 0
     poll: str = ""
     round: int = 0
+    doubts: str = ""
 
     @property
     def pending(self) -> bool:
@@ -132,7 +135,11 @@ class Outcome(t.NamedTuple):
 
     def reason(self) -> str:
         """Why this is not an issued certificate, as a sentence."""
-        return self.error.message if self.error is not None else why_not_issued(self.request, self.order)
+        if self.error is not None:
+            return self.error.message
+        said = why_not_issued(self.request, self.order)
+        doubtful = self.refused_credentials or self.order["status"]["code"] == _PERMISSION_DENIED
+        return f"{said} {self.doubts}" if doubtful and self.doubts else said
 
     def require_issued(self) -> Bundle:
         """The chain; raises a ``CollectError`` where there is no answer, an ``OrderError`` where it is not issued."""

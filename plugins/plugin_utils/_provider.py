@@ -28,6 +28,14 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 # What section 1 of the specification takes, in characters, and what the page about CollectCCC says of the code.
 _LONGEST = {"login_name": 64, "login_password": 128, "collection_code": 16}
 _SECTION = "section 1 of the CollectSSL specification"
+_BLANKS = {
+    "\n": "a line feed",
+    "\r": "a carriage return",
+    "\t": "a tab",
+    " ": "a space",
+    "\u00a0": "a no-break space",
+    "\ufeff": "a byte order mark",
+}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -126,11 +134,36 @@ class Credentials:
         """The parts that no text may show."""
         return tuple(secret for secret in (self.login_password, self.collection_code) if secret)
 
+    def doubts(self) -> str:
+        """What looks like an oversight in what was given, as a sentence that shows nothing of it; else empty.
+
+        A password may begin or end so, hence it is taken as it is, and doubted only once it is refused.
+        """
+        given = dataclasses.asdict(self).items()
+        found = [f"{option} {doubt}" for option, value in given if value for doubt in _doubts(value)]
+        if not found:
+            return ""
+        return (
+            f"The value given for {', and that for '.join(found)}, which was sent along: if that is no part of it, "
+            "take it off where it comes from (option, vault, file or COLLECTSSL_ variable)."
+        )
+
     def variables(self) -> list[tuple[str, str]]:
         """The variables of a request, with their values."""
         if self.collection_code:
             return [("collectionCode", self.collection_code)]
         return [("loginName", str(self.login_name)), ("loginPassword", str(self.login_password))]
+
+
+def _doubts(value: str) -> t.Iterator[str]:
+    # What no eye sees, with the byte order mark that editors put at the head of a file.
+    seen = [place for place, char in enumerate(value) if char.isprintable() and not char.isspace()]
+    if not seen:
+        yield "is nothing but white space"
+        return
+    for verb, blanks in (("begins with", value[: seen[0]]), ("ends in", value[seen[-1] + 1 :])):
+        if blanks:
+            yield f"{verb} {' and '.join(dict.fromkeys(_BLANKS.get(blank, 'white space') for blank in blanks))}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT, moment
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._identifiers import listed
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding
 
 Facts = t.Mapping[str, t.Any]
@@ -170,7 +171,7 @@ def _order_rows(hosts: t.Sequence[Facts], now: datetime.datetime, warn_days: int
     answers: dict[tuple[str, str], Facts] = {}
     for host in hosts:
         for asked in host["orders"]:
-            numbers = [str(number) for number in asked["item"]["value"]]
+            numbers = [str(number) for number in listed(asked["item"]["value"])]
             told = asked.get("orders") or [_unanswered(asked) for _number in numbers]
             for number, order in zip(numbers, told, strict=True):
                 key = (asked["item"]["key"], number)

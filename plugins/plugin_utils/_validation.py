@@ -12,11 +12,13 @@ import difflib
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIER_LISTS, ArgumentSpec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._identifiers import identifiers_as_text
 
 Options = t.Mapping[str, t.Any]
 
+_TOO_LONG = 10**128
 _KINDS = {"int": "a whole number", "bool": "true or false", "list": "a list", "str": "text", "path": "text"}
 
 
@@ -28,8 +30,12 @@ def validated(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
     given = by_name(args, spec)
     _check_names(given, spec)
     for name, value in given.items():
-        _check_value(name, value, spec.argument_spec[name])
+        # The elements of lists of identifiers have a check of their own below, which tells them apart.
+        if name not in IDENTIFIER_LISTS or not isinstance(value, (list, tuple)):
+            _check_value(name, value, spec.argument_spec[name])
     _check_rules(given, spec)
+    # Before Ansible makes text of them, after which nobody can tell what they were.
+    given = identifiers_as_text(given)
     return dict(ArgumentSpecValidator(spec.argument_spec).validate(given).validated_parameters)
 
 
@@ -42,13 +48,28 @@ def by_name(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
 
 def _check_names(given: Options, spec: ArgumentSpec) -> None:
     unknown = sorted(set(given).difference(spec.argument_spec))
-    if unknown:
-        like = difflib.get_close_matches(unknown[0], spec.argument_spec, 1)
-        hint = f"Is {like[0]} meant?" if like else "ansible-doc lists those there are."
-        raise OptionError(f"There is no option {' and no option '.join(unknown)}. {hint}")
+    if not unknown:
+        return
+    known = {
+        *spec.argument_spec,
+        *(alias for rules in spec.argument_spec.values() for alias in rules.get("aliases", ())),
+    }
+    meant = {}
+    for name in unknown:
+        like = difflib.get_close_matches(name.lower().replace("-", "_"), sorted(known), 1)
+        if like:
+            meant[name] = like[0]
+    hints = [f"Is {like} meant{f' by {name}' if len(unknown) > 1 else ''}?" for name, like in meant.items()]
+    if len(hints) < len(unknown):
+        hints.append("ansible-doc lists those there are.")
+    raise OptionError(f"There is no option {' and no option '.join(unknown)}. {' '.join(hints)}")
 
 
 def _check_value(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    # From some thousand digits on, Python makes no text of a number.
+    if any(isinstance(part, int) and abs(part) >= _TOO_LONG for part in parts):
+        raise OptionError(f"{name} is a number of more digits than any option takes.")
     kind = rules.get("type", "str")
     # The validator would make text of a list, brackets and all.
     structured = kind in ("str", "path") and isinstance(value, (dict, list, tuple, set))

@@ -37,12 +37,11 @@ _SHIPPED_ALONE = ("3.6", "3.7")
 
 #: Rooms, and the rooms that each may import from. A room is a package, or a file that stands by itself; the packages
 #: of ``plugins`` that Ansible itself loads from are one room each. docs/architecture.md draws this.
-_EVERYBODY = {"module_utils/_argspec", "module_utils/_errors", "module_utils/_pem", "module_utils/_text"} | {
-    "module_utils/_python"
-}
+_EVERYBODY = {f"module_utils/{name}" for name in ("_argspec", "_errors", "_names", "_pem", "_python", "_text")}
 _ARROWS: dict[str, set[str]] = {
     "module_utils/_argspec": set(),
     "module_utils/_errors": set(),
+    "module_utils/_names": set(),
     "module_utils/_text": set(),
     "module_utils/_pem": set(),
     "module_utils/_python": set(),
@@ -52,7 +51,9 @@ _ARROWS: dict[str, set[str]] = {
     "module_utils/_install": _EVERYBODY | {"module_utils/_files"},
     "module_utils/_rollback": _EVERYBODY | {"module_utils/_files"},
     "plugin_utils/_provider": _EVERYBODY,
-    "plugin_utils/_validation": _EVERYBODY,
+    "plugin_utils/_identifiers": _EVERYBODY,
+    "plugin_utils/_file_options": _EVERYBODY,
+    "plugin_utils/_validation": _EVERYBODY | {"plugin_utils/_identifiers"},
     "plugin_utils/_library": _EVERYBODY,
     "plugin_utils/_http": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_library", "plugin_utils/_provider"},
     "plugin_utils/_chain": _EVERYBODY | {"module_utils/_wire", "plugin_utils/_library"},
@@ -64,7 +65,8 @@ _ARROWS: dict[str, set[str]] = {
     "plugin_utils/_broker": _EVERYBODY
     | {"module_utils/_wire", "plugin_utils/_chain", "plugin_utils/_http", "plugin_utils/_outcome"}
     | {"plugin_utils/_polling", "plugin_utils/_provider", "plugin_utils/_sentences"},
-    "plugin_utils/_report": _EVERYBODY | {"plugin_utils/_chain", "plugin_utils/_sentences"},
+    "plugin_utils/_report": _EVERYBODY
+    | {"plugin_utils/_chain", "plugin_utils/_identifiers", "plugin_utils/_sentences"},
     "plugin_utils/_action": _EVERYBODY
     | {"plugin_utils/_broker", "plugin_utils/_http", "plugin_utils/_options", "plugin_utils/_polling"}
     | {"plugin_utils/_validation"},
@@ -97,7 +99,7 @@ _SHIPPED = {
     "collectssl_certificate": {"_argspec", "_errors", "_pem", "_python", "_text", "_files", "_install"},
     "collectssl_order_info": {"_argspec"},
     "collectssl_rollback_point": {"_argspec", "_errors", "_pem", "_text", "_files", "_rollback"},
-    "tls_endpoint_info": {"_argspec", "_errors", "_pem", "_python", "_text", "_endpoint"},
+    "tls_endpoint_info": {"_argspec", "_errors", "_names", "_pem", "_python", "_text", "_endpoint"},
 }
 
 

@@ -17,6 +17,7 @@ import ssl
 import threading
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _names
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint import tls_context
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.deadline import Deadline
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.faults import Fault, fault_of
@@ -71,22 +72,19 @@ def endpoint_of(options: Mapping[str, Any]) -> Endpoint:
     """
     host = _name("host", options["host"])
     server_name = options.get("server_name")
-    # A zone says which way to an address, and is no part of what a certificate is for.
-    identity = host.partition("%")[0] if server_name is None else _name("server_name", server_name)
+    identity = host if server_name is None else _name("server_name", server_name)
     if not 1 <= options["port"] <= 65535:
         raise OptionError(f"port must be between 1 and 65535, not {options['port']}.")
     if options["timeout"] < 1:
         raise OptionError("timeout must be 1 second or more.")
     # In certificates and in SNI names have no dot at the end, which for resolvers has a meaning.
     return Endpoint(
-        host, options["port"], identity.rstrip("."), options["starttls"], options["timeout"], options["ca_path"]
+        host, options["port"], _names.identity(identity), options["starttls"], options["timeout"], options["ca_path"]
     )
 
 
 def _name(option: str, value: Any) -> str:
-    name = str(value)
-    if name[:1] == "[" and name[-1:] == "]":
-        name = name[1:-1]
+    name = _names.unbracketed(str(value))
     if not is_address(name.partition("%")[0]):
         try:
             encoded = name.encode("idna")
@@ -194,7 +192,9 @@ class _Look:
         """The addresses of the host, in the order of the resolver."""
         answers: queue.Queue[Any] = queue.Queue()
         # A resolver waits as long as it is configured to, and only another thread can be left alone with that.
-        threading.Thread(target=_resolve, args=(self._endpoint.host, self._endpoint.port, answers), daemon=True).start()
+        # Named in ASCII, as Python's own way there is another one than that of the name in SNI and certificate.
+        host = _names.ascii_name(self._endpoint.host)
+        threading.Thread(target=_resolve, args=(host, self._endpoint.port, answers), daemon=True).start()
         try:
             answer = answers.get(timeout=self._deadline.left())
         except queue.Empty as exc:

@@ -345,8 +345,10 @@ def _bare_structure(lines: List[str]) -> int:
         end += 1
         if lines[end - 1].endswith("="):
             break
-    packed = "".join(lines[:end])
-    data = decode_base64(packed if packed.endswith("=") else packed[: len(packed) // 4 * 4])
+    packed = "".join(lines[:end]).rstrip("=")
+    # What follows may be good base64 as well, and then the whole need not be any.
+    packed = packed[:-1] if len(packed) % 4 == 1 else packed
+    data = decode_base64(packed + "=" * (-len(packed) % 4))
     length = structure_length(data) if data else None
     if data is None or length is None or length > len(data):
         raise ProtocolError("The answer ends in the middle of the certificates, or holds none: was it cut off?")

@@ -178,6 +178,7 @@ class Broker:
             order=order if order is not None else order_not_asked(request, error.message if error else ""),
             bundle=bundle,
             error=error,
+            doubts=self._provider.credentials.doubts(),
         )
 
     def _announce_progress(self, outcome: Outcome, waiting: Waiting) -> None:

@@ -10,14 +10,11 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import typing as t
-import unicodedata
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _names
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed
-
-_KEPT_SINCE_2008 = "\u00df\u03c2\u200c\u200d"
 
 # Facts that users do not see.
 _FOR_CHECKS = ("common_name", "unread_names")
@@ -75,7 +72,10 @@ class Bundle(t.NamedTuple):
             )
 
     def check_names(self, expected_names: t.Iterable[str]) -> None:
-        """Raises ``ChainError`` unless the certificate covers each name: DNS, wildcard, IP or e-mail address."""
+        """Raises ``ChainError`` unless the certificate covers each name: DNS, wildcard, IP or e-mail address.
+
+        Names and addresses may be written as ``host`` and ``server_name`` of ``tls_endpoint_info`` take them.
+        """
         facts = t.cast("dict[str, t.Any]", self.facts)
         names = facts["subject_alt_names"]
         if not names and not facts["unread_names"] and facts["common_name"] is not None:
@@ -105,37 +105,15 @@ def moment(text: str) -> datetime.datetime:
 
 def _covers(given: str, wanted: str) -> bool:
     kind, _colon, value = given.partition(":")
+    address = _names.address(wanted)
     if kind == "IP":
-        return _address(value) is not None and _address(value) == _address(wanted)
+        return address is not None and _names.address(value) == address
     if kind == "email":
         return value.lower() == wanted.lower()
-    if kind != "DNS" or _address(wanted) is not None:
+    if kind != "DNS" or address is not None:
         return False
-    given_labels, wanted_labels = _labels(value), _labels(wanted)
+    given_labels, wanted_labels = _names.labels(value), _names.labels(wanted)
     # A wildcard stands for one whole label, the left-most (RFC 9525); a wanted wildcard is covered by itself alone.
     if given_labels[0] == "*" and wanted_labels[0] not in ("*", "") and len(wanted_labels) > 2:
         given_labels, wanted_labels = given_labels[1:], wanted_labels[1:]
     return given_labels == wanted_labels
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
-def _labels(name: str) -> list[str]:
-    return [_ascii_label(label) for label in name.lower().removesuffix(".").split(".")]
-
-
-def _ascii_label(label: str) -> str:
-    if label.isascii():
-        return label
-    try:
-        # The codec knows IDNA of 2003 alone, which spells these characters away; names of today keep them.
-        if any(char in _KEPT_SINCE_2008 for char in label):
-            return "xn--" + unicodedata.normalize("NFC", label).encode("punycode").decode("ascii")
-        return label.encode("idna").decode("ascii")
-    except UnicodeError:
-        return label

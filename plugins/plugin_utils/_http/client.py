@@ -48,6 +48,14 @@ MAX_BODY = 4 * 1024 * 1024
 _READ_AGAIN = 32 * 1024
 
 _RETRYABLE_STATUSES = (429, 502, 503, 504)
+# What no other try mends.
+_ELSEWHERE = "Check api_url: the interface is not at this address."
+_ADVICE = {
+    **dict.fromkeys((404, 405, 410), _ELSEWHERE),
+    **dict.fromkeys(
+        (401, 403), "Check api_url, and ask the provider whether it lets the address of this controller in."
+    ),
+}
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _LONGEST_RETRY_AFTER = 120.0
@@ -195,7 +203,7 @@ class Client:
             message = self._not_an_answer(body, content_type, request)
         raise ProtocolError(
             f"What {self._host} sent about {request.label()} with HTTP status {status} cannot be used. {message} "
-            "Run again later; if it stays so, ask the provider."
+            f"{_ADVICE.get(status, 'Run again later; if it stays so, ask the provider.')}"
         )
 
     def _redirected(self, answer: requests.Response, request: CollectRequest) -> TransportError:

@@ -9,13 +9,17 @@ This plugin util is private to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import typing as t
 import urllib.parse
-import urllib.request
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _names
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
 
 _VARIABLES = ("https_proxy", "all_proxy")
+_PORT = re.compile(r":[0-9]{1,5}\Z", re.ASCII)
+_NO_BRACKETS = str.maketrans("", "", "[]")
 
 
 def merged_environment(controller: t.Mapping[str, str], task: t.Mapping[str, t.Any]) -> dict[str, str]:
@@ -32,14 +36,13 @@ def proxy_for(url: str, option: str | None, environment: t.Mapping[str, str]) ->
     """The proxy for a URL, or None for a direct connection.
 
     :arg option: the option ``proxy``; it wins over the environment, and ``none`` switches the latter off.
-    :arg environment: holds ``https_proxy``, ``all_proxy`` and ``no_proxy``, in lower or upper case.
+    :arg environment: holds ``https_proxy``, ``all_proxy`` and ``no_proxy``, in lower or upper case. The last is a list
+        of names (each with the names below it) and addresses, both with a port or without, networks, and ``*`` for all.
     :raises OptionError: where the option is not the address of an http or https proxy.
     """
     if option is not None and str(option).strip():
         return None if str(option).strip().lower() == "none" else _checked(str(option).strip(), "proxy")
-    host = urllib.parse.urlsplit(url).netloc
-    no_proxy = _value(environment, "no_proxy")
-    if no_proxy and urllib.request.proxy_bypass_environment(host, {"no": no_proxy}):  # type: ignore[attr-defined]
+    if _direct(url, _value(environment, "no_proxy")):
         return None
     for name in _VARIABLES:
         proxy = _value(environment, name)
@@ -52,6 +55,42 @@ def secrets_of(proxy: str | None) -> tuple[str, ...]:
     """The parts of a proxy's address that no text may show."""
     password = urllib.parse.urlsplit(proxy).password if proxy else None
     return (password, urllib.parse.unquote(password)) if password else ()
+
+
+def _direct(url: str, no_proxy: str) -> bool:
+    """Whether ``no_proxy`` holds the host of a URL.
+
+    requests knows no IPv6 networks and asks the system besides, and urllib knows no networks at all.
+    """
+    parts = urllib.parse.urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 443
+    return any(_holds(entry, host, port) for entry in re.split(r"[\s,]+", no_proxy) if entry)
+
+
+def _holds(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    here = _names.address(host)
+    if "/" in entry:
+        return here is not None and _in_network(here, entry)
+    if _names.address(entry) is None:
+        # What has a port; all else with a colon is an IPv6 address.
+        entry, colon, wanted = entry.rpartition(":") if _PORT.search(entry) else (entry, "", "")
+        if colon and int(wanted) != port:
+            return False
+    there = _names.address(entry)
+    if here is not None or there is not None:
+        return here == there
+    above, below = _names.labels(re.sub(r"\A\*?\.+", "", entry)), _names.labels(host)
+    return above != [""] and below[-len(above) :] == above
+
+
+def _in_network(address: _names.Address, text: str) -> bool:
+    try:
+        # Which address of the network stands for it is of no matter.
+        return address in ipaddress.ip_network(text.translate(_NO_BRACKETS), strict=False)
+    except ValueError:
+        return False
 
 
 def _value(environment: t.Mapping[str, str], name: str) -> str:

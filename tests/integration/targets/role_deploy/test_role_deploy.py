@@ -269,6 +269,8 @@ _MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
     "name": ({"name": "two"}, "needs a name of its own"),
     "wildcard": ({"name": "*.example.com"}, "of letters, digits and . _ @ + - beginning with a letter or digit"),
     "folder": ({"directory": "tls"}, "each directory must be absolute paths"),
+    "octal": ({"order_number": 5349}, "an order_number of less than eight digits stands in quotes, since YAML makes"),
+    "truth": ({"order_number": True}, "an order_number of less than eight digits stands in quotes, since YAML makes"),
 }
 
 

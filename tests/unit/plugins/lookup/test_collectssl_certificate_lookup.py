@@ -115,15 +115,15 @@ def test_parts_of_an_order_that_is_known_whole_cost_no_call(lookup: Lookup, answ
 
 
 def test_each_term_is_an_order_also_in_a_list(lookup: Lookup, answers: Answers) -> None:
-    assert len(lookup("1", 2, ["3", "4"], **ACCOUNT)) == 4
-    assert [request.identifier for request in answers.requests] == ["1", "2", "3", "4"]
+    assert len(lookup("1", 20000002, ["3", "4"], **ACCOUNT)) == 4
+    assert [request.identifier for request in answers.requests] == ["1", "20000002", "3", "4"]
     assert lookup([], **ACCOUNT) == []
 
 
 @pytest.mark.parametrize("kind", ["certificate_id", "base_order_number", "order_number"])
 def test_without_terms_an_option_names_the_order(lookup: Lookup, answers: Answers, kind: str) -> None:
-    assert len(lookup(part="order", **{**ACCOUNT, kind: 77})) == 1
-    assert (answers.requests[0].identifier_kind, answers.requests[0].identifier) == (kind, "77")
+    assert len(lookup(part="order", **{**ACCOUNT, kind: 77777777})) == 1
+    assert (answers.requests[0].identifier_kind, answers.requests[0].identifier) == (kind, "77777777")
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,17 @@ def test_without_terms_an_option_names_the_order(lookup: Lookup, answers: Answer
         (["1"], {"login_password": None}, "login_name needs login_password beside it"),
         (["1"], {"collection_code": "x"}, "Give only one of login_name, collection_code, not both"),
         (["1"], {"wait_timeout": -1}, "wait_timeout must be a whole number from 0 to"),
+        (["1", 5349], {}, "Term 2 of the lookup is the number 5349, which YAML may have made of something else: "),
+        (["1", ["2", True]], {}, "Term 3 of the lookup is the truth value true, which YAML may have made of something"),
+        ([{"order_number": "1"}], {}, "Term 1 of the lookup must be text."),
+        (["1", None], {}, "Term 2 of the lookup is empty."),
+        ([], {"order_number": 5349}, "order_number is the number 5349, which YAML may have made of something else: "),
+        ([], {"order_number": ["1"]}, "order_number must be text."),
+        (
+            [],
+            {"certificate_id": 1.0},
+            "certificate_id must be a whole number (section 1 of the CollectSSL specification)",
+        ),
     ],
 )
 def test_a_wrong_option_is_told_before_any_call(
@@ -148,7 +159,19 @@ def test_a_wrong_option_is_told_before_any_call(
     with pytest.raises(AnsibleLookupError) as caught:
         lookup(*terms, **{**ACCOUNT, **options})
     assert str(caught.value).startswith(sentence)
+    assert str(caught.value).endswith(" Nothing was changed.")
     assert not answers.requests
+
+
+def test_the_order_numbers_of_ccc_are_whole_numbers(lookup: Lookup, answers: Answers) -> None:
+    """Whichever source says that it is CollectCCC."""
+    variables = {"collectssl_product": "ccc"}
+    lookup(5349, part="order", product="ccc", **ACCOUNT)
+    lookup(5350, part="order", variables=variables, **ACCOUNT)
+    lookup(part="order", order_number=5351, variables=variables, **ACCOUNT)
+    assert [request.identifier for request in answers.requests] == ["5349", "5350", "5351"]
+    with pytest.raises(AnsibleLookupError, match=r"^Term 1 of the lookup must be a whole number .*, not '-1'\."):
+        lookup(-1, part="order", product="ccc", **ACCOUNT)
 
 
 @pytest.mark.parametrize("part", ["fullchain", "certificate", "chain", "root"])
@@ -158,7 +181,7 @@ def test_what_is_not_issued_is_an_error_of_the_lookup(
     Answers(monkeypatch, {"1": PENDING, "2": TransportError("The network is down.")})
     with pytest.raises(AnsibleLookupError, match=r"^Order number 1 is still being processed\. Run again later"):
         lookup("1", part=part, **ACCOUNT)
-    with pytest.raises(AnsibleLookupError, match=r"^The network is down\.$"):
+    with pytest.raises(AnsibleLookupError, match=r"^The network is down\. Nothing was changed\.$"):
         lookup("2", part=part, **ACCOUNT)
 
 

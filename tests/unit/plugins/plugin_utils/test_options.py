@@ -159,6 +159,21 @@ WRONG: dict[str, tuple[dict[str, t.Any], str]] = {
         {"xyzzy": 1, "frobnicate": 2},
         "There is no option frobnicate and no option xyzzy. ansible-doc lists those there are.",
     ),
+    "two slips": (
+        {"fullchain_paht": "/x", "order_numbr": "1"},
+        (
+            "There is no option fullchain_paht and no option order_numbr. Is fullchain_path meant by fullchain_paht? "
+            "Is order_number meant by order_numbr?"
+        ),
+    ),
+    "a slip and a stranger": (
+        {"Back-Up": True, "xyzzy": 1, "fullchain-path": "/x"},
+        (
+            "There is no option Back-Up and no option fullchain-path and no option xyzzy. Is backup meant by Back-Up? "
+            "Is fullchain_path meant by fullchain-path? ansible-doc lists those there are."
+        ),
+    ),
+    "an alias": ({"atr": "+i"}, "There is no option atr. Is attr meant?"),
     "choice": ({"product": "ev"}, "product must be one of ssl, ccc, not 'ev'."),
     "number": ({"retries": "many"}, "retries must be a whole number, not 'many'."),
     "fraction": ({"request_timeout": 1.5}, "request_timeout must be a whole number, not '1.5'."),

@@ -63,6 +63,26 @@ SENTENCES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("answer", "doubted"),
+    [
+        ("errorCode=-16&errorMessage=Permission+denied!", True),
+        ("errorCode=-3&errorMessage=The+'loginPassword'+argument+is+missing!", True),
+        ("errorCode=-4&errorMessage=The+value+of+the+'loginName'+argument+is+invalid!", True),
+        ("errorCode=-4&errorItem=collectionCode", True),
+        ("errorCode=-4&errorItem=orderNumber", False),
+        ("errorCode=-14", False),
+        ("errorCode=-91", False),
+        ("errorCode=-20", False),
+        ("errorCode=0", False),
+    ],
+)
+def test_credentials_are_doubted_where_they_are_refused(answer: str, doubted: bool) -> None:
+    refused = outcome(answer, doubts="The value given for login_password ends in a line feed.")
+    assert refused.reason() == outcome(answer).reason() + f" {refused.doubts}" * doubted
+    assert Outcome.from_record(json.loads(json.dumps(refused.as_record()))) == refused
+
+
 @pytest.mark.parametrize("answer", SENTENCES)
 def test_each_state_is_said_in_whole_sentences(answer: str) -> None:
     assert outcome(answer).reason() == SENTENCES[answer]

@@ -55,6 +55,48 @@ def test_no_text_shows_credentials(credentials: Credentials) -> None:
     assert credentials.secrets() == ("secret",)
 
 
+@pytest.mark.parametrize(
+    ("given", "doubt"),
+    [
+        ({"login_password": "secret\n"}, "login_password ends in a line feed"),
+        ({"login_password": "secret\r\n"}, "login_password ends in a carriage return and a line feed"),
+        ({"login_password": "secret \n\n "}, "login_password ends in a space and a line feed"),
+        ({"login_password": "\tsecret"}, "login_password begins with a tab"),
+        (
+            {"login_password": "\ufeffsecret\n"},
+            "login_password begins with a byte order mark, and that for login_password ends in a line feed",
+        ),
+        ({"login_password": "secret\u00a0"}, "login_password ends in a no-break space"),
+        ({"login_password": "secret\u2028"}, "login_password ends in white space"),
+        ({"login_password": "secret\0"}, "login_password ends in white space"),
+        ({"login_password": " \n"}, "login_password is nothing but white space"),
+        ({"login_name": "someone\n"}, "login_name ends in a line feed"),
+        (
+            {"login_name": "someone ", "login_password": "secret\n"},
+            "login_name ends in a space, and that for login_password ends in a line feed",
+        ),
+        (
+            {"login_name": None, "login_password": None, "collection_code": "secret\n"},
+            "collection_code ends in a line feed",
+        ),
+    ],
+)
+def test_what_no_eye_sees_is_doubted(given: dict[str, str | None], doubt: str) -> None:
+    """Nothing of a secret is shown, and nothing is taken off: it may belong to it."""
+    credentials = Credentials(**{"login_name": "someone", "login_password": "secret", **given})
+    assert credentials.doubts() == (
+        f"The value given for {doubt}, which was sent along: if that is no part of it, take it off where it comes from "
+        "(option, vault, file or COLLECTSSL_ variable)."
+    )
+    assert {value for _name, value in credentials.variables()} >= {value for value in given.values() if value}
+
+
+@pytest.mark.parametrize("secret", ["secret", "a b", "ü", "\u6f22", "a\tb", "\u0301e", "a\nb", "\U0001f511"])
+def test_what_can_be_seen_is_not_doubted(secret: str) -> None:
+    assert Credentials("someone", secret).doubts() == ""
+    assert Credentials(collection_code=secret).doubts() == ""
+
+
 def test_the_nearest_source_decides_between_account_and_code() -> None:
     options = {"login_name": "a", "login_password": "b", "collection_code": "c"}
     account = {**options, "collection_code": None}

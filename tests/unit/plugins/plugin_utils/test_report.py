@@ -144,6 +144,15 @@ def test_order_states() -> None:
     assert rows["2"]["line"] is None
 
 
+@pytest.mark.parametrize("value", ["1, 2 ,", ["1", "2"], ("1", 2)])
+def test_orders_as_they_were_asked_for(value: t.Any) -> None:
+    """A text with commas names the same orders as a list, whether they could be asked or not."""
+    item = {"key": "order_numbers", "value": value}
+    for answer in ({"orders": [issued(100), issued(5)]}, {"msg": "no network"}):
+        rows = report(host(orders=[{"item": item, **answer}]))["orders"]
+        assert sorted(row["number"] for row in rows) == ["1", "2"]
+
+
 def test_order_of_many_hosts() -> None:
     """An order is one row, whoever asked; an answer beats none, and the row names who uses it."""
     failed = {"item": {"key": "order_numbers", "value": ["1", "2"]}, "msg": "no network"}

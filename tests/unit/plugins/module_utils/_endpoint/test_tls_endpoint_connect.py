@@ -38,6 +38,9 @@ def _endpoint(**options: t.Any) -> t.Any:
         ("fe80::1%eth0", None, ("fe80::1%eth0", "fe80::1")),
         ("192.0.2.1", "www.example.com", ("192.0.2.1", "www.example.com")),
         ("localhost", "[2001:db8::1]", ("localhost", "2001:db8::1")),
+        ("[2001:DB8:0::1]", None, ("2001:DB8:0::1", "2001:db8::1")),
+        ("Bücher.example.", None, ("Bücher.example.", "xn--bcher-kva.example")),
+        ("localhost", "straße.example", ("localhost", "xn--strae-oqa.example")),
     ],
 )
 def test_names(host: str, server_name: str | None, expected: tuple[str, str]) -> None:
@@ -127,6 +130,27 @@ def test_a_resolver_that_takes_its_time(resolver: dict[str, t.Any]) -> None:
     with at_most(1):
         message = failure(host="slow.example.com", timeout=1)
     assert message.startswith("The name resolution for slow.example.com port 443 was not over within the timeout of 1 ")
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        ("Straße.example", "xn--strae-oqa.example"),
+        ("b\u00fccher\u3002Example.", "xn--bcher-kva.Example."),
+        ("WWW.example.com", "WWW.example.com"),
+    ],
+)
+def test_the_name_that_is_resolved(resolver: dict[str, t.Any], host: str, asked: str) -> None:
+    """It is the one that the certificate has to be for, whatever Python makes of a name that is not ASCII."""
+    with tls_servers.Server(tls_servers.tls(good()), "127.0.0.1") as server:
+        resolver[asked] = [(socket.AF_INET, "127.0.0.1")]
+        assert look(server.port, host)["fingerprint_sha256"]
+
+
+def test_the_zone_of_an_address_keeps_its_letters(resolver: dict[str, t.Any]) -> None:
+    resolver["fe80::1%Eth0"] = [(socket.AF_INET, "127.0.0.1")]
+    with tls_servers.Server(tls_servers.tls(good()), "127.0.0.1") as server:
+        assert look(server.port, "fe80::1%Eth0")["fingerprint_sha256"]
 
 
 def test_several_addresses(resolver: dict[str, t.Any]) -> None:

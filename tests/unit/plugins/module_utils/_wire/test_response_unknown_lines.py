@@ -337,6 +337,21 @@ def test_a_word_that_is_good_base64_before_a_structure() -> None:
         assert whole.fqdn == text
 
 
+@pytest.mark.parametrize("stranger", ["A=", "AB=", "AB==", "ABC=", "A", "AB", "ABC", "ABCD", "A=b", "Complete"])
+@pytest.mark.parametrize("kind", ["pkcs7", "netscape"])
+@pytest.mark.parametrize("served", [2, 3, 4])
+def test_a_line_behind_a_structure_that_might_be_more_of_it(stranger: str, kind: str, served: int) -> None:
+    """Whatever the structure's length leaves to fill up."""
+    request = CollectRequest("order_number", "1", response_type=kind, response_format="lines")
+    answer = answer_for(ISSUED, certificates=authority.chain().served[:served])
+    style = Style(pkcs7_armour=False, netscape_armour=False, base64_width=64)
+    whole = parse(rendered(answer, request, style)[1], None, request)
+    more = dataclasses.replace(style, extra_lines=(("certificates", stranger),))
+    with_stranger = parse(rendered(answer, request, more)[1], None, request)
+    assert with_stranger.container == whole.container
+    assert dict(with_stranger.extra) == {"unnamed_lines": (stranger,)}
+
+
 @pytest.mark.parametrize("cut", ["-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERT"])
 def test_certificates_without_their_beginning_are_no_unknown_lines(cut: str) -> None:
     with pytest.raises(ProtocolError, match="in the middle of the certificates"):

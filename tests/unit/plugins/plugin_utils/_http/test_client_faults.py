@@ -251,6 +251,35 @@ def test_a_page_is_told_with_its_status_and_not_tried_again(identity: Identity) 
     assert (len(server.calls), asked.pauses) == (1, [])
 
 
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (404, "Check api_url: the interface is not at this address."),
+        (410, "Check api_url: the interface is not at this address."),
+        (405, "Check api_url: the interface is not at this address."),
+        (403, "Check api_url, and ask the provider whether it lets the address of this controller in."),
+        (401, "Check api_url, and ask the provider whether it lets the address of this controller in."),
+        (400, "Run again later; if it stays so, ask the provider."),
+        (500, "Run again later; if it stays so, ask the provider."),
+    ],
+)
+@pytest.mark.parametrize("body", ["<html><title>Not here</title></html>", "", "Not Found"])
+def test_what_to_do_hangs_on_the_status(identity: Identity, status: int, advice: str, body: str) -> None:
+    with (
+        Server(identity.context(), answer(body, status, "Content-Type: text/html")) as server,
+        pytest.raises(ProtocolError) as caught,
+    ):
+        asker_of(server, identity, retries=3).ask()
+    assert f"with HTTP status {status} cannot be used. " in str(caught.value)
+    assert str(caught.value).endswith(f" {advice}")
+    assert len(server.calls) == 1
+
+
+def test_an_answer_is_one_whatever_its_status(identity: Identity) -> None:
+    with Server(identity.context(), answer("errorCode=0", 404)) as server:
+        assert asker_of(server, identity).ask().state == "pending"
+
+
 ECHOES = {
     "raw": PASSWORD,
     "quoted": urllib.parse.quote(PASSWORD),

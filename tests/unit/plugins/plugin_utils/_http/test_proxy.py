@@ -43,7 +43,7 @@ PROXY = "http://proxy.example.com:3128"
         (None, {"https_proxy": PROXY, "no_proxy": "*"}, None),
         (None, {"https_proxy": PROXY, "no_proxy": "localhost, .example.com"}, None),
         (None, {"https_proxy": PROXY, "NO_PROXY": "example.com"}, None),
-        (None, {"https_proxy": PROXY, "no_proxy": "SECURE.example.com:443"}, PROXY),
+        (None, {"https_proxy": PROXY, "no_proxy": "SECURE.example.com:443"}, None),
         (None, {"https_proxy": PROXY, "no_proxy": "ample.com,other.example.com"}, PROXY),
         (None, {"https_proxy": PROXY, "no_proxy": "", "NO_PROXY": "*"}, PROXY),
     ],
@@ -58,6 +58,56 @@ def test_no_proxy_may_name_a_port() -> None:
     environment = {"https_proxy": PROXY, "no_proxy": "localhost:8443"}
     assert proxy_for("https://localhost:8443/", None, environment) is None
     assert proxy_for("https://localhost:9443/", None, environment) == PROXY
+
+
+_NO_PROXY = [
+    ("https://10.1.2.3/x", "10.0.0.0/8", True),
+    ("https://10.1.2.3/x", "10.9.9.9/8", True),
+    ("https://10.1.2.3/x", "10.0.0.0/255.0.0.0", True),
+    ("https://10.1.2.3:8443/x", "localhost, 10.0.0.0/8", True),
+    ("https://11.1.2.3/x", "10.0.0.0/8", False),
+    ("https://10.1.2.3/x", "10.1.2.3/32", True),
+    ("https://10.1.2.4/x", "10.1.2.3/32", False),
+    ("https://10.1.2.3/x", "0.0.0.0/0", True),
+    ("https://10.1.2.3/x", "::/0", False),
+    ("https://10.1.2.3/x", "10.0.0.0/33,10.0.0.0/x,/8,10/8", False),
+    ("https://[2001:db8::5]/x", "2001:db8::/32", True),
+    ("https://[2001:db8::5]:8443/x", "[2001:db8::]/32", True),
+    ("https://[2001:db9::5]/x", "2001:db8::/32", False),
+    ("https://[2001:db8::5]/x", "0.0.0.0/0", False),
+    ("https://[fe80::1%25eth0]/x", "fe80::/10", True),
+    ("https://[2001:db8::5]/x", "2001:DB8:0:0::5", True),
+    ("https://[2001:db8::5]/x", "[2001:db8::5]", True),
+    ("https://[2001:db8::5]:8443/x", "[2001:db8::5]:8443", True),
+    ("https://[2001:db8::5]/x", "[2001:db8::5]:8443", False),
+    ("https://192.0.2.1/x", "192.0.2.1", True),
+    ("https://192.0.2.1:8443/x", "192.0.2.1:8443", True),
+    ("https://192.0.2.1/x", "192.0.2.1:443", True),
+    ("https://192.0.2.1/x", "192.0.2.1:8443", False),
+    ("https://192.0.2.1/x", "2.1,.2.1,0.2.1", False),
+    ("https://secure.example.com/x", "10.0.0.0/8,secure.example.com/24", False),
+    ("https://secure.example.com/x", "example.com", True),
+    ("https://secure.example.com/x", ".example.com", True),
+    ("https://secure.example.com/x", "*.example.com", True),
+    ("https://secure.example.com/x", "Secure.EXAMPLE.com.", True),
+    ("https://secure.example.com/x", "localhost  example.com", True),
+    ("https://secure.example.com/x", "localhost ,\texample.com\n", True),
+    ("https://secure.example.com/x", "localhost,*", True),
+    ("https://secure.example.com/x", "example.com:443", True),
+    ("https://secure.example.com/x", "example.com:8443", False),
+    ("https://secure.example.com:8443/x", "example.com:8443", True),
+    ("https://secure.example.com/x", "cure.example.com,.,*.,..,,", False),
+    ("https://secure.example.com/x", "very.secure.example.com,example.com.evil", False),
+    ("https://xn--bcher-kva.example/x", "b\u00fccher.example", True),
+    ("https://localhost/x", "127.0.0.0/8,::1", False),
+]
+
+
+@pytest.mark.parametrize(("url", "no_proxy", "direct"), _NO_PROXY)
+def test_no_proxy_knows_names_addresses_and_networks(url: str, no_proxy: str, direct: bool) -> None:
+    environment = {"https_proxy": PROXY, "NO_PROXY": no_proxy}
+    assert proxy_for(url, None, environment) == (None if direct else PROXY)
+    assert proxy_for(url, "http://mine", environment) == "http://mine"
 
 
 @pytest.mark.parametrize(
