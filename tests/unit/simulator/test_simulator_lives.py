@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._book import _Live
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._orders import Order, Phase
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from .support import PASSWORD, Answered, Caller, pem_blocks
 
@@ -223,7 +224,7 @@ def test_collectccc_answers_in_lines_and_tells_the_validity_alone(start: Start) 
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.RFC822Name) == ["jane@example.com"]
     uses = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    assert set(uses) == {x509.ExtendedKeyUsageOID.EMAIL_PROTECTION, x509.ExtendedKeyUsageOID.CLIENT_AUTH}
+    assert set(uses) == {ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.CLIENT_AUTH}
 
 
 def test_products_have_orders_of_their_own(start: Start) -> None:

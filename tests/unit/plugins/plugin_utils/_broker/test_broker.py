@@ -15,6 +15,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     QUERY_CERTIFICATE,
     QUERY_CHAIN,
     QUERY_STATUS,
+    CollectRequest,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials, Waiting
@@ -56,6 +57,19 @@ def test_both_products_of_an_account_take_turns_and_two_accounts_do_not(monkeypa
     other = dataclasses.replace(provider(), credentials=Credentials("another account", "x"))
     fleet.world.run((0, fleet.worker(asked=request("2"))), (0, fleet.worker(asked=request("2"), whom=other)))
     assert fleet.provider.peak == 2
+
+
+def test_each_collection_code_is_an_order_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(monkeypatch, PENDING)
+    asked = CollectRequest("collection_code", "", product="ccc")
+    codes = ["0123456789abcdef", "fedcba9876543210"]
+    askers = [dataclasses.replace(provider(), credentials=Credentials(collection_code=code)) for code in codes]
+    results = fleet.world.run(*[(0, fleet.worker(asked=asked, whom=whom)) for whom in askers * 10])
+    # What the codes are for is not known before, so that they take turns.
+    assert (len(fleet.provider.calls), fleet.provider.peak) == (2, 1)
+    recorded = repr([(outcome.as_record(), outcome.reason()) for _time, outcome in results]) + repr(vars(fleet.world))
+    assert not any(code in recorded for code in codes)
+    assert "The order of the collection code is still being processed." in recorded
 
 
 # Waiting.
