@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import pathlib
 import re
 import typing as t
@@ -14,6 +15,7 @@ import urllib.parse
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.tests.support import authority, broker, https_server, installation
 from ansible_collections.certfleet.collectssl.tests.support.authority import from_now, pem_of
 from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
@@ -79,13 +81,53 @@ class _Scene:
                 asked.ask()
         return str(caught.value)
 
-    def another_key(self) -> str:
-        """What the target says."""
-        host = installation.SmallHost(self.folder / "host")
-        host.write_key("ec-mine")
-        with pytest.raises(InstallError) as caught:
-            host.install(path=str(host.path), privatekey_path=str(host.key), content=installation.bundle("ec-theirs"))
+    def unchecked(self) -> str:
+        """A chain whose signatures are of an algorithm that nobody has heard of."""
+        ders = list(authority.chain().served)
+        ecdsa_with_sha256, unheard_of = bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d04037f")
+        ders[-1] = ders[-1].replace(ecdsa_with_sha256, unheard_of)
+        return self.task(content=pem_of(*ders), order_number=None)
+
+    def placeholder(self) -> str:
+        """A certificate that nobody but itself vouches for."""
+        made = authority.self_signed("localhost", authority.new_key())
+        return self.task(content=pem_of(authority.der_of(made)), order_number=None)
+
+    def mounted(self) -> str:
+        """What the target says of a file that is mounted by itself."""
+        with self.monkeypatch.context() as patch:
+            patch.setattr(disk, "is_mounted", lambda _path: True)
+            return self.target(lambda host: host.path.touch())
+
+    def target(
+        self,
+        prepare: t.Callable[[installation.SmallHost], object],
+        run_by: t.Callable[[t.Callable[[], t.Any]], t.Any] = lambda work: work(),
+        **options: str,
+    ) -> str:
+        """What the target says that fails; ``{key}`` in an option is where the key of the host is."""
+        content = installation.bundle("ec-theirs")
+        with installation.open_folder() as folder:
+            host = installation.SmallHost(folder)
+            prepare(host)
+            given = {name: value.format(key=host.key) for name, value in options.items()}
+            with pytest.raises(InstallError) as caught:
+                run_by(lambda: host.install(path=str(host.path), content=content, **given))
         return str(caught.value)
+
+
+def _key_of_another(host: installation.SmallHost) -> None:
+    host.write_key("ec-mine")
+
+
+def _closed_folder(host: installation.SmallHost) -> None:
+    host.certs.chmod(0o700)
+
+
+def _file_of_root(host: installation.SmallHost) -> None:
+    for path in (host.certs, host.folder / "tmp"):
+        path.chmod(0o777)
+    host.path.write_text("of root\n", encoding="ascii")
 
 
 _DENIED = "errorCode=-16&errorMessage=Permission+denied!"
@@ -98,6 +140,7 @@ _MESSAGES: dict[str, t.Callable[[_Scene], str]] = {
     "rejected": lambda scene: scene.task("errorCode=-20"),
     "revoked": lambda scene: scene.task("errorCode=-21"),
     "denied": lambda scene: scene.task(_DENIED),
+    "denied by context": lambda scene: scene.task("errorCode=-91"),
     "invalid": lambda scene: scene.task(_INVALID),
     "line feed": lambda scene: scene.task(_INVALID, login_password=f"{broker.PASSWORD}\n"),
     "busy": lambda scene: scene.call(*[https_server.answer("", 503)] * 4, retries=3),
@@ -112,8 +155,22 @@ _MESSAGES: dict[str, t.Callable[[_Scene], str]] = {
     "other names": lambda scene: scene.task(expected_names=["other.example.com"]),
     "expired": lambda scene: scene.chain(-60, -1),
     "of tomorrow": lambda scene: scene.chain(1, 60),
-    "another key": lambda scene: scene.another_key(),
+    "unheard of": lambda scene: scene.unchecked(),
+    "placeholder": lambda scene: scene.placeholder(),
+    "another key": lambda scene: scene.target(_key_of_another, privatekey_path="{key}"),
+    "validate": lambda scene: scene.target(lambda _host: None, validate="/bin/ls /none"),
+    "bind mount": lambda scene: scene.mounted(),
 }
+
+if os.geteuid() == 0:
+    _MESSAGES = {
+        # The first ones, as a process is to fork before it has threads.
+        "closed folder": lambda scene: scene.target(_closed_folder, installation.as_user),
+        "file of root": lambda scene: scene.target(_file_of_root, installation.as_user),
+        **_MESSAGES,
+    }
+#: What they are quoted by: only root can become somebody else to whom they are said.
+_SAID_TO_OTHERS = ("cannot be entered by the user", "who cannot give files away")
 
 
 @pytest.fixture
@@ -127,7 +184,7 @@ def _is_in(quote: str, message: str) -> bool:
 
 
 def test_every_quote_is_of_a_message_and_every_message_is_quoted(scene: _Scene) -> None:
-    quotes = _quotes()
+    quotes = [quote for quote in _quotes() if os.geteuid() == 0 or not any(words in quote for words in _SAID_TO_OTHERS)]
     assert len(quotes) == len(set(quotes)) > 10
     messages = {name: make(scene) for name, make in _MESSAGES.items()}
     quoted = {quote: [name for name, message in messages.items() if _is_in(quote, message)] for quote in quotes}
