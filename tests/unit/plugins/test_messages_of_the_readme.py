@@ -5,31 +5,25 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import pathlib
 import re
 import typing as t
-import urllib.parse
 
 import pytest
-from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
-from ansible_collections.certfleet.collectssl.tests.support import authority, broker, https_server, installation
-from ansible_collections.certfleet.collectssl.tests.support.authority import from_now, pem_of
+from ansible_collections.certfleet.collectssl.tests.support import broker, https_server, installation
 from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.action.action_support import ACCOUNT, run
-from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._http.client_support import (
-    asker,
-    asker_of,
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.scene import (
+    Scene,
+    closed_folder,
+    file_of_root,
+    key_of_another,
 )
 
 pytestmark = pytest.mark.usefixtures("run_folder")
 
 _README = pathlib.Path(__file__).resolve().parents[3] / "README.md"
 _HEAD = "| you read (… is whatever stands there) | it means |"
-_TASK = {**ACCOUNT, "path": "/etc/tls/cert.pem"}
 
 
 def _quotes() -> list[str]:
@@ -40,101 +34,11 @@ def _quotes() -> list[str]:
     return [quote.strip() for first, _meaning in rows for quote in first.split(" / ")]
 
 
-class _Scene:
-    """Where messages come from."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path, identity: Identity) -> None:
-        self.monkeypatch = monkeypatch
-        self.folder = folder
-        self.identity = identity
-        # A run asks once about each order, so each task has one of its own.
-        self._numbers = itertools.count(1)
-
-    def task(self, reply: broker.Reply = broker.ISSUED, **options: t.Any) -> str:
-        """What a task says that fails on the controller."""
-        number = str(next(self._numbers))
-        broker.Answers(self.monkeypatch, {number: reply})
-        args = {**_TASK, "order_number": number, **options}
-        result = run(ActionModule, {name: value for name, value in args.items() if value is not None})
-        assert result["failed"]
-        return str(result["msg"])
-
-    def chain(self, begin: float = -1, end: float = 90, damaged: bool = False, **options: t.Any) -> str:
-        """What a task says that is to install a chain, valid from and until so many days from now."""
-        validity = from_now(begin, end)
-        root = authority.root(validity=from_now(-90, 90))
-        issuing = root.subordinate("Issuing CA", validity=from_now(-90, 90))
-        leaf = issuing.leaf(validity=validity)
-        content = pem_of(authority.broken(leaf) if damaged else leaf, issuing.der, root.der)
-        return self.task(content=content, order_number=None, **options)
-
-    def gap(self) -> str:
-        """An answer without the certificate of the issuing CA."""
-        authorities, leaf = broker.chain()
-        return self.task(urllib.parse.urlencode({"errorCode": 2, "caCertificate": authorities[0], "certificate": leaf}))
-
-    def call(self, *answers: https_server.Reply | bytes, trusted: bool = True, **options: t.Any) -> str:
-        """What a call says that fails."""
-        with https_server.Server(self.identity.context(), *answers) as server:
-            asked = asker_of(server, self.identity, **options) if trusted else asker(server.url, True, **options)
-            with pytest.raises(CollectError) as caught:
-                asked.ask()
-        return str(caught.value)
-
-    def unchecked(self) -> str:
-        """A chain whose signatures are of an algorithm that nobody has heard of."""
-        ders = list(authority.chain().served)
-        ecdsa_with_sha256, unheard_of = bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d04037f")
-        ders[-1] = ders[-1].replace(ecdsa_with_sha256, unheard_of)
-        return self.task(content=pem_of(*ders), order_number=None)
-
-    def placeholder(self) -> str:
-        """A certificate that nobody but itself vouches for."""
-        made = authority.self_signed("localhost", authority.new_key())
-        return self.task(content=pem_of(authority.der_of(made)), order_number=None)
-
-    def mounted(self) -> str:
-        """What the target says of a file that is mounted by itself."""
-        with self.monkeypatch.context() as patch:
-            patch.setattr(disk, "is_mounted", lambda _path: True)
-            return self.target(lambda host: host.path.touch())
-
-    def target(
-        self,
-        prepare: t.Callable[[installation.SmallHost], object],
-        run_by: t.Callable[[t.Callable[[], t.Any]], t.Any] = lambda work: work(),
-        **options: str,
-    ) -> str:
-        """What the target says that fails; ``{key}`` in an option is where the key of the host is."""
-        content = installation.bundle("ec-theirs")
-        with installation.open_folder() as folder:
-            host = installation.SmallHost(folder)
-            prepare(host)
-            given = {name: value.format(key=host.key) for name, value in options.items()}
-            with pytest.raises(InstallError) as caught:
-                run_by(lambda: host.install(path=str(host.path), content=content, **given))
-        return str(caught.value)
-
-
-def _key_of_another(host: installation.SmallHost) -> None:
-    host.write_key("ec-mine")
-
-
-def _closed_folder(host: installation.SmallHost) -> None:
-    host.certs.chmod(0o700)
-
-
-def _file_of_root(host: installation.SmallHost) -> None:
-    for path in (host.certs, host.folder / "tmp"):
-        path.chmod(0o777)
-    host.path.write_text("of root\n", encoding="ascii")
-
-
 _DENIED = "errorCode=-16&errorMessage=Permission+denied!"
 _INVALID = "errorCode=-4&errorMessage=The+value+of+the+'loginPassword'+argument+is+invalid!"
 
 #: One message for each thing that can go wrong and that the table tells of.
-_MESSAGES: dict[str, t.Callable[[_Scene], str]] = {
+_MESSAGES: dict[str, t.Callable[[Scene], str]] = {
     "pending": lambda scene: scene.task(broker.PENDING),
     "unpaid": lambda scene: scene.task("errorCode=-22"),
     "rejected": lambda scene: scene.task("errorCode=-20"),
@@ -157,7 +61,7 @@ _MESSAGES: dict[str, t.Callable[[_Scene], str]] = {
     "of tomorrow": lambda scene: scene.chain(1, 60),
     "unheard of": lambda scene: scene.unchecked(),
     "placeholder": lambda scene: scene.placeholder(),
-    "another key": lambda scene: scene.target(_key_of_another, privatekey_path="{key}"),
+    "another key": lambda scene: scene.target(key_of_another, privatekey_path="{key}"),
     "validate": lambda scene: scene.target(lambda _host: None, validate="/bin/ls /none"),
     "bind mount": lambda scene: scene.mounted(),
 }
@@ -165,8 +69,8 @@ _MESSAGES: dict[str, t.Callable[[_Scene], str]] = {
 if os.geteuid() == 0:
     _MESSAGES = {
         # The first ones, as a process is to fork before it has threads.
-        "closed folder": lambda scene: scene.target(_closed_folder, installation.as_user),
-        "file of root": lambda scene: scene.target(_file_of_root, installation.as_user),
+        "closed folder": lambda scene: scene.target(closed_folder, installation.as_user),
+        "file of root": lambda scene: scene.target(file_of_root, installation.as_user),
         **_MESSAGES,
     }
 #: What they are quoted by: only root can become somebody else to whom they are said.
@@ -174,8 +78,8 @@ _SAID_TO_OTHERS = ("cannot be entered by the user", "who cannot give files away"
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, identity: Identity) -> _Scene:
-    return _Scene(monkeypatch, tmp_path, identity)
+def scene(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, identity: Identity) -> Scene:
+    return Scene(monkeypatch, tmp_path, identity)
 
 
 def _is_in(quote: str, message: str) -> bool:
@@ -183,7 +87,7 @@ def _is_in(quote: str, message: str) -> bool:
     return re.search(".+".join(re.escape(part) for part in quote.strip("…").split("…")), message) is not None
 
 
-def test_every_quote_is_of_a_message_and_every_message_is_quoted(scene: _Scene) -> None:
+def test_every_quote_is_of_a_message_and_every_message_is_quoted(scene: Scene) -> None:
     quotes = [quote for quote in _quotes() if os.geteuid() == 0 or not any(words in quote for words in _SAID_TO_OTHERS)]
     assert len(quotes) == len(set(quotes)) > 10
     messages = {name: make(scene) for name, make in _MESSAGES.items()}
@@ -192,7 +96,7 @@ def test_every_quote_is_of_a_message_and_every_message_is_quoted(scene: _Scene) 
     assert set(_MESSAGES) - {name for names in quoted.values() for name in names} == set()
 
 
-def test_a_status_that_says_where_to_look_does_so(scene: _Scene) -> None:
+def test_a_status_that_says_where_to_look_does_so(scene: Scene) -> None:
     """What the table tells in its other column."""
     assert 'With status 404 it ends in "Check api_url".' in _README.read_text(encoding="utf-8")
     assert " Check api_url" in _MESSAGES["nothing there"](scene)
