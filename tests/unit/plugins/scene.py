@@ -96,7 +96,7 @@ class Scene:
         with installation.open_folder() as folder:
             host = installation.SmallHost(folder)
             prepare(host)
-            given = {name: value.format(key=host.key) for name, value in options.items()}
+            given: installation.Options = {name: value.format(key=host.key) for name, value in options.items()}
             with pytest.raises(InstallError) as caught:
                 run_by(lambda: host.install(path=str(host.path), content=content, **given))
         return str(caught.value)

@@ -134,7 +134,7 @@ class _World(Scene):
             host = installation.SmallHost(folder)
             host.write_key("ec-key")
             host.combined.write_text(f"{host.key.read_text()}{installation.leaf('ec-key', 7)}{_DH}", encoding="ascii")
-            options = {"combined_path": str(host.combined), "privatekey_path": str(host.key)}
+            options: installation.Options = {"combined_path": str(host.combined), "privatekey_path": str(host.key)}
             content = installation.bundle("ec-key")
             result = host.install(content=content, **options)
             assert not host.install(content=content, **options)["changed"]
@@ -146,7 +146,7 @@ class _World(Scene):
             host = installation.SmallHost(folder)
             said: list[str] = []
             self.monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _self, text: said.append(text))
-            options = {"path": str(host.path), "privatekey_path": str(host.key)}
+            options: installation.Options = {"path": str(host.path), "privatekey_path": str(host.key)}
             changed = host.install(check=True, content=installation.bundle("ec-key"), **options)["changed"]
             return ("foreseen" if changed else "nothing to do"), " ".join(said)
 
