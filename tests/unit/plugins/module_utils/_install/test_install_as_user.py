@@ -184,7 +184,7 @@ _DONE = [
     _row("in place", _of_nameless, "", in_place=True),
     _row("in place, backup of mine", lambda host: None, "", in_place=True, backup=True),
     _row("new", _nothing, "", in_place=True, backup=True, owner=_ME),
-    _row("pending", lambda host: _pending(host), "", backup=True, **_MOVES),
+    _row("pending", _pending, "", backup=True, **_MOVES),
     _row("pending may be written", _pending_of_root_to_write, "", **_MOVES),
     _row("key of another", _key_of_root, "", **_MOVES),
     _row("key of another, backup", _key_of_root_to_write, "", backup=True, **_MOVES),

@@ -168,7 +168,7 @@ def test_what_an_interrupted_run_left_is_part_of_the_story(tmp_path: pathlib.Pat
     assert killed_at(last + 1, functools.partial(host.install, **options))
     assert host.path.read_text() == leaf("ec-new", 1)
     with pytest.raises(InstallError, match="does not belong") as failure:
-        host.install(**dict(options, content=bundle("ec-foreign")))
+        host.install(**{**options, "content": bundle("ec-foreign")})
     assert str(failure.value).endswith(" came back as before the interrupted run.")
     assert str(host.path) in str(failure.value).partition("but that ")[2]
     assert host.path.read_text() == leaf("ec-old")
