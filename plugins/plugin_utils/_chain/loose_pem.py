@@ -17,7 +17,8 @@ import typing as t
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 
-_BOUNDARY = re.compile(r"-----(?P<edge>BEGIN|END) (?P<label>[A-Z0-9 #]{1,64})-----")
+# As RFC 7468 has labels, and OpenSSL has "X9.42 DH PARAMETERS": any printable characters.
+_BOUNDARY = re.compile(r"-----(?P<edge>BEGIN|END) (?P<label>(?:(?!-----)[ -~]){1,64})-----")
 # Where a line begins like a boundary and does not go on as one; or where the text ends within its first word. Dashes
 # alone are no boundary that has begun: many a text ends in some.
 _BEGUN = re.compile(r"^[ \t]*(?:- )?-----(?:(?:BEGIN|END)\b|(?:B|BE|BEG|BEGI|E|EN)\s*\Z)", re.MULTILINE)

@@ -41,7 +41,8 @@ _TIMES = (0x17, 0x18)
 _PATH = re.compile(
     r"(?:[~/]|[A-Za-z]:\\|\.{1,2}/)?[^\s<>{}]{1,1000}\.(?:pem|crt|cer|p7b|p7c|der|pfx|p12|zip|txt)\Z|[~/][^\s]{0,1000}\Z"
 )
-_DASHES = re.compile("[\u2010-\u2015\u2212]+ ?BEGIN [A-Z0-9 ]+")
+# Hyphens may be left among them: a word processor makes one long dash of two.
+_DASHES = re.compile("[\u2010-\u2015\u2212]-{0,4} ?BEGIN [A-Z0-9 ]+")
 
 
 def labels(found: t.Iterable[str]) -> str:
