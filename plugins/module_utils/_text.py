@@ -30,6 +30,11 @@ def last_line(text: str) -> str:
     return excerpt(lines[-1]).rstrip(".") if lines else ""
 
 
+def decodable(text: str) -> str:
+    """A text in which octets that are no UTF-8 give way to replacement characters: results can carry nothing else."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def quoted(text: str) -> str:
     """Words of a server, fit for a message: one line of printable ASCII, not too long."""
     clean = _UNPRINTABLE.sub("?", text)

@@ -154,6 +154,32 @@ def test_a_refusing_validation_says_its_last_line(output: str, words: str, tmp_p
     assert str(failure.value) == f"{said} Every file has been put back as it was."
 
 
+@pytest.mark.parametrize(
+    ("output", "ending"),
+    [
+        (
+            "printf 'in Z\\374rich\\n'; printf '\\377\\000\\n' >&2; exit 3",
+            " refused the new files with exit status 3: in Z rich.",
+        ),
+        ("printf 'killing'; kill -9 $$", " was ended by signal 9: killing."),
+    ],
+    ids=["no text", "killed"],
+)
+def test_a_validation_that_says_or_does_what_results_cannot_carry(
+    output: str, ending: str, tmp_path: pathlib.Path
+) -> None:
+    host = SmallHost(tmp_path)
+    script = tmp_path / "check"
+    script.write_text(f"#!/bin/sh\n{output}\n")
+    script.chmod(0o755)
+    with pytest.raises(InstallError) as failure:
+        host.install(content=bundle("ec-key"), path=str(host.path), validate=str(script))
+    said = f"validate: the command {script}{ending}"
+    assert str(failure.value) == f"{said} Every file has been put back as it was."
+    for stream in ("stdout", "stderr"):
+        failure.value.details[stream].encode("utf-8")
+
+
 def test_what_an_interrupted_run_left_is_part_of_the_story(tmp_path: pathlib.Path) -> None:
     """A run that fails for another reason has put back the files of that one."""
     reference = SmallHost(tmp_path / "reference")
