@@ -80,7 +80,8 @@ class _Reader:
         if _LITERAL_LINE_END.match(self._text, begin.end()):
             raise ChainError(
                 r"content holds the two characters \n where its lines should end, as text out of JSON or of an "
-                r"environment variable may do. Turn them into line ends, with replace('\\n', '\n') in the template."
+                r"environment variable may do. Turn them into line ends, in double quotes, in which YAML reads them: "
+                r"""content: "{{ TEXT | replace('\\n', '\n') }}"."""
             )
         at_line_start = self._is_at_line_start(number)
         if end is None or end["edge"] != "END" or end["label"] != label:

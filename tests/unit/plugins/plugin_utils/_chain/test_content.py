@@ -127,6 +127,8 @@ _TAKEN = {
     "slurp of PEM in UTF-16": _base64(_PEM.encode("utf-16")),
     "slurp of PEM with a comment in Latin-1": _base64("# f\u00fcr\n".encode("latin-1") + _PEM.encode("ascii")),
     "slurp of PEM, in lines": _in_lines(_PEM.encode("ascii")),
+    "slurp of several files, joined": "".join(_base64("#" * size + "\n" + block) for size, block in enumerate(_BLOCKS)),
+    "slurp of several files, in lines": "\n".join(_base64(block + "\n" * size) for size, block in enumerate(_BLOCKS)),
     "slurp of s_client": _base64(_s_client()),
     "slurp of PKCS#7 in PEM": _base64(_PKCS7_PEM),
     "slurp of PKCS#7 in DER": _base64(_PKCS7),
@@ -190,7 +192,7 @@ _TWO_CHARACTERS = r"the two characters \n where its lines should end"
 _PLACEHOLDER = ("CN=localhost (serial number ", "is self-signed: a placeholder, or a root")
 
 _NOT_TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
-    r"\n as two characters": (_LITERAL, (_TWO_CHARACTERS, r"replace('\\n', '\n')")),
+    r"\n as two characters": (_LITERAL, (_TWO_CHARACTERS, r""""{{ TEXT | replace('\\n', '\n') }}".""")),
     r"\r\n as four characters": (_PEM.replace("\n", r"\r\n"), (_TWO_CHARACTERS,)),
     r"\\n as three characters": (_PEM.replace("\n", r"\\n"), (_TWO_CHARACTERS,)),
     "JSON": ('{"chain": "' + _LITERAL + '"}', (_TWO_CHARACTERS,)),
