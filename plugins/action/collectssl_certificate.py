@@ -16,6 +16,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
     certificate_spec,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError, PendingError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_ALL
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
@@ -138,6 +139,6 @@ class ActionModule(CollectActionBase):
 def _about(certificate: t.Mapping[str, t.Any]) -> str:
     """A sentence for a task that may yet fail by ``until`` or ``failed_when``, and has nothing else to say then."""
     return (
-        f"The certificate is {certificate['subject']}, serial number {certificate['serial_number']}, valid until "
+        f"The certificate is {excerpt(certificate['subject'])}, serial number {certificate['serial_number']}, valid until "
         f"{certificate['not_after']}."
     )

@@ -14,7 +14,7 @@ import urllib.parse
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
-from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule
+from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule, _about
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import TARGET_OPTIONS
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
 from ansible_collections.certfleet.collectssl.tests.support.broker import (
@@ -68,6 +68,14 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
 
 def blocks(text: str) -> int:
     return text.count("-----BEGIN CERTIFICATE-----")
+
+
+def test_the_sentence_about_a_certificate_is_one_line() -> None:
+    certificate = {"subject": "CN=red\x1b[31m\n" + "x" * 500, "serial_number": "1", "not_after": "2027-01-01T00:00:00Z"}
+    said = _about(certificate)
+    assert said.startswith("The certificate is CN=red [31m xxx")
+    assert said.endswith("x …, serial number 1, valid until 2027-01-01T00:00:00Z.")
+    assert len(said) < 300
 
 
 def test_a_collected_chain_is_handed_to_the_module(target: Target, answers: Answers) -> None:
