@@ -156,6 +156,16 @@ def test_what_the_module_says_of_a_failure_stands(monkeypatch: pytest.MonkeyPatc
     assert (result["failed"], result["msg"]) == (True, "The key does not match.")
 
 
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("said", ["MODULE FAILURE\nSee stdout/stderr for the exact error", None])
+def test_a_module_that_was_killed_leaves_the_files_unknown(said: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    Target(monkeypatch, {"failed": True, "msg": said, "module_stdout": "", "module_stderr": "Killed\n", "rc": 137})
+    result = run(ActionModule, dict(TASK))
+    assert result["failed"]
+    assert result["msg"].startswith(f"{said or 'The module failed'}. The module came to no end of its own")
+    assert result["msg"].endswith("the next run for the same files puts back first.")
+
+
 @pytest.mark.parametrize(
     ("reply", "sentence", "state"),
     [
