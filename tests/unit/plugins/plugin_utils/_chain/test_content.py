@@ -215,6 +215,8 @@ _NOT_TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "a relative path": ("files/chain.p7b", ("the path of a file",)),
     "what slurp returned": ("{'content': 'LS0tLS1C', 'encoding': 'base64'}", ("a dictionary", "slurp")),
     "a vault": ("$ANSIBLE_VAULT;1.1;AES256\n6633\n", ("encrypted with ansible-vault",)),
+    "DER as lookup reads a file": (_PKCS7.decode("utf-8", "surrogateescape"), ("binary file", "slurp")),
+    "DER with what was no text replaced": (_PKCS7.decode("utf-8", "replace"), ("binary file", "slurp")),
     "dashes of a word processor": (_PEM.replace("-----", "\u2014" * 3), ("not hyphens",)),
     "dashes of a word processor, some of them": (_PEM.replace("-----", "\u2014\u2014-"), ("not hyphens",)),
     "a quoted mail": ("\n".join("> " + line for line in _PEM.splitlines()), ("quoted, or commented out?",)),
