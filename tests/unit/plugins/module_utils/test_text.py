@@ -77,7 +77,7 @@ def test_texts_that_are_no_whole_numbers(text: str) -> None:
         (" \n\n", ""),
         ("one\ntwo.\n \n", "two"),
         ("one\r\ntwo\r\n", "two"),
-        ("\x1b[0m\n\x00\x07\n", "[0m"),
+        ("said\n\x1b[0m\n\x00\x07\n", "said"),
         ("x" * 300, "x" * 200 + " …"),
     ],
 )

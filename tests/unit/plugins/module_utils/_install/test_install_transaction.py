@@ -138,7 +138,8 @@ def test_a_refusing_validation_puts_everything_back(tmp_path: pathlib.Path) -> N
     [
         ("printf 'first\\nnginx: [emerg] no such file\\n\\n' >&2; echo on the side", ": nginx: [emerg] no such file."),
         ("echo one; printf 'and the last.  \\n \\n'", ": and the last."),
-        ("printf 'a\\033[31mred\\007\\tline' >&2", ": a [31mred line."),
+        ("printf 'a \\033[31mred\\007\\tline' >&2", ": a red line."),
+        ("printf '\\033[1;31mrefused\\033[0m\\n\\033[0m\\n' >&2", ": refused."),
         ("true", "."),
         ("head -c 5000 /dev/zero | tr '\\0' x", ": " + "x" * 200 + " …."),
     ],
