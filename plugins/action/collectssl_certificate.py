@@ -16,6 +16,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
     certificate_spec,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError, PendingError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_ALL
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
@@ -26,6 +27,10 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome impo
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import standing
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import Options
 
+_UNKNOWN = (
+    "The module came to no end of its own, so what became of the files is not known. What it had begun, the next run "
+    "for the same files puts back first."
+)
 _PATHS = (*(option for option, _role in FILE_ROLES), "privatekey_path", "pending_privatekey_path")
 
 
@@ -119,6 +124,9 @@ class ActionModule(CollectActionBase):
             module_name="certfleet.collectssl.collectssl_certificate", module_args=module_args, task_vars=task_vars
         )
         self._describe_diff(result)
+        if result.get("failed") and "module_stdout" in result:
+            # Python did not start, or something ended it, so nobody has said what became of the files.
+            result["msg"] = f"{str(result.get('msg') or 'The module failed').rstrip('.')}. {_UNKNOWN}"
         return result
 
     @staticmethod
@@ -138,6 +146,6 @@ class ActionModule(CollectActionBase):
 def _about(certificate: t.Mapping[str, t.Any]) -> str:
     """A sentence for a task that may yet fail by ``until`` or ``failed_when``, and has nothing else to say then."""
     return (
-        f"The certificate is {certificate['subject']}, serial number {certificate['serial_number']}, valid until "
-        f"{certificate['not_after']}."
+        f"The certificate is {excerpt(certificate['subject'])}, serial number {certificate['serial_number']}, valid "
+        f"until {certificate['not_after']}."
     )

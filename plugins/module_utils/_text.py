@@ -12,6 +12,7 @@ from typing import Iterable, List, Optional
 
 _INTEGER = re.compile(r"^\s*([+-]?[0-9]{1,18})\s*\Z")
 _QUOTED = 200
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
@@ -26,8 +27,14 @@ def excerpt(text: str, size: int = 200) -> str:
 
 def last_line(text: str) -> str:
     """The last line of what a program printed that has any words, for the end of a sentence; empty where none has."""
-    lines = [line for line in text.splitlines() if excerpt(line)]
+    # Colours, which may be all that a line holds.
+    lines = [line for line in _COLOURS.sub("", text).splitlines() if excerpt(line)]
     return excerpt(lines[-1]).rstrip(".") if lines else ""
+
+
+def decodable(text: str) -> str:
+    """A text in which octets that are no UTF-8 give way to replacement characters: results can carry nothing else."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def quoted(text: str) -> str:

@@ -160,6 +160,7 @@ options:
         itself, as into a container.
       - Whoever reads the file meanwhile, or after a run that was killed, may find it half written; the next run puts
         that right. With O(unsafe_writes=true) that is so only where the file cannot be replaced.
+      - What the file held is kept beside it meanwhile, so the folder has to be one that may be written in.
       - A file that does not exist yet is made as usual. A private key in O(pending_privatekey_path) still moves away
         from there.
     type: bool
@@ -412,6 +413,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import certificate_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install.install import install
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable
 
 
 def main() -> None:
@@ -425,7 +427,7 @@ def main() -> None:
     try:
         result = install(module)
     except InstallError as exc:
-        module.fail_json(msg=str(exc), **exc.details)
+        module.fail_json(msg=decodable(str(exc)), **exc.details)
     module.exit_json(**result)
 
 

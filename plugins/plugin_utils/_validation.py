@@ -77,7 +77,13 @@ def _check_value(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
         return
     shown = "" if structured or rules.get("no_log") else f", not {str(value)[:40]!r}"
     wanted = f"one of {', '.join(rules['choices'])}" if "choices" in rules else _KINDS.get(kind, f"of type {kind}")
-    raise OptionError(f"{name} must be {wanted}{shown}.")
+    raise OptionError(f"{name} must be {wanted}{shown}.{_hint(value) if structured else ''}")
+
+
+def _hint(value: t.Any) -> str:
+    if isinstance(value, dict):
+        return " It is a dictionary; give the value in it that is meant."
+    return " It is a list; give one of its elements, or join them."
 
 
 def _check_rules(given: Options, spec: ArgumentSpec) -> None:

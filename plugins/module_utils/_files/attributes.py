@@ -84,8 +84,14 @@ class FileAttributes:
 
     def finish(self, path: str) -> None:
         """Set the wanted ``lsattr`` flags on a file that is in its place."""
-        with self._raising(path, path):
-            self._module.set_attributes_if_different(path, self._module.params.get("attributes"), False, expand=False)
+        try:
+            with self._raising(path, path):
+                flags = self._module.params.get("attributes")
+                self._module.set_attributes_if_different(path, flags, False, expand=False)
+        except InstallError as exc:
+            if permissions.is_root():
+                raise
+            raise InstallError(f"{str(exc).rstrip('.')} for {permissions.user()}.{permissions.remedy()}") from exc
 
     def flags(self, path: str) -> str:
         """The ``lsattr`` letters of a file that keep it from being replaced.
@@ -147,7 +153,7 @@ class FileAttributes:
                 raise InstallError(
                     f"{path}: {msg.partition(':')[0]}: {permissions.cause(refused)}.{permissions.advice(refused)}"
                 )
-            reason = str(details.get("details") or "")
+            reason = str(details.get("details") or "").strip()
             cause = f": {reason}" if reason and "\n" not in reason else ""
             raise InstallError(f"{path}: {msg}{cause}.".replace(subject, path))
 

@@ -32,6 +32,9 @@ _NO_REPLACE = (errno.EBUSY, errno.EPERM, errno.EACCES, errno.EXDEV, errno.ETXTBS
 # A file system that cannot flush a directory has nothing to flush.
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF)
 
+# What the system says of a name under which there can be no file.
+_NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+
 #: The extended attribute that is a file's SELinux label.
 LABEL = "security.selinux"
 
@@ -126,7 +129,7 @@ def inode(path: str) -> Optional[int]:
     try:
         return os.lstat(path).st_ino
     except OSError as exc:
-        if exc.errno in (errno.ENOENT, errno.ENOTDIR):
+        if exc.errno in _NOTHING:
             return None
         raise
 
@@ -137,7 +140,7 @@ def read(path: str) -> Optional[bytes]:
         with open(path, "rb") as file:
             return file.read(READ_LIMIT)
     except OSError as exc:
-        if exc.errno in (errno.ENOENT, errno.ENOTDIR):
+        if exc.errno in _NOTHING:
             return None
         raise
 
@@ -267,13 +270,22 @@ def is_mounted(path: str) -> bool:
     return os.fsencode(path) in (_ESCAPED.sub(lambda found: bytes([int(found.group(1), 8)]), one) for one in points)
 
 
+def can_be_named(path: str) -> bool:
+    """Whether a name is short enough for the file system."""
+    try:
+        os.lstat(path)
+    except OSError as exc:
+        return exc.errno != errno.ENAMETOOLONG
+    return True
+
+
 def remove(*paths: str) -> None:
     """Unlink what is there of ``paths``."""
     for path in paths:
         try:
             os.unlink(path)
         except OSError as exc:
-            if exc.errno not in (errno.ENOENT, errno.ENOTDIR):
+            if exc.errno not in _NOTHING:
                 raise
 
 

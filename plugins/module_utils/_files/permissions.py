@@ -171,10 +171,14 @@ def require_way(subject: str, path: str) -> None:
         )
 
 
+def is_read_only(path: str) -> bool:
+    """Whether what ``path`` is on is mounted so that nobody writes there."""
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
 def require_writable(subject: str, directory: str) -> None:
     """Raise ``InstallError`` where this user may not make files in a directory; ``subject`` begins the message."""
     if os.access(directory, os.W_OK | os.X_OK):
         return
-    read_only = os.statvfs(directory).f_flag & os.ST_RDONLY
-    reason = " Its file system is mounted read-only." if read_only else remedy()
+    reason = " Its file system is mounted read-only." if is_read_only(directory) else remedy()
     raise InstallError(f"{subject}: {user()} may not write in the directory {directory}.{reason}")

@@ -28,6 +28,7 @@ def require_possible(module: Any, subject: str, step: Step, source: Optional[str
     """
     check = _Check(module, subject, step, source)
     check.mount()
+    check.backup()
     if not permissions.is_root():
         check.place()
         if check.rewritten is not None:
@@ -64,6 +65,20 @@ class _Check:
             raise self._refusal(
                 f"{self._path} is bind-mounted by itself, so no other file can take its place",
                 "Give in_place: true, which writes into it.",
+            )
+        if permissions.is_read_only(self._path):
+            raise self._refusal(
+                f"{self._path} is bind-mounted by itself, and read-only, so nothing can be written into it",
+                "Name the file that is mounted there, or mount it for writing.",
+            )
+
+    def backup(self) -> None:
+        """The name of a backup is longer than that of the file."""
+        if self._step.backup is not None and not disk.can_be_named(self._step.backup):
+            raise self._refusal(
+                f"the name of a backup of {self._path}, with the time in it, would be longer than its file system "
+                "allows",
+                "Give the file a shorter name, or leave backup out.",
             )
 
     def place(self) -> None:

@@ -34,7 +34,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permis
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.recovery import put_back, view_once_undone
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
-from ansible_collections.certfleet.collectssl.plugins.module_utils._text import last_line
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable, last_line
 
 #: Transactions that interrupted runs left unfinished; what is in it is for this package to know.
 Unfinished = List[Journal]
@@ -289,10 +289,11 @@ class Transaction:
         if rc != 0:
             said = last_line(stderr) or last_line(stdout)
             saying = f": {said}" if said else ""
+            # A negative one is a signal, by which something else ended it.
+            did = f"refused the new files with exit status {rc}" if rc > 0 else f"was ended by signal {-rc}"
             raise InstallError(
-                f"validate: the command {self._validate_command[0]} refused the new files with exit status {rc}"
-                f"{saying}.",
-                {"rc": rc, "stdout": stdout, "stderr": stderr},
+                f"validate: the command {self._validate_command[0]} {did}{saying}.",
+                {"rc": rc, "stdout": decodable(stdout), "stderr": decodable(stderr)},
             )
 
     def _back_up(self) -> Dict[str, str]:

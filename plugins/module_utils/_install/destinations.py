@@ -6,13 +6,18 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import errno
 import os
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import FILE_ROLES
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import require_way
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import (
+    advice,
+    cause,
+    require_way,
+)
 
 #: The role of the private key file in the results.
 PRIVATE_KEY = "privatekey"
@@ -77,6 +82,12 @@ def _destination(option: str, role: str, path: str) -> Destination:
     if not os.path.isabs(path):
         raise InstallError(f"{option}: {path} is a relative path; give an absolute one.")
     require_way(option, path)
+    try:
+        os.stat(path)
+    except OSError as exc:
+        # A name that is too long, or links in a circle: there can be no such file.
+        if exc.errno not in (errno.ENOENT, errno.ENOTDIR):
+            raise InstallError(f"{option}: {path} could not be looked at: {cause(exc)}.{advice(exc)}") from exc
     if path.endswith("/") or os.path.isdir(path):
         raise InstallError(f"{option}: {path} is a directory; name a file in it.")
     if os.path.exists(path) and not os.path.isfile(path):

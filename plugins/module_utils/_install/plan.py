@@ -171,7 +171,10 @@ def _has_directory(module: Any, destination: Destination) -> bool:
     if os.path.isdir(directory):
         require_writable(destination.option, directory)
         return True
-    if not module.check_mode or not os.path.isdir(_nearest(directory)):
+    nearest = _nearest(directory)
+    if not os.path.isdir(nearest):
+        raise InstallError(f"{destination.option}: {nearest} is not a directory, so no file can be in it.")
+    if not module.check_mode:
         raise InstallError(f"{destination.option}: the directory {directory} does not exist; create it first.")
     module.warn(
         f"{destination.option}: the directory {directory} does not exist yet. Check mode takes it that an earlier task "

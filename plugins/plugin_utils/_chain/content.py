@@ -9,6 +9,8 @@ This plugin util is private to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import is_pkcs7, structure_length
@@ -30,6 +32,8 @@ _CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE")
 # RFC 7468, section 9; and what OpenSSL wrote once.
 _PKCS7_LABELS = ("PKCS7", "CMS", "PKCS #7 SIGNED DATA")
 _NETSCAPE_CERTIFICATE_SEQUENCE = "2.16.840.1.113730.2.5"
+
+_BEHIND_PADDING = re.compile(r"(?<==)\s*(?=[A-Za-z0-9+/])")
 
 # Byte order marks, and what web pages and word processors leave between words.
 _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
@@ -53,11 +57,17 @@ def _of_text(text: str, layers: int) -> list[bytes]:
     blocks = loose_pem.blocks(text)
     if blocks:
         return _of_blocks(blocks)
-    data = _pem.decode_base64(text) if layers < _MAX_LAYERS else None
+    data = _decoded(text) if layers < _MAX_LAYERS else None
     if data is not None:
         return _of_data(data, layers + 1)
     _refuse_cut_base64(text)
     raise ChainError(unusable.text(text))
+
+
+def _decoded(text: str) -> bytes | None:
+    """What base64 stands for, also of several files joined, which only by chance have no padding between them."""
+    parts = [_pem.decode_base64(part) for part in _BEHIND_PADDING.split(text)]
+    return None if None in parts else b"".join(part for part in parts if part)
 
 
 def _of_blocks(blocks: list[loose_pem.Block]) -> list[bytes]:

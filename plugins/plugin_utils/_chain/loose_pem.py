@@ -17,7 +17,8 @@ import typing as t
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 
-_BOUNDARY = re.compile(r"-----(?P<edge>BEGIN|END) (?P<label>[A-Z0-9 #]{1,64})-----")
+# As RFC 7468 has labels, and OpenSSL has "X9.42 DH PARAMETERS": any printable characters.
+_BOUNDARY = re.compile(r"-----(?P<edge>BEGIN|END) (?P<label>(?:(?!-----)[ -~]){1,64})-----")
 # Where a line begins like a boundary and does not go on as one; or where the text ends within its first word. Dashes
 # alone are no boundary that has begun: many a text ends in some.
 _BEGUN = re.compile(r"^[ \t]*(?:- )?-----(?:(?:BEGIN|END)\b|(?:B|BE|BEG|BEGI|E|EN)\s*\Z)", re.MULTILINE)
@@ -79,7 +80,8 @@ class _Reader:
         if _LITERAL_LINE_END.match(self._text, begin.end()):
             raise ChainError(
                 r"content holds the two characters \n where its lines should end, as text out of JSON or of an "
-                r"environment variable may do. Turn them into line ends, with replace('\\n', '\n') in the template."
+                r"environment variable may do. Turn them into line ends, in double quotes, in which YAML reads them: "
+                r"""content: "{{ TEXT | replace('\\n', '\n') }}"."""
             )
         at_line_start = self._is_at_line_start(number)
         if end is None or end["edge"] != "END" or end["label"] != label:

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
     QUERY_ALL,
     QUERY_CHAIN,
@@ -29,6 +30,9 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle
 
 # More than any chain in the world has.
 _MAX_CERTIFICATES = 32
+
+# As much as a diff shows of a subject, which may hold anything (characters).
+_SUBJECT_SIZE = 600
 
 
 def bundle_of_answer(response: CollectResponse, request: CollectRequest, now: datetime.datetime) -> Bundle:
@@ -89,7 +93,7 @@ def _description(block: str) -> str:
     except ChainError:
         return "a certificate that cannot be read\n"
     return (
-        f"subject: {facts['subject']}\nserial number: {facts['serial_number']}\n"
+        f"subject: {excerpt(facts['subject'], _SUBJECT_SIZE)}\nserial number: {facts['serial_number']}\n"
         f"valid: {facts['not_before']} to {facts['not_after']}\nSHA-256 fingerprint: {facts['fingerprint_sha256']}\n"
     )
 

@@ -41,7 +41,10 @@ _TIMES = (0x17, 0x18)
 _PATH = re.compile(
     r"(?:[~/]|[A-Za-z]:\\|\.{1,2}/)?[^\s<>{}]{1,1000}\.(?:pem|crt|cer|p7b|p7c|der|pfx|p12|zip|txt)\Z|[~/][^\s]{0,1000}\Z"
 )
-_DASHES = re.compile("[\u2010-\u2015\u2212]+ ?BEGIN [A-Z0-9 ]+")
+# What no text holds, or stands for an octet that was none.
+_BINARY = re.compile("[\x00-\x08\x0e-\x1f\ufffd\ud800-\udfff]")
+# Hyphens may be left among them: a word processor makes one long dash of two.
+_DASHES = re.compile("[\u2010-\u2015\u2212]-{0,4} ?BEGIN [A-Z0-9 ]+")
 
 
 def labels(found: t.Iterable[str]) -> str:
@@ -79,6 +82,11 @@ def text(given: str) -> str:
         )
     if "-----BEGIN " in stripped:
         return f"{_NONE} in PEM form: no boundary stands at the beginning of a line. Are they quoted, or commented out?"
+    if _BINARY.search(stripped):
+        return (
+            f"{_NONE}: it is a binary file that was read as text, which damages it. Read it as base64: with slurp, on "
+            "the controller with delegate_to: localhost."
+        )
     if _PATH.match(stripped):
         return (
             f"{_NONE}: it looks like the path of a file. Give what is in the file, with "

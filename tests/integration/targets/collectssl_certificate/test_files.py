@@ -171,6 +171,23 @@ _OF_MINE = {
     ),
     "dh-parameters": _Row(_dh, _COMBINED, ["certificate", "combined"]),
     "validate": _Row(_old, {"validate": _COMMAND}, ["certificate"], (), "exit status 4: unknown directive in line 3. "),
+    "validate-without-text": _Row(
+        _old,
+        {"validate": "sh -c \"printf 'in Z\\\\374rich' >&2; exit 3\""},
+        ["certificate"],
+        (),
+        "exit status 3: in Z rich. ",
+    ),
+    "validate-killed": _Row(_old, {"validate": "sh -c 'kill -9 $$'"}, ["certificate"], (), "was ended by signal 9. "),
+    "name-too-long": _Row(
+        _nothing,
+        {"path": "{{ dir }}/" + "x" * 252 + ".pem"},
+        "refused",
+        ("path: ", ".pem could not be looked at: File name too long. ", _LEFT),
+    ),
+    "file-as-folder": _Row(
+        _old, {"path": "{{ dir }}/cert.pem/a"}, "refused", ("path: ", "/cert.pem is not a directory", _LEFT)
+    ),
     "in-place": _Row(_old, {"in_place": True, "mode": "0604"}, ["certificate"]),
     "in-place-new": _Row(_nothing, {"in_place": True}, ["certificate"]),
 }

@@ -14,7 +14,7 @@ import urllib.parse
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
-from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule
+from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule, _about
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import TARGET_OPTIONS
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
 from ansible_collections.certfleet.collectssl.tests.support.broker import (
@@ -68,6 +68,14 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
 
 def blocks(text: str) -> int:
     return text.count("-----BEGIN CERTIFICATE-----")
+
+
+def test_the_sentence_about_a_certificate_is_one_line() -> None:
+    certificate = {"subject": "CN=red\x1b[31m\n" + "x" * 500, "serial_number": "1", "not_after": "2027-01-01T00:00:00Z"}
+    said = _about(certificate)
+    assert said.startswith("The certificate is CN=red [31m xxx")
+    assert said.endswith("x …, serial number 1, valid until 2027-01-01T00:00:00Z.")
+    assert len(said) < 300
 
 
 def test_a_collected_chain_is_handed_to_the_module(target: Target, answers: Answers) -> None:
@@ -146,6 +154,16 @@ def test_what_the_module_says_of_a_failure_stands(monkeypatch: pytest.MonkeyPatc
     Target(monkeypatch, {"changed": False, "failed": True, "msg": "The key does not match.", "files": []})
     result = run(ActionModule, dict(TASK))
     assert (result["failed"], result["msg"]) == (True, "The key does not match.")
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("said", ["MODULE FAILURE\nSee stdout/stderr for the exact error", None])
+def test_a_module_that_was_killed_leaves_the_files_unknown(said: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    Target(monkeypatch, {"failed": True, "msg": said, "module_stdout": "", "module_stderr": "Killed\n", "rc": 137})
+    result = run(ActionModule, dict(TASK))
+    assert result["failed"]
+    assert result["msg"].startswith(f"{said or 'The module failed'}. The module came to no end of its own")
+    assert result["msg"].endswith("the next run for the same files puts back first.")
 
 
 @pytest.mark.parametrize(

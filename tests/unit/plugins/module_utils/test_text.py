@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import (
+    decodable,
     excerpt,
     integer,
     last_line,
@@ -32,6 +33,14 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._text import 
 )
 def test_an_excerpt_is_the_beginning_on_one_line(text: str, shown: str) -> None:
     assert excerpt(text, 20) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "carried"),
+    [("", ""), ("Zürich\n", "Zürich\n"), ("Z\udcfcrich\udcff", "Z\ufffdrich\ufffd"), ("\udcc3\udcbc", "ü")],
+)
+def test_what_results_can_carry(text: str, carried: str) -> None:
+    assert decodable(text) == carried
 
 
 @pytest.mark.parametrize(
@@ -68,7 +77,7 @@ def test_texts_that_are_no_whole_numbers(text: str) -> None:
         (" \n\n", ""),
         ("one\ntwo.\n \n", "two"),
         ("one\r\ntwo\r\n", "two"),
-        ("\x1b[0m\n\x00\x07\n", "[0m"),
+        ("said\n\x1b[0m\n\x00\x07\n", "said"),
         ("x" * 300, "x" * 200 + " …"),
     ],
 )

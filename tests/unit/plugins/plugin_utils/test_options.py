@@ -179,9 +179,15 @@ WRONG: dict[str, tuple[dict[str, t.Any], str]] = {
     "fraction": ({"request_timeout": 1.5}, "request_timeout must be a whole number, not '1.5'."),
     "truth": ({"validate_certs": "maybe"}, "validate_certs must be true or false, not 'maybe'."),
     "list": ({"expected_names": {"a": 1}}, "expected_names must be a list, not \"{'a': 1}\"."),
-    "list of orders": ({"order_number": ["1"]}, "order_number must be text."),
-    "list of paths": ({"path": ["/a"]}, "path must be text."),
-    "structured secret": ({"login_password": {"vault": "s3cret"}}, "login_password must be text."),
+    "list of orders": (
+        {"order_number": ["1"]},
+        "order_number must be text. It is a list; give one of its elements, or join them.",
+    ),
+    "list of paths": ({"path": ["/a"]}, "path must be text. It is a list; give one of its elements, or join them."),
+    "structured secret": (
+        {"login_password": {"vault": "s3cret"}},
+        "login_password must be text. It is a dictionary; give the value in it that is meant.",
+    ),
     "negative retries": ({"retries": -1}, "retries must be a whole number from 0 to 31622400, not -1."),
     "no time": ({"request_timeout": 0}, "request_timeout must be a whole number from 1 to 31622400, not 0."),
     "too much time": (

@@ -100,7 +100,7 @@ def test_folders_that_are_not_there_yet(host: SmallHost, monkeypatch: pytest.Mon
 
 def test_no_task_makes_a_folder_where_a_file_is(host: SmallHost) -> None:
     host.path.write_text("a file")
-    with pytest.raises(InstallError, match=r"^path: the directory \S+/site.pem/a does not exist; create it first"):
+    with pytest.raises(InstallError, match=r"^path: \S+/site.pem is not a directory, so no file"):
         host.install(check=True, content=bundle("ec-key"), path=str(host.path / "a" / "b.pem"))
 
 

@@ -162,7 +162,11 @@ for arguments in json.load(open(sys.argv[2])):
 
 
 def _behind_mounts(
-    host: SmallHost, mounted: t.Sequence[pathlib.Path], *runs: Options, table: str = "/proc/self/mountinfo"
+    host: SmallHost,
+    mounted: t.Sequence[pathlib.Path],
+    *runs: Options,
+    table: str = "/proc/self/mountinfo",
+    read_only: bool = False,
 ) -> list[bool | str]:
     """Run the target side where these files are mounted by themselves; whether each changed, or why not."""
     given = host.folder / "runs.json"
@@ -170,6 +174,7 @@ def _behind_mounts(
     program = host.folder / "program.py"
     program.write_text(_PROGRAM)
     mounts = "".join(f"mount --bind {path}.behind {path} && " for path in mounted)
+    mounts += "".join(f"mount -o remount,bind,ro {path} && " for path in mounted if read_only)
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", f"{mounts}exec {sys.executable} {program} {host.folder} {given} {table}"],
         capture_output=True,
@@ -223,6 +228,19 @@ def test_a_mount_that_the_system_does_not_tell_of(host: SmallHost) -> None:
     )
     assert str(refused).endswith("Every file has been put back as it was.")
     assert (host.certs / "site.full.pem.behind").read_text() == "old"
+
+
+@mounting
+@pytest.mark.parametrize("how", ["in_place", "unsafe_writes"])
+def test_a_file_that_is_mounted_read_only(how: str, host: SmallHost) -> None:
+    _mountable(host.fullchain)
+    options: Options = {"content": bundle("ec-key"), "fullchain_path": str(host.fullchain), how: True}
+    said = _behind_mounts(host, [host.fullchain], {**options, "check": True}, options, read_only=True)
+    for refused in said:
+        assert f"{host.fullchain} is bind-mounted by itself, and read-only, so nothing" in str(refused)
+        assert str(refused).endswith("No file was changed.")
+    assert len(said) == 2
+    assert host.hidden() == []
 
 
 @mounting

@@ -252,7 +252,16 @@ def _wrong(name: str, options: dict[str, t.Any], message: str) -> t.Any:
         _wrong("directory", {"path": "{certs}"}, r"^path: .* is a directory"),
         _wrong("slash", {"path": "{certs}/new/"}, r"^path: .* is a directory"),
         _wrong("device", {"path": "/dev/null"}, r"^path: /dev/null is not a regular file"),
-        _wrong("file as folder", {"path": "{key}/site.pem"}, r"^path: the directory .* does not exist"),
+        _wrong("file as folder", {"path": "{key}/site.pem"}, r"^path: .*key is not a directory, so no file can be in"),
+        _wrong(
+            "long", {"path": "{certs}/" + "x" * 252 + ".pem"}, r"^path: .* could not be looked at: File name too long"
+        ),
+        _wrong(
+            "circle", {"path": "{certs}/circle/a"}, r"^path: .* could not be looked at: Too many levels of symbolic"
+        ),
+        _wrong(
+            "long backup", {"path": "{long}", "backup": True}, "^path: the name of a backup of .* would be longer than"
+        ),
         _wrong("twice", {"path": "{certs}/a", "root_path": "{certs}/../certs/a"}, "^path and root_path both"),
         _wrong("by link", {"path": "{certs}/link", "root_path": "{certs}/target"}, "^path and root_path both"),
         _wrong("the key", {"path": "{key}", "privatekey_path": "{key}"}, r"^path and privatekey_path both name"),
@@ -275,9 +284,18 @@ def test_what_is_wrong_is_said_and_nothing_touched(
     options: dict[str, t.Any], message: str, check: bool, host: SmallHost
 ) -> None:
     (host.certs / "link").symlink_to("target")
+    (host.certs / "circle").symlink_to("circle")
     (host.certs / "empty").write_text("")
+    long = host.certs / ("x" * 250)
+    long.write_text("old")
     (host.certs / "cert").write_text(leaf("ec-key"))
-    names = {"certs": host.certs, "key": host.key, "empty": host.certs / "empty", "cert": host.certs / "cert"}
+    names = {
+        "certs": host.certs,
+        "key": host.key,
+        "empty": host.certs / "empty",
+        "cert": host.certs / "cert",
+        "long": long,
+    }
     contents = {"LEAF": leaf("ec-key"), "ROOTED": leaf("ec-key") + root()}
     options = {name: value.format(**names) if isinstance(value, str) else value for name, value in options.items()}
     options["content"] = contents.get(options.get("content", ""), options.get("content", bundle("ec-key")))

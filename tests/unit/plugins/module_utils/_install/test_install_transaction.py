@@ -138,7 +138,8 @@ def test_a_refusing_validation_puts_everything_back(tmp_path: pathlib.Path) -> N
     [
         ("printf 'first\\nnginx: [emerg] no such file\\n\\n' >&2; echo on the side", ": nginx: [emerg] no such file."),
         ("echo one; printf 'and the last.  \\n \\n'", ": and the last."),
-        ("printf 'a\\033[31mred\\007\\tline' >&2", ": a [31mred line."),
+        ("printf 'a \\033[31mred\\007\\tline' >&2", ": a red line."),
+        ("printf '\\033[1;31mrefused\\033[0m\\n\\033[0m\\n' >&2", ": refused."),
         ("true", "."),
         ("head -c 5000 /dev/zero | tr '\\0' x", ": " + "x" * 200 + " …."),
     ],
@@ -152,6 +153,32 @@ def test_a_refusing_validation_says_its_last_line(output: str, words: str, tmp_p
         host.install(content=bundle("ec-key"), path=str(host.path), validate=str(script))
     said = f"validate: the command {script} refused the new files with exit status 3{words}"
     assert str(failure.value) == f"{said} Every file has been put back as it was."
+
+
+@pytest.mark.parametrize(
+    ("output", "ending"),
+    [
+        (
+            "printf 'in Z\\374rich\\n'; printf '\\377\\000\\n' >&2; exit 3",
+            " refused the new files with exit status 3: in Z rich.",
+        ),
+        ("printf 'killing'; kill -9 $$", " was ended by signal 9: killing."),
+    ],
+    ids=["no text", "killed"],
+)
+def test_a_validation_that_says_or_does_what_results_cannot_carry(
+    output: str, ending: str, tmp_path: pathlib.Path
+) -> None:
+    host = SmallHost(tmp_path)
+    script = tmp_path / "check"
+    script.write_text(f"#!/bin/sh\n{output}\n")
+    script.chmod(0o755)
+    with pytest.raises(InstallError) as failure:
+        host.install(content=bundle("ec-key"), path=str(host.path), validate=str(script))
+    said = f"validate: the command {script}{ending}"
+    assert str(failure.value) == f"{said} Every file has been put back as it was."
+    for stream in ("stdout", "stderr"):
+        failure.value.details[stream].encode("utf-8")
 
 
 def test_what_an_interrupted_run_left_is_part_of_the_story(tmp_path: pathlib.Path) -> None:

@@ -107,6 +107,8 @@ _TAKEN = {
     "with a private key": _KEY + _PEM,
     "with an encrypted private key": private_pem(new_key(), "x") + _PEM,
     "with parameters": _PEM + "-----BEGIN DH PARAMETERS-----\nMEYCQQ==\n-----END DH PARAMETERS-----\n",
+    "with parameters of X9.42": "-----BEGIN X9.42 DH PARAMETERS-----\nMAA=\n-----END X9.42 DH PARAMETERS-----\n" + _PEM,
+    "with a block that nobody knows": _PEM + "-----BEGIN acme, v1.0-----\nMAA=\n-----END acme, v1.0-----\n",
     "with a request": _REQUEST + _PEM,
     "an old label": _PEM.replace(" CERTIFICATE", " X509 CERTIFICATE"),
     "umlauts": f"# für Käthe\n{_PEM}",
@@ -125,6 +127,8 @@ _TAKEN = {
     "slurp of PEM in UTF-16": _base64(_PEM.encode("utf-16")),
     "slurp of PEM with a comment in Latin-1": _base64("# f\u00fcr\n".encode("latin-1") + _PEM.encode("ascii")),
     "slurp of PEM, in lines": _in_lines(_PEM.encode("ascii")),
+    "slurp of several files, joined": "".join(_base64("#" * size + "\n" + block) for size, block in enumerate(_BLOCKS)),
+    "slurp of several files, in lines": "\n".join(_base64(block + "\n" * size) for size, block in enumerate(_BLOCKS)),
     "slurp of s_client": _base64(_s_client()),
     "slurp of PKCS#7 in PEM": _base64(_PKCS7_PEM),
     "slurp of PKCS#7 in DER": _base64(_PKCS7),
@@ -188,7 +192,7 @@ _TWO_CHARACTERS = r"the two characters \n where its lines should end"
 _PLACEHOLDER = ("CN=localhost (serial number ", "is self-signed: a placeholder, or a root")
 
 _NOT_TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
-    r"\n as two characters": (_LITERAL, (_TWO_CHARACTERS, r"replace('\\n', '\n')")),
+    r"\n as two characters": (_LITERAL, (_TWO_CHARACTERS, r""""{{ TEXT | replace('\\n', '\n') }}".""")),
     r"\r\n as four characters": (_PEM.replace("\n", r"\r\n"), (_TWO_CHARACTERS,)),
     r"\\n as three characters": (_PEM.replace("\n", r"\\n"), (_TWO_CHARACTERS,)),
     "JSON": ('{"chain": "' + _LITERAL + '"}', (_TWO_CHARACTERS,)),
@@ -211,7 +215,10 @@ _NOT_TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "a relative path": ("files/chain.p7b", ("the path of a file",)),
     "what slurp returned": ("{'content': 'LS0tLS1C', 'encoding': 'base64'}", ("a dictionary", "slurp")),
     "a vault": ("$ANSIBLE_VAULT;1.1;AES256\n6633\n", ("encrypted with ansible-vault",)),
+    "DER as lookup reads a file": (_PKCS7.decode("utf-8", "surrogateescape"), ("binary file", "slurp")),
+    "DER with what was no text replaced": (_PKCS7.decode("utf-8", "replace"), ("binary file", "slurp")),
     "dashes of a word processor": (_PEM.replace("-----", "\u2014" * 3), ("not hyphens",)),
+    "dashes of a word processor, some of them": (_PEM.replace("-----", "\u2014\u2014-"), ("not hyphens",)),
     "a quoted mail": ("\n".join("> " + line for line in _PEM.splitlines()), ("quoted, or commented out?",)),
     "all commented out": ("\n".join("# " + line for line in _PEM.splitlines()), ("quoted, or commented out?",)),
     "lines joined by commas": (",".join(_PEM.splitlines()), ("broken PEM block", "joined by commas")),
