@@ -20,7 +20,11 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._file_options import check_command, doubt_about_mode
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._file_options import (
+    check_command,
+    check_mode,
+    doubt_about_mode,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import request_of, waiting_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import standing
@@ -103,6 +107,7 @@ class ActionModule(CollectActionBase):
         if options["min_validity_days"] < 0:
             raise OptionError("min_validity_days must be 0 or more.")
         check_command("validate", options["validate"])
+        check_mode(self.given.get("mode"))
 
     @staticmethod
     def _bundle_of_content(content: str, now: datetime.datetime) -> Bundle:
