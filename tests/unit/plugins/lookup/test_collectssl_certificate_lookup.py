@@ -136,7 +136,7 @@ def test_without_terms_an_option_names_the_order(lookup: Lookup, answers: Answer
         (["1"], {"part": "key"}, "part must be one of fullchain, certificate, chain, root, order, not 'key'."),
         (["1"], {"retries": "many"}, "retries must be a whole number, not 'many'."),
         (["1"], {"part": "root", "response_encoding": "binary"}, "response_encoding binary needs response_type zip or"),
-        ([" "], {}, "order_number is empty."),
+        ([" "], {}, "Term 1 of the lookup is empty."),
         (["1"], {"login_password": None}, "login_name needs login_password beside it"),
         (["1"], {"collection_code": "x"}, "Give only one of login_name, collection_code, not both"),
         (["1"], {"wait_timeout": -1}, "wait_timeout must be a whole number from 0 to"),
