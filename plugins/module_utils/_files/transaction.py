@@ -289,9 +289,10 @@ class Transaction:
         if rc != 0:
             said = last_line(stderr) or last_line(stdout)
             saying = f": {said}" if said else ""
+            # As Python tells it, for one that was not asked.
+            how = f"was ended by signal {-rc}" if rc < 0 else f"refused the new files with exit status {rc}"
             raise InstallError(
-                f"validate: the command {self._validate_command[0]} refused the new files with exit status {rc}"
-                f"{saying}.",
+                f"validate: the command {self._validate_command[0]} {how}{saying}.",
                 {"rc": rc, "stdout": stdout, "stderr": stderr},
             )
 

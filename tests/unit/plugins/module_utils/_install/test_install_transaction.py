@@ -154,6 +154,14 @@ def test_a_refusing_validation_says_its_last_line(output: str, words: str, tmp_p
     assert str(failure.value) == f"{said} Every file has been put back as it was."
 
 
+def test_a_validation_that_is_killed(tmp_path: pathlib.Path) -> None:
+    host = SmallHost(tmp_path)
+    with pytest.raises(InstallError) as failure:
+        host.install(content=bundle("ec-key"), path=str(host.path), validate="sh -c 'echo hm >&2; kill -9 $$'")
+    said = "validate: the command sh was ended by signal 9: hm."
+    assert str(failure.value) == f"{said} Every file has been put back as it was."
+
+
 def test_what_an_interrupted_run_left_is_part_of_the_story(tmp_path: pathlib.Path) -> None:
     """A run that fails for another reason has put back the files of that one."""
     reference = SmallHost(tmp_path / "reference")
