@@ -207,6 +207,15 @@ def test_options_come_from_variables_the_environment_and_the_configuration(
     assert [request.product for request in answers.requests] == ["ccc", "ssl", "ccc"]
 
 
+def test_an_account_and_a_collection_code_from_the_environment(lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says where they may come from, as that of the modules does."""
+    for name, value in (("LOGIN_NAME", "me"), ("LOGIN_PASSWORD", "p"), ("COLLECTION_CODE", "code")):
+        monkeypatch.setenv(f"COLLECTSSL_{name}", value)
+    with pytest.raises(AnsibleLookupError) as caught:
+        lookup("1", product="ccc")
+    assert "by the COLLECTSSL_ variables of the controller's environment" in str(caught.value)
+
+
 def test_the_nearer_of_an_account_and_a_collection_code_is_meant(
     lookup: Lookup, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
