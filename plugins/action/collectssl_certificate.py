@@ -16,6 +16,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
     certificate_spec,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError, PendingError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_ALL
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
@@ -31,6 +32,9 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences im
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import Options
 
 _PATHS = (*(option for option, _role in FILE_ROLES), "privatekey_path", "pending_privatekey_path")
+
+# A century; what is longer is a slip of the hand, and more than a calendar takes.
+_MOST_DAYS = 36525
 
 
 class ActionModule(CollectActionBase):
@@ -103,9 +107,11 @@ class ActionModule(CollectActionBase):
             if not str(path).startswith(("/", "~", "$")):
                 raise OptionError(f"{option} must be an absolute path on the target, not {str(path)!r}.")
             if seen.setdefault(str(path), option) != option:
-                raise OptionError(f"{seen[str(path)]} and {option} name the same file, {path}.")
+                raise OptionError(f"{seen[str(path)]} and {option} name the same file, {excerpt(str(path))}.")
         if options["min_validity_days"] < 0:
             raise OptionError("min_validity_days must be 0 or more.")
+        if options["min_validity_days"] > _MOST_DAYS:
+            raise OptionError(f"min_validity_days must be at most {_MOST_DAYS}.")
         check_command("validate", options["validate"])
         check_mode(self.given.get("mode"))
 

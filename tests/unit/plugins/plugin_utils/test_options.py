@@ -216,6 +216,7 @@ WRONG: dict[str, tuple[dict[str, t.Any], str]] = {
         {"api_url": "https://x/?s3cret"},
         "api_url must be a plain address, without a user, a query or a fragment.",
     ),
+    "unprintable ca_path": ({"ca_path": "/no\x1b/such"}, "ca_path /no /such does not exist on the controller."),
     "ca_path": ({"ca_path": "/no/such.pem"}, "ca_path /no/such.pem does not exist on the controller."),
     "both": (
         {"collection_code": "s3cret"},
