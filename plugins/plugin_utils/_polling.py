@@ -102,8 +102,8 @@ def attempt_of(task: t.Any) -> Attempt:
         return Attempt()
     # A worker is a fork, and a task that it inherits was not attempted by it.
     process, last = getattr(task, _PLACE, (0, None))
-    ours = last is not None and process == os.getpid()
-    attempt = last.following() if ours else Attempt(_name(task), begun=_begun)
+    foreign = process != os.getpid()
+    attempt = Attempt(_name(task), begun=_begun) if last is None or foreign else last.following()
     setattr(task, _PLACE, (os.getpid(), attempt))
     return t.cast("Attempt", attempt)
 

@@ -110,7 +110,7 @@ class _Scene:
         with installation.open_folder() as folder:
             host = installation.SmallHost(folder)
             prepare(host)
-            given = {name: value.format(key=host.key) for name, value in options.items()}
+            given: dict[str, t.Any] = {name: value.format(key=host.key) for name, value in options.items()}
             with pytest.raises(InstallError) as caught:
                 run_by(lambda: host.install(path=str(host.path), content=content, **given))
         return str(caught.value)
