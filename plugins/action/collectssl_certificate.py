@@ -21,7 +21,11 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._file_options import check_command, doubt_about_mode
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._file_options import (
+    check_command,
+    check_mode,
+    doubt_about_mode,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import request_of, waiting_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import standing
@@ -32,6 +36,9 @@ _UNKNOWN = (
     "for the same files puts back first."
 )
 _PATHS = (*(option for option, _role in FILE_ROLES), "privatekey_path", "pending_privatekey_path")
+
+# A century; what is longer is a slip of the hand, and more than a calendar takes.
+_MOST_DAYS = 36525
 
 
 class ActionModule(CollectActionBase):
@@ -104,10 +111,13 @@ class ActionModule(CollectActionBase):
             if not str(path).startswith(("/", "~", "$")):
                 raise OptionError(f"{option} must be an absolute path on the target, not {str(path)!r}.")
             if seen.setdefault(str(path), option) != option:
-                raise OptionError(f"{seen[str(path)]} and {option} name the same file, {path}.")
+                raise OptionError(f"{seen[str(path)]} and {option} name the same file, {excerpt(str(path))}.")
         if options["min_validity_days"] < 0:
             raise OptionError("min_validity_days must be 0 or more.")
+        if options["min_validity_days"] > _MOST_DAYS:
+            raise OptionError(f"min_validity_days must be at most {_MOST_DAYS}.")
         check_command("validate", options["validate"])
+        check_mode(self.given.get("mode"))
 
     @staticmethod
     def _bundle_of_content(content: str, now: datetime.datetime) -> Bundle:

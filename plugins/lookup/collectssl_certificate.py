@@ -92,6 +92,7 @@ from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
     ENVIRONMENT,
     IDENTIFIERS,
+    ArgumentSpec,
     lookup_spec,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OptionError
@@ -137,7 +138,9 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=others)
         # Identifiers go past Ansible, which would make text of whatever they are.
         found = {**{name: self.get_option(name) for name in spec.argument_spec}, **identifiers}
-        options = validated(without_rivals(found, *_near(given, variables or {})), spec)
+        # That an account and a code from elsewhere are rivals is said by who knows where they may come from.
+        whole = ArgumentSpec(spec.argument_spec, mutually_exclusive=(IDENTIFIERS,))
+        options = validated(without_rivals(found, *_near(given, variables or {})), whole)
         if terms and any(options[name] is not None for name in IDENTIFIERS):
             raise OptionError(f"Give either order numbers as terms, or one of {', '.join(IDENTIFIERS)}, not both.")
         numbers = [

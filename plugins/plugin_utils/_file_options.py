@@ -38,6 +38,13 @@ def check_command(option: str, command: str | None) -> None:
         )
 
 
+def check_mode(mode: t.Any) -> None:
+    """Raises ``OptionError`` where a mode is neither text nor a number that may be one."""
+    number = isinstance(mode, int) and not isinstance(mode, bool)
+    if (number and mode < 0) or isinstance(mode, (bool, float, dict, list, tuple, set)):
+        raise OptionError('mode must be permissions such as "0644" or "u=rw,g=r,o=r", in quotes.')
+
+
 def doubt_about_mode(mode: t.Any) -> str | None:
     """A warning about a mode that YAML seems to have made decimal, or None.
 
@@ -48,9 +55,11 @@ def doubt_about_mode(mode: t.Any) -> str | None:
         return None
     if mode <= _PERMISSIONS and (not _OCTAL.match(str(mode)) or int(str(mode), 8) == mode):
         return None
+    meant = f"if the permissions {mode} are meant, write" if _OCTAL.match(str(mode)) else "write permissions as in"
+    shown = mode if _OCTAL.match(str(mode)) else 644
     return (
         f"mode is the number {mode}, which is {mode:o} in octal. Without quotes YAML takes digits without a 0 before "
-        f'them for decimal; if the permissions {mode} are meant, write mode: "0{mode}".'
+        f'them for decimal; {meant} mode: "0{shown}".'
     )
 
 

@@ -11,6 +11,7 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import datetime
+import re
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIER_LISTS, IDENTIFIERS
@@ -19,6 +20,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 # Order numbers have eight digits and more; with so many, a number is taken for one that was written as it is.
 _BELIEVED = 10**7
 _TOO_LONG = 10**128
+_TEXT_OF_LIST = re.compile(r"\s*\[(?![0-9A-Fa-f]*:).*\]\s*\Z", re.DOTALL)
 
 
 def identifiers_as_text(given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -42,6 +44,8 @@ def _list_as_text(option: str, value: t.Any, kind: str, product: str) -> list[st
             identifier_as_text(f"Element {number} of {option}", element, kind, product)
             for number, element in enumerate(value, 1)
         ]
+    if is_text_of_list(value):
+        return [identifier_as_text(option, value, kind, product)]
     values = listed(value)
     if not values:
         raise OptionError(f"{option} is empty.")
@@ -58,7 +62,11 @@ def identifier_as_text(subject: str, value: t.Any, kind: str, product: str) -> s
     :arg kind: one of ``IDENTIFIERS``.
     :raises OptionError: where it is not text, and may not be what was written either.
     """
+    if is_text_of_list(value):
+        raise OptionError(f"{subject} is the text of a list, brackets and all. Give the list itself, or what is in it.")
     if _is_text(value):
+        if not str(value).strip():
+            raise OptionError(f"{subject} is empty.")
         return str(value)
     if value is None:
         raise OptionError(f"{subject} is empty.")
@@ -70,9 +78,8 @@ def identifier_as_text(subject: str, value: t.Any, kind: str, product: str) -> s
     if isinstance(value, int) and not isinstance(value, bool) and value >= (0 if whole else _BELIEVED):
         return str(int(value))
     if whole:
-        raise OptionError(
-            f"{subject} must be a whole number (section 1 of the CollectSSL specification), not {_shown(value)!r}."
-        )
+        rule = " for product ccc" if kind == "order_number" else " (section 1 of the CollectSSL specification)"
+        raise OptionError(f"{subject} must be a whole number{rule}, not {_shown(value)!r}.")
     raise OptionError(
         f"{subject} is {_described(value)}, which YAML may have made of something else: without quotes, 0012345 is the "
         'number 5349 there. Write it in quotes, such as "0012345".'
@@ -86,6 +93,11 @@ def listed(value: t.Any) -> list[t.Any]:
     if _is_text(value):
         return [part.strip() for part in str(value).split(",") if part.strip()]
     return [value]
+
+
+def is_text_of_list(value: t.Any) -> bool:
+    """Whether a text is what a template or a command line made of a list; ``[2001:db8::1]`` is an address."""
+    return _is_text(value) and bool(_TEXT_OF_LIST.match(str(value)))
 
 
 def _is_text(value: t.Any) -> bool:

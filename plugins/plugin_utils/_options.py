@@ -20,6 +20,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
     IDENTIFIERS,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
     PRODUCT_URLS,
     QUERY_ALL,
@@ -166,7 +167,7 @@ def _verify(options: Options) -> bool | str:
         return True
     path = os.path.expanduser(str(ca_path))
     if not os.path.exists(path):
-        raise OptionError(f"ca_path {path} does not exist on the controller.")
+        raise OptionError(f"ca_path {excerpt(path)} does not exist on the controller.")
     return path
 
 

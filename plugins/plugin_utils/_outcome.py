@@ -61,9 +61,9 @@ class Outcome(t.NamedTuple):
     ``asked_at`` and ``waiting_since`` are seconds since the epoch, the latter None where nobody waited; ``route`` tells
     over which proxy and with which trust it was asked, as a digest. ``order`` is the order dictionary, also where
     ``error`` says that the provider did not answer, or sent no usable chain. ``number`` counts what a run was told of
-    the order, from 1; ``poll`` names the poll that it was asked for, if any, and ``round`` says with the how manyth
-    attempts of its hosts (``_polling.Attempt``). ``doubts`` are
-    sentences about the credentials, for where these are refused; they show nothing of them.
+    the order, from 1; ``poll`` names the task that polls and asked for it, if any, and ``round`` says with the how
+    manyth poll and attempt of its hosts (``_polling.Attempt``). ``doubts`` are sentences about the credentials, for
+    where these are refused; they show nothing of them.
     """
 
     request: CollectRequest
@@ -75,7 +75,7 @@ class Outcome(t.NamedTuple):
     error: Failure | None = None
     number: int = 0
     poll: str = ""
-    round: int = 0
+    round: tuple[int, int] = (0, 0)
     doubts: str = ""
 
     @property
@@ -167,5 +167,6 @@ class Outcome(t.NamedTuple):
                 "request": CollectRequest(**record["request"]),
                 "bundle": Bundle.from_record(record["bundle"]) if record["bundle"] else None,
                 "error": Failure.from_record(record["error"]) if record["error"] else None,
+                "round": tuple(record["round"]),
             }
         )

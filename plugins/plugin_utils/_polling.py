@@ -6,16 +6,24 @@
 All hosts of a task share one poll: the n-th attempt of the first host that comes to it is the n-th round, and costs a
 call; the n-th attempts of the others take what that round, or a later one, brought. So every attempt after the first is
 told more than the one before it, or as much as the fleet has been told by then, and the number of hosts and forks has
-no part in the number of calls.
+no part in the number of calls. Where items of a loop name the same order, what a later item was told is a later round.
+
+The same task is one that stands in the same place. What ``include_tasks`` and ``include_role`` bring is loaded anew,
+and named anew, for each batch of ``serial``, and with the strategy ``free`` for each host.
 This plugin util is private to the collection. It can have breaking changes at any time.
 """
 
 from __future__ import annotations
 
 import collections
+import hashlib
+import hmac
+import json
 import os
 import typing as t
 
+from ansible import constants as C
+from ansible.playbook.task_include import TaskInclude
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 
 # On the task and nowhere else: a task of a loop is a copy for each item, and ansible-core makes a new action for each
@@ -44,17 +52,17 @@ class Attempt:
         self.task = task
         self.number = number
         self._begun = collections.Counter() if begun is None else begun
-        self._polls: dict[str, str] = {}
+        self._polls: dict[str, int] = {}
         # For each order, the number of the newest answer that was given: to the attempts before, and to this one.
         self._before: dict[str, int] = {}
         self._given: dict[str, int] = {}
 
-    def poll(self, key: str) -> str:
-        """The poll about an order that this attempt is part of, the same on all hosts; empty where there is none."""
+    def round(self, key: str) -> tuple[int, int]:
+        """With the how manyth poll about an order, and the how manyth attempt of it, the host asks."""
         if self.task and key not in self._polls:
             self._begun[self.task, key] += 1
-            self._polls[key] = f"{self.task} {self._begun[self.task, key]}"
-        return self._polls.get(key, "")
+            self._polls[key] = self._begun[self.task, key]
+        return self._polls.get(key, 0), self.number
 
     def takes(self, key: str, outcome: Outcome, now: float, poll_interval: float) -> bool:
         """Whether an outcome that would serve anybody (``Outcome.serves``) is news enough for this attempt.
@@ -64,19 +72,18 @@ class Attempt:
         if outcome.number > self._before.get(key, 0):
             return True
         # What the fleet has been told in this round may be known to a host that came late to an earlier one.
-        ours = outcome.poll != "" and outcome.poll == self.poll(key)
-        return ours and outcome.round >= self.number and 0 <= now - outcome.asked_at < poll_interval
+        ours = self.task != "" and outcome.poll == self.task
+        return ours and outcome.round >= self.round(key) and 0 <= now - outcome.asked_at < poll_interval
 
-    def round_after(self, key: str, outcomes: t.Iterable[Outcome]) -> int:
+    def round_after(self, key: str, outcomes: t.Iterable[Outcome]) -> tuple[int, int]:
         """The round that a call of this attempt belongs to, after those that the record has."""
-        poll = self.poll(key)
-        return max([self.number, *(outcome.round for outcome in outcomes if outcome.poll == poll)])
+        return max([self.round(key), *(outcome.round for outcome in outcomes if outcome.poll == self.task)])
 
     def was_given(self, key: str, outcome: Outcome) -> None:
         """Remember what came of this attempt."""
         self._given[key] = outcome.number
         # Counted here at the latest, also where the record had the answer.
-        self.poll(key)
+        self.round(key)
 
     def following(self) -> Attempt:
         """The attempt after this one."""
@@ -95,10 +102,8 @@ def attempt_of(task: t.Any) -> Attempt:
         return Attempt()
     # A worker is a fork, and a task that it inherits was not attempted by it.
     process, last = getattr(task, _PLACE, (0, None))
-    if last is not None and process == os.getpid():
-        attempt = last.following()
-    else:
-        attempt = Attempt(str(task._uuid), begun=_begun)
+    foreign = process != os.getpid()
+    attempt = Attempt(_name(task), begun=_begun) if last is None or foreign else last.following()
     setattr(task, _PLACE, (os.getpid(), attempt))
     return t.cast("Attempt", attempt)
 
@@ -106,3 +111,16 @@ def attempt_of(task: t.Any) -> Attempt:
 def _polls(task: t.Any) -> bool:
     retries = task.retries if task.retries is not None else _RETRIES if task.until else 0
     return int(retries) > 0
+
+
+def _name(task: t.Any) -> str:
+    """A name for a task, the same on all hosts and in all batches; it tells nothing of what the task was given."""
+    include = task._parent
+    while include is not None and not (isinstance(include, TaskInclude) and not include.statically_loaded):
+        include = include._parent
+    if include is None:
+        return str(task._uuid)
+    # Whatever a loop over the include, or its vars, gave it: items of such a loop poll each for itself.
+    given = json.dumps(include.vars, default=str, skipkeys=True)
+    place = "\0".join((_name(include), given, str(task.get_path()), str(task.name), str(task.action)))
+    return hmac.new(os.fsencode(C.DEFAULT_LOCAL_TMP), place.encode(), hashlib.sha256).hexdigest()

@@ -14,7 +14,11 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIER_LISTS, ArgumentSpec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._identifiers import identifiers_as_text
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._identifiers import (
+    identifiers_as_text,
+    is_text_of_list,
+)
 
 Options = t.Mapping[str, t.Any]
 
@@ -30,9 +34,11 @@ def validated(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
     given = by_name(args, spec)
     _check_names(given, spec)
     for name, value in given.items():
-        # The elements of lists of identifiers have a check of their own below, which tells them apart.
+        # Identifiers have a check of their own below, which tells their elements apart.
         if name not in IDENTIFIER_LISTS or not isinstance(value, (list, tuple)):
             _check_value(name, value, spec.argument_spec[name])
+        if name not in IDENTIFIER_LISTS:
+            _check_elements(name, value, spec.argument_spec[name])
     _check_rules(given, spec)
     # Before Ansible makes text of them, after which nobody can tell what they were.
     given = identifiers_as_text(given)
@@ -47,7 +53,7 @@ def by_name(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
 
 
 def _check_names(given: Options, spec: ArgumentSpec) -> None:
-    unknown = sorted(set(given).difference(spec.argument_spec))
+    unknown = sorted(excerpt(name) for name in set(given).difference(spec.argument_spec))
     if not unknown:
         return
     known = {
@@ -72,18 +78,31 @@ def _check_value(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
         raise OptionError(f"{name} is a number of more digits than any option takes.")
     kind = rules.get("type", "str")
     # The validator would make text of a list, brackets and all.
-    structured = kind in ("str", "path") and isinstance(value, (dict, list, tuple, set))
-    if not structured and not ArgumentSpecValidator({name: dict(rules)}).validate({name: value}).error_messages:
+    structured = isinstance(value, (dict, list, tuple, set))
+    textual = structured and kind in ("str", "path")
+    if not textual and not ArgumentSpecValidator({name: dict(rules)}).validate({name: value}).error_messages:
         return
     shown = "" if structured or rules.get("no_log") else f", not {str(value)[:40]!r}"
     wanted = f"one of {', '.join(rules['choices'])}" if "choices" in rules else _KINDS.get(kind, f"of type {kind}")
-    raise OptionError(f"{name} must be {wanted}{shown}.{_hint(value) if structured else ''}")
+    raise OptionError(f"{name} must be {wanted}{shown}.{_hint(value) if textual else ''}")
 
 
 def _hint(value: t.Any) -> str:
     if isinstance(value, dict):
         return " It is a dictionary; give the value in it that is meant."
     return " It is a list; give one of its elements, or join them."
+
+
+def _check_elements(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
+    if rules.get("type") != "list":
+        return
+    if isinstance(value, bool) or is_text_of_list(value):
+        raise OptionError(f"{name} must be a list, or text with commas between its parts.")
+    for number, element in enumerate(value if isinstance(value, (list, tuple)) else [], 1):
+        if element is None or isinstance(element, (bool, dict, list, tuple, set)):
+            raise OptionError(f"Element {number} of {name} must be text.")
+        if isinstance(element, str) and not element.strip():
+            raise OptionError(f"Element {number} of {name} is empty.")
 
 
 def _check_rules(given: Options, spec: ArgumentSpec) -> None:

@@ -13,7 +13,8 @@ what no part takes is kept, in its order, under ``UNNAMED``; it shifts nothing. 
 * a domain name without a full stop is a word. One in lower case is a name; one in capitals is a name where certificates
   or a listed certificate status follow it;
 * a number is a status detail where these were asked for, and a CAA status behind thirteen of them, behind other lines,
-  or where it is no value of a detail. Behind seven of them, a value of a detail is one of a later version.
+  or where it is no value of a detail. Behind seven of them, a value of a detail is one of a later version. What is no
+  value of a detail is none of them where all others make up their number.
 
 This module util is private to the collection. It can have breaking changes at any time.
 """
@@ -166,17 +167,25 @@ class _Reading:
     def _read_name(self) -> None:
         if "fqdn" not in self._request.show:
             return
-        end = self._head if self._head is not None else self._first(self._ends_names)
+        place = self._place_of_name(self._head if self._head is not None else self._first(self._ends_names))
+        if place is None and self._head is None:
+            # A number may be no detail, and stand before the name; what holds a full stop is a name all the same.
+            end = self._first(self._is_behind_names)
+            place = next((at for at, line in self._left.items() if shapes.name_rank(line) == shapes.NAME), None)
+            place = place if place is not None and (end is None or place < end) else None
+        self._told = dataclasses.replace(self._told, fqdn=self._take(place))
+
+    def _place_of_name(self, end: Optional[int]) -> Optional[int]:
         ranks = {at: shapes.name_rank(line) for at, line in self._left.items() if end is None or at < end}
         ranked = min(((rank, at) for at, rank in ranks.items() if rank is not None), default=None)
-        if ranked and (self._head is not None or self._is_name(*ranked)):
-            self._told = dataclasses.replace(self._told, fqdn=self._take(ranked[1]))
+        return ranked[1] if ranked and (self._head is not None or self._is_name(*ranked)) else None
 
     def _ends_names(self, line: str) -> bool:
         """Whether a line is of a part that stands behind the domain name, where no certificates do."""
-        if shapes.is_caa_status(line) or shapes.is_certificate_status(line) or shapes.is_validation_status(line):
-            return True
-        return ("status_details" in self._request.show and is_detail(line)) or mdc_domains(line) is not None
+        return self._is_behind_names(line) or ("status_details" in self._request.show and is_detail(line))
+
+    def _is_behind_names(self, line: str) -> bool:
+        return shapes.is_caa_status(line) or _is_listed(line) or mdc_domains(line) is not None
 
     def _is_name(self, rank: int, at: int) -> bool:
         """Whether a line that looks like a name is one, where no certificates follow to tell it."""
@@ -223,9 +232,14 @@ class _Reading:
             self._left.pop(at, None)
 
     def _without_strangers(self, places: List[int]) -> List[int]:
-        """Without numbers that stand before the details or behind them, where there are too many or too few."""
+        """Without numbers that stand before the details, among them or behind them, where they are too many or few."""
         if len(places) > len(DETAILS) + 1:
             places = [at for at in places if self._lines[at]]
+        if len(places) not in DETAIL_COUNTS:
+            # What no detail can be, where all others make up the details, with a CAA status or without.
+            known = [at for at in places if not self._lines[at] or has_meaning(self._lines[at])]
+            if len(known) in (*DETAIL_COUNTS, len(DETAILS) + 1):
+                places = known
         begin, end = 0, len(places)
 
         def odd(at: int) -> bool:

@@ -131,7 +131,7 @@ class Broker:
         outcome = outcome._replace(
             waiting_since=begun,
             number=max((past.number for past in old), default=0) + 1,
-            poll=self._attempt.poll(key),
+            poll=self._attempt.task,
             round=self._attempt.round_after(key, old),
         )
         self._announce_progress(outcome, waiting)

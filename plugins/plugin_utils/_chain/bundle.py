@@ -10,6 +10,7 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import datetime
+import re
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _names
@@ -18,6 +19,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._text import 
 
 # Facts that users do not see.
 _FOR_CHECKS = ("common_name", "unread_names")
+
+_LABEL = re.compile(r"[a-z0-9_-]+\Z")
 
 ISO_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -113,7 +116,8 @@ def _covers(given: str, wanted: str) -> bool:
     if kind != "DNS" or address is not None:
         return False
     given_labels, wanted_labels = _names.labels(value), _names.labels(wanted)
-    # A wildcard stands for one whole label, the left-most (RFC 9525); a wanted wildcard is covered by itself alone.
-    if given_labels[0] == "*" and wanted_labels[0] not in ("*", "") and len(wanted_labels) > 2:
+    # A wildcard stands for one whole label, the left-most (RFC 9525); a wanted wildcard is covered by itself alone, and
+    # what is no label of a host (https://www, DNS:www, jane@www) by none.
+    if given_labels[0] == "*" and _LABEL.match(wanted_labels[0]) and len(wanted_labels) > 2:
         given_labels, wanted_labels = given_labels[1:], wanted_labels[1:]
     return given_labels == wanted_labels

@@ -20,6 +20,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 
 try:
     import requests
@@ -68,7 +69,7 @@ def _context(verify: bool | str) -> ssl.SSLContext:
             context = ssl.create_default_context(cafile=verify)
     except OSError as exc:
         why = "it holds no certificate in PEM" if isinstance(exc, ssl.SSLError) else str(exc.strerror).lower()
-        raise OptionError(f"ca_path {verify} cannot be used: {why}.") from exc
+        raise OptionError(f"ca_path {excerpt(str(verify))} cannot be used: {why}.") from exc
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     paths = ssl.get_default_verify_paths()
     if verify is True and not paths.cafile and not paths.capath:

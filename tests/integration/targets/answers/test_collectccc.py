@@ -109,26 +109,26 @@ def test_what_is_refused(lab: Lab) -> None:
             (
                 "A collection_code (the option, or COLLECTSSL_COLLECTION_CODE in the controller's environment) "
                 "names the order by itself, and order_numbers is given beside it. Leave out order_numbers, or give "
-                "login_name and login_password in place of the code."
+                "login_name and login_password in place of the code. Nothing was changed."
             ),
         ),
         "too long a code": (
             {INFO: {**to_ccc, "collection_code": _CODES[0] + "\n"}},
             (
                 "collection_code is longer than the 16 characters that CollectCCC takes. It begins or ends with white "
-                "space: is that meant?"
+                "space: is that meant? Nothing was changed."
             ),
         ),
         "a certificate id": (
             {INFO: {**to_ccc, "certificate_id": 12345678}},
             (
                 "certificate_id is for product ssl alone: CollectCCC is asked by order_number, or by a collection_code "
-                "alone."
+                "alone. Nothing was changed."
             ),
         ),
         "letters": (
             {INFO: {**to_ccc, "order_number": "WX-1"}},
-            "order_number must be a whole number for product ccc, not 'WX-1'.",
+            "order_number must be a whole number for product ccc, not 'WX-1'. Nothing was changed.",
         ),
         "nothing": (
             {MODULE: {**path, **to_ccc}},

@@ -59,6 +59,11 @@ def test_numbers_that_yaml_changes(lab: Lab) -> None:
     }
     shapes: dict[str, tuple[Task, str]] = {
         "a dictionary": ({INFO: {"order_numbers": [{"number": "1"}]}}, "Element 1 of order_numbers must be text. "),
+        "text of a list": (
+            {INFO: {"order_numbers": "['12345678', 0012345]"}},
+            "order_numbers is the text of a list, brackets and all. Give the list itself, or what is in it. ",
+        ),
+        "an empty element": ({INFO: {"order_numbers": [long, " "]}}, "Element 2 of order_numbers is empty. "),
         "a term that is a dictionary": (_lookup("{'number': '1'}"), "Term 1 of the lookup must be text. "),
         "an ID that is a fraction": (
             {INFO: {"certificate_ids": [5, 6.5]}},
@@ -213,6 +218,22 @@ def test_habits(lab: Lab) -> None:
                 "There is no option fullchain_paht and no option privatekey-path. Is fullchain_path meant by "
                 "fullchain_paht? Is privatekey_path meant by privatekey-path? "
             ),
+        ),
+        "no mode": (
+            {MODULE: {**mine, "mode": [644]}},
+            'mode must be permissions such as "0644" or "u=rw,g=r,o=r", in quotes. ',
+        ),
+        "text of a list": (
+            {MODULE: {**mine, "expected_names": "['www.example.com']"}},
+            "expected_names must be a list, or text with commas between its parts. ",
+        ),
+        "a dictionary among names": (
+            {MODULE: {**mine, "expected_names": ["www.example.com", {"name": "www.example.com"}]}},
+            "Element 2 of expected_names must be text. ",
+        ),
+        "ages": (
+            {MODULE: {**mine, "min_validity_days": 10**10}},
+            "min_validity_days must be at most 36525. ",
         ),
         "nothing there": (
             {MODULE: {**mine, "api_url": nowhere}},

@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 import typing as t
 
 import pytest
+import yaml
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
     COLLECTION_CODE,
     IDENTIFIERS,
     _provider_spec,
     _waiting_spec,
 )
-from ansible_collections.certfleet.collectssl.tests.support import simulator
+from ansible_collections.certfleet.collectssl.tests.support import files, simulator
 from ansible_collections.certfleet.collectssl.tests.support.lab import INFO, LOOKUP, MODULE, Lab
 
 _DOMAINS = [{"name": "a.example.com", "status": "VALIDATED"}, {"name": "b.example.com", "status": "NOTVALIDATED"}]
@@ -148,6 +150,26 @@ def test_every_way_of_polling_asks_each_time(lab: Lab) -> None:
         "lookup": 3,
     }
     assert lab.simulator.peak() == 1
+
+
+@pytest.mark.parametrize("play", [{"strategy": "free"}, {"serial": 4}])
+def test_a_task_that_is_included_polls_once_for_all(lab: Lab, tmp_path: pathlib.Path, play: dict[str, t.Any]) -> None:
+    """Though ansible-core loads it anew for each batch, and for each host; and so does one with items in a loop."""
+    numbers = {name: lab.order(life=[_PENDING]) for name in ("include", "nested", "loop")}
+    loop = {**_info("loop", numbers["loop"]), INFO: {"order_number": "{{ item }}"}, "loop": [numbers["loop"]] * 2}
+    polls = {"include": _info("include", numbers["include"]), "nested": _info("nested", numbers["nested"])}
+    for name, task in polls.items():
+        files.write(tmp_path / f"{name}.yml", yaml.safe_dump([{**task, "ignore_errors": True}]))
+    outer = [{"ansible.builtin.include_tasks": str(tmp_path / "nested.yml")}]
+    files.write(tmp_path / "outer.yml", yaml.safe_dump(outer))
+    tasks: list[dict[str, t.Any]] = [
+        {"ansible.builtin.include_tasks": str(tmp_path / file)} for file in ("include.yml", "outer.yml")
+    ]
+    run = lab.play(lab.fleet("web", 12), [*tasks, {**loop, "ignore_errors": True}], play=play, forks=5).must_succeed()
+
+    assert {name: len(run.of(name)) for name in numbers} == dict.fromkeys(numbers, 12), run.shown
+    calls = {name: len(lab.simulator.calls(number)) for name, number in numbers.items()}
+    assert calls == {"include": 3, "nested": 3, "loop": 3 + 2}
 
 
 def test_what_is_not_issued_is_said(lab: Lab) -> None:

@@ -287,6 +287,7 @@ def test_a_certificate_that_does_not_serve_is_refused(target: Target, changes: d
         ({"privatekey_path": "./key"}, "privatekey_path must be an absolute path on the target, not './key'."),
         ({"chain_path": "/etc/tls/cert.pem"}, "path and chain_path name the same file, /etc/tls/cert.pem."),
         ({"min_validity_days": -1}, "min_validity_days must be 0 or more."),
+        ({"min_validity_days": 10**10}, "min_validity_days must be at most 36525."),
         ({"validate": "nginx '-t"}, "validate cannot be split into a command and its arguments: No closing quotation."),
         ({"validate": " "}, "validate is empty; leave it out, or give a command."),
         ({"path": None}, "Give one of path, chain_path, fullchain_path, root_path, combined_path; none is given."),

@@ -123,7 +123,7 @@ def test_no_orders_are_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     ("options", "sentence"),
     [
         ({"order_number": "1"}, "Give only one of order_number, "),
-        ({"order_numbers": ["1", "\n"]}, "order_number is empty."),
+        ({"order_numbers": ["1", "\n"]}, "Element 2 of order_numbers is empty."),
         ({"poll_interval": 0}, "poll_interval must be a whole number from 1 to "),
         ({"wait_timeout": "long"}, "wait_timeout must be a whole number, not 'long'."),
     ],

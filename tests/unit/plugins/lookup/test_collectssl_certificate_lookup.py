@@ -136,7 +136,7 @@ def test_without_terms_an_option_names_the_order(lookup: Lookup, answers: Answer
         (["1"], {"part": "key"}, "part must be one of fullchain, certificate, chain, root, order, not 'key'."),
         (["1"], {"retries": "many"}, "retries must be a whole number, not 'many'."),
         (["1"], {"part": "root", "response_encoding": "binary"}, "response_encoding binary needs response_type zip or"),
-        ([" "], {}, "order_number is empty."),
+        ([" "], {}, "Term 1 of the lookup is empty."),
         (["1"], {"login_password": None}, "login_name needs login_password beside it"),
         (["1"], {"collection_code": "x"}, "Give only one of login_name, collection_code, not both"),
         (["1"], {"wait_timeout": -1}, "wait_timeout must be a whole number from 0 to"),
@@ -205,6 +205,15 @@ def test_options_come_from_variables_the_environment_and_the_configuration(
     assert [whom.transport.proxy for whom in answers.providers] == ["http://ini:1", "http://env:1", None]
     assert [whom.transport.retries for whom in answers.providers] == [7, 7, 5]
     assert [request.product for request in answers.requests] == ["ccc", "ssl", "ccc"]
+
+
+def test_an_account_and_a_collection_code_from_the_environment(lookup: Lookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says where they may come from, as that of the modules does."""
+    for name, value in (("LOGIN_NAME", "me"), ("LOGIN_PASSWORD", "p"), ("COLLECTION_CODE", "code")):
+        monkeypatch.setenv(f"COLLECTSSL_{name}", value)
+    with pytest.raises(AnsibleLookupError) as caught:
+        lookup("1", product="ccc")
+    assert "by the COLLECTSSL_ variables of the controller's environment" in str(caught.value)
 
 
 def test_the_nearer_of_an_account_and_a_collection_code_is_meant(

@@ -11,7 +11,11 @@ import typing as t
 import pytest
 import yaml
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._file_options import check_command, doubt_about_mode
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._file_options import (
+    check_command,
+    check_mode,
+    doubt_about_mode,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +75,21 @@ def test_a_mode_with_a_tag() -> None:
     tags = pytest.importorskip("ansible._internal._datatag._tags")
     mode: t.Any = tags.Origin(path="/playbook.yml", line_num=1).tag(644)
     assert str(doubt_about_mode(mode)).startswith("mode is the number 644, which is 1204 in octal. ")
+
+
+@pytest.mark.parametrize("written", ["999", "648", "1789"])
+def test_a_number_that_is_no_permissions_in_octal_either(written: str) -> None:
+    said = str(doubt_about_mode(yaml.safe_load(written)))
+    assert said.endswith('write permissions as in mode: "0644".')
+    assert f'"0{written}"' not in said
+
+
+@pytest.mark.parametrize("written", ["-1", "true", "0.5", "644.0", "[644]", "{u: rw}"])
+def test_what_is_no_mode(written: str) -> None:
+    with pytest.raises(OptionError, match='mode must be permissions such as "0644"'):
+        check_mode(yaml.safe_load(written))
+
+
+@pytest.mark.parametrize("written", ["null", "0", "0644", "644", "'0644'", "u=rw", "preserve"])
+def test_what_may_be_a_mode(written: str) -> None:
+    check_mode(yaml.safe_load(written))

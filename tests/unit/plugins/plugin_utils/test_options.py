@@ -155,6 +155,21 @@ WRONG: dict[str, tuple[dict[str, t.Any], str]] = {
     "passphrase": ({"privatekey_passphrase": "s3cret"}, "privatekey_passphrase needs privatekey_path beside it."),
     "pending key": ({"pending_privatekey_path": "/k"}, "pending_privatekey_path needs privatekey_path beside it."),
     "unknown": ({"order_numbr": 1}, "There is no option order_numbr. Is order_number meant?"),
+    "unknown and unprintable": ({"logi\x1bname": 1}, "There is no option logi name. Is login_name meant?"),
+    "a list for a number": ({"wait_timeout": [1]}, "wait_timeout must be a whole number."),
+    "a dictionary in a list": ({"expected_names": ["a", {"a": 1}]}, "Element 2 of expected_names must be text."),
+    "a list in a list": ({"expected_names": [["a"]]}, "Element 1 of expected_names must be text."),
+    "nothing in a list": ({"expected_names": ["a", None]}, "Element 2 of expected_names must be text."),
+    "a truth value in a list": ({"expected_names": [True]}, "Element 1 of expected_names must be text."),
+    "blanks in a list": ({"expected_names": [" "]}, "Element 1 of expected_names is empty."),
+    "a truth value for a list": (
+        {"expected_names": True},
+        "expected_names must be a list, or text with commas between its parts.",
+    ),
+    "text of a list": (
+        {"expected_names": "['www.example.com']"},
+        "expected_names must be a list, or text with commas between its parts.",
+    ),
     "unknown ones": (
         {"xyzzy": 1, "frobnicate": 2},
         "There is no option frobnicate and no option xyzzy. ansible-doc lists those there are.",
@@ -178,7 +193,7 @@ WRONG: dict[str, tuple[dict[str, t.Any], str]] = {
     "number": ({"retries": "many"}, "retries must be a whole number, not 'many'."),
     "fraction": ({"request_timeout": 1.5}, "request_timeout must be a whole number, not '1.5'."),
     "truth": ({"validate_certs": "maybe"}, "validate_certs must be true or false, not 'maybe'."),
-    "list": ({"expected_names": {"a": 1}}, "expected_names must be a list, not \"{'a': 1}\"."),
+    "list": ({"expected_names": {"a": 1}}, "expected_names must be a list."),
     "list of orders": (
         {"order_number": ["1"]},
         "order_number must be text. It is a list; give one of its elements, or join them.",
@@ -207,6 +222,7 @@ WRONG: dict[str, tuple[dict[str, t.Any], str]] = {
         {"api_url": "https://x/?s3cret"},
         "api_url must be a plain address, without a user, a query or a fragment.",
     ),
+    "unprintable ca_path": ({"ca_path": "/no\x1b/such"}, "ca_path /no /such does not exist on the controller."),
     "ca_path": ({"ca_path": "/no/such.pem"}, "ca_path /no/such.pem does not exist on the controller."),
     "both": (
         {"collection_code": "s3cret"},
@@ -307,6 +323,11 @@ def test_the_info_module_has_rules_of_its_own(changes: dict[str, t.Any], sentenc
     with pytest.raises(OptionError) as caught:
         _options.status_requests_of(_validation.validated({**INFO, **changes}, order_info_spec()))
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("names", ["[2001:db8::1]", ["[::1]"], "a,b", ["a"], [5], 5])
+def test_names_that_are_no_text_of_a_list(names: t.Any) -> None:
+    assert _validation.validated({**TASK, "expected_names": names}, certificate_options())["expected_names"]
 
 
 def test_right_options_become_plain_values(tmp_path: pathlib.Path) -> None:

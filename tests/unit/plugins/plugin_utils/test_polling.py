@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import queue
@@ -13,6 +14,7 @@ import typing as t
 
 import pytest
 from ansible.playbook.task import Task
+from ansible.playbook.task_include import TaskInclude
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _errors
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_STATUS, CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _polling
@@ -265,8 +267,8 @@ def test_a_task_polls_by_until_or_by_retries(settings: dict[str, t.Any], polls: 
     made = task(**settings)
     attempts = [attempt_of(made) for _attempt in range(3)]
     assert [attempt.number for attempt in attempts] == ([1, 2, 3] if polls else [1, 1, 1])
-    assert {bool(attempt.poll("key")) for attempt in attempts} == {polls}
-    assert len({attempt.poll("key") for attempt in attempts}) == 1
+    assert {bool(attempt.task) for attempt in attempts} == {polls}
+    assert {attempt.round("key") for attempt in attempts} == ({(1, 1), (1, 2), (1, 3)} if polls else {(0, 1)})
 
 
 def test_a_worker_does_not_go_on_with_the_attempts_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,17 +282,17 @@ def test_a_worker_does_not_go_on_with_the_attempts_of_another(monkeypatch: pytes
 def test_hosts_share_a_poll_and_items_about_one_order_do_not() -> None:
     made = task(until=["x"])
 
-    def polls_of(*keys: str) -> list[str]:
+    def polls_of(*keys: str) -> list[tuple[str, tuple[int, int]]]:
         # As in a worker of its own, in which each item has a copy of the task.
         _polling._begun.clear()
         attempts = [attempt_of(made.copy()) for _item in keys]
-        return [attempt.poll(key) for attempt, key in zip(attempts, keys, strict=True)]
+        return [(attempt.task, attempt.round(key)) for attempt, key in zip(attempts, keys, strict=True)]
 
     one, other = polls_of("1", "2", "1"), polls_of("2", "1", "1")
     assert len({one[0], one[2]}) == 2
     assert sorted(one) == sorted(other)
     assert polls_of("2") == [one[1]]
-    assert attempt_of(task(until=["x"])).poll("1") not in one
+    assert attempt_of(task(until=["x"])).task not in {name for name, _round in one}
 
 
 def test_the_attempts_of_an_item_are_one_poll(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,4 +315,60 @@ def test_a_record_keeps_the_round(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(monkeypatch, PENDING)
     attempt = attempt_of(task(retries=1))
     again = Outcome.from_record(json.loads(json.dumps(fleet.ask(attempt=attempt).as_record())))
-    assert (again.poll.partition(" ")[0], again.round, again.number) == (attempt.task, 1, 1)
+    assert (again.poll, again.round, again.number) == (attempt.task, (1, 1), 1)
+
+
+@pytest.mark.parametrize(("hosts", "forks"), [(1, 1), (12, 12), (12, 5), (12, 1)])
+def test_items_about_one_order_cost_the_same_for_any_number_of_hosts(
+    monkeypatch: pytest.MonkeyPatch, hosts: int, forks: int
+) -> None:
+    fleet = Fleet(monkeypatch, PENDING)
+    waiting = Waiting(0, 300)
+    left: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for host in range(hosts):
+        left.put(host)
+
+    def work() -> None:
+        while not left.empty():
+            left.get()
+            begun: _polling.Begun = collections.Counter()
+            for _item in range(2):
+                attempt = Attempt("task", begun=begun)
+                for _attempt in range(3):
+                    fleet.ask(waiting, attempt=attempt)
+                    fleet.world.sleep(1.0)
+                    attempt = attempt.following()
+
+    fleet.world.run(*[(0.05 * fork, work) for fork in range(forks)])
+    assert len(fleet.provider.calls) == 3 + 2
+
+
+def included(include: TaskInclude, name: str = "poll", **settings: t.Any) -> Task:
+    """A task of a file that is included, loaded anew each time."""
+    made = task(until=["x"], name=name, **settings)
+    made._parent = include
+    return made
+
+
+def test_a_task_that_is_loaded_anew_is_the_same_task() -> None:
+    """As for each batch, and for each host with the strategy free, also where what includes it is loaded anew."""
+    outer, other, static = TaskInclude(), TaskInclude(), TaskInclude()
+    static.statically_loaded = True
+
+    def name_of(made: Task) -> str:
+        return attempt_of(made).task
+
+    assert name_of(included(outer)) == name_of(included(outer.copy()))
+    assert name_of(included(outer)) != name_of(included(other))
+    assert name_of(included(outer)) != name_of(included(outer, "poll another"))
+    assert name_of(included(static)) != name_of(included(static))
+    nested = [TaskInclude(), TaskInclude()]
+    for include in nested:
+        include._parent = outer
+    assert len({name_of(included(include)) for include in nested}) == 1
+    items = [outer.copy(), outer.copy()]
+    for include, item in zip(items, ("secret one", "secret two"), strict=True):
+        include.vars = {"item": item}
+    names = {name_of(included(include)) for include in items}
+    assert len(names) == 2
+    assert not any("secret" in name for name in names)

@@ -10,7 +10,7 @@ known, and are none of those tried here:
 * a few words where a status (2.2.5) stands that the specification does not list, or where one is missing that was asked
   for; with both statuses listed, words are tried, too;
 * a word, or a name with a full stop, where a domain name was asked for and stands behind it or is missing;
-* a number, two days, a list of domains, a CAA status in words, part of a certificate.
+* a number (but see below), two days, a list of domains, a CAA status in words, part of a certificate.
 """
 
 from __future__ import annotations
@@ -350,6 +350,21 @@ def test_a_line_behind_a_structure_that_might_be_more_of_it(stranger: str, kind:
     with_stranger = parse(rendered(answer, request, more)[1], None, request)
     assert with_stranger.container == whole.container
     assert dict(with_stranger.extra) == {"unnamed_lines": (stranger,)}
+
+
+@pytest.mark.parametrize("stranger", ["99", "365", "3 - for three years"])
+@pytest.mark.parametrize("details", [7, 13])
+@pytest.mark.parametrize("caa", [[], ["Authorized"], ["3"]])
+def test_a_number_that_is_no_value_of_a_detail(stranger: str, details: int, caa: list[str]) -> None:
+    """Wherever it stands before the last detail, where no certificates tell the parts apart."""
+    lines = ["27/11/2026 24/02/2027", "www.example.com", "Issued", "Complete", *["2", "1", "0", "-1"] * 4]
+    lines = [*lines[: 4 + details], *caa]
+    whole = _parse("\n".join(["1", *lines]), *SHOW)
+    assert (whole.fqdn, whole.caa_status) == ("www.example.com", caa[0] if caa else None)
+    for at in range(4 + details):
+        shifted = _parse("\n".join(["1", *lines[:at], stranger, *lines[at:]]), *SHOW)
+        assert dict(shifted.extra) == {"unnamed_lines": (stranger,)}, at
+        assert dataclasses.replace(shifted, extra=whole.extra) == whole, at
 
 
 @pytest.mark.parametrize("cut", ["-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERT"])

@@ -81,6 +81,11 @@ _CASES = [
     ("192.0.2.1", "192.0.2.1", False),
     ("*.0.2.1", "192.0.2.1", False),
     ("localhost", "localhost", True),
+    ("*.example.com", "_dmarc.example.com", True),
+    ("*.example.com", "DNS:www.example.com", False),
+    ("*.example.com", "https://www.example.com", False),
+    ("*.example.com", "jane@www.example.com", False),
+    ("*.example.com", "two words.example.com", False),
 ]
 
 
