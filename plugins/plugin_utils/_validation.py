@@ -35,10 +35,11 @@ def validated(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
     _check_names(given, spec)
     for name, value in given.items():
         # Identifiers have a check of their own below, which tells their elements apart.
+        if name not in IDENTIFIER_LISTS:
+            # Before the validator, which in some series of ansible-core takes a list with such elements for none.
+            _check_elements(name, value, spec.argument_spec[name])
         if name not in IDENTIFIER_LISTS or not isinstance(value, (list, tuple)):
             _check_value(name, value, spec.argument_spec[name])
-        if name not in IDENTIFIER_LISTS:
-            _check_elements(name, value, spec.argument_spec[name])
     _check_rules(given, spec)
     # Before Ansible makes text of them, after which nobody can tell what they were.
     given = identifiers_as_text(given)
