@@ -34,7 +34,7 @@ test: prepare $(DEV_VENV)/.made
 	@$(DEV_VENV)/bin/python $(DEV)/run_all.py
 
 lint units sanity integration: prepare $(DEV_VENV)/.made
-	@$(DEV_VENV)/bin/python $(DEV)/run_all.py $@$(addprefix -,$(SERIES))
+	@$(DEV_VENV)/bin/python $(DEV)/run_all.py $@$(addprefix -,$(SERIES)) $(if $(SERIES),$(filter units-apart,$@-apart))
 
 soak: $(DEV_VENV)/.made
 	COLLECTSSL_SOAK_MINUTES=$(MINUTES) $(DEV_VENV)/bin/python -m nox -s soak -- $(ARGS)

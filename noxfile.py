@@ -127,6 +127,12 @@ def _units(session: nox.Session, core: matrix.Core) -> None:
     _pytest(session, core, *(session.posargs or others))
 
 
+@nox.session(name="units-apart", python=matrix.NEWEST.python, tags=["units", "pytest"])
+def units_apart(session: nox.Session) -> None:
+    """Run the unit tests in which ansible-core has hardly a part."""
+    _pytest(session, matrix.NEWEST, *(session.posargs or matrix.UNITS_APART_FROM_CORE))
+
+
 def _pytest(session: nox.Session, core: matrix.Core, *arguments: str) -> None:
     """Run pytest on a copy of the collection that is imported by its name."""
     session.install(core.requirement, "-r", "tests/unit/requirements.txt")

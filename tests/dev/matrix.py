@@ -49,18 +49,18 @@ UNITS_APART_FROM_CORE = (
     "tests/unit/plugins/plugin_utils/_http",
     "tests/unit/plugins/plugin_utils/test_outcome.py",
 )
-"""Unit tests in which ansible-core has no part, so that once is enough: they pass where it can't be imported.
+"""Unit tests in which ansible-core has hardly a part, so that once is enough: they have a session of their own.
 
-The newest series runs them, on the newest Python. An older Python proves nothing more: those of managed hosts are
+It runs on the newest Python, with the newest series. An older Python proves nothing more: those of managed hosts are
 started by the tests themselves, and what only a controller runs is run on its oldest by the integration tests.
 """
 
 UNITS_ON_SOME_CORES = {
-    **dict.fromkeys(UNITS_APART_FROM_CORE, (NEWEST,)),
+    **dict.fromkeys(UNITS_APART_FROM_CORE, ()),
     # Thousands of modules, each killed at another call; what there is of ansible-core in them hardly changes.
     "tests/unit/plugins/module_utils/_install/test_install_killed.py": (OLDEST, NEWEST),
 }
-"""Unit tests that not every version of ansible-core has to run, and those that do."""
+"""Unit tests that the session of not every ansible-core has to run, and those whose do."""
 
 TARGETS_ON_SOME_CORES = {
     # What providers and proxies do to an answer is over before ansible-core hears of it.
