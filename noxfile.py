@@ -185,7 +185,8 @@ def soak(session: nox.Session) -> None:
     """
     minutes = os.environ.get("COLLECTSSL_SOAK_MINUTES") or "1"
     results = CHECKOUT / "tests/soak/RESULTS.md"
-    whole = ["--results", str(results), "--commit", tree.commit(results)]
+    # With a blank between, pytest takes the path for one of tests, and looks for a conftest.py beside it.
+    whole = [f"--results={results}", f"--commit={tree.commit(results)}"]
     _pytest(session, matrix.NEWEST, "tests/soak", "--minutes", minutes, *(session.posargs or whole))
 
 
