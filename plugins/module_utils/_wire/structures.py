@@ -82,7 +82,7 @@ def _indefinite_length(data: bytes) -> int:
             open_structures += 1
             at += 2
         else:
-            sizes = _element_sizes(data, at)
+            sizes = element_sizes(data, at)
             if sizes is None:
                 break
             at += sum(sizes)
@@ -93,10 +93,10 @@ def _indefinite_length(data: bytes) -> int:
 
 def _sequence_sizes(data: bytes) -> Optional[Tuple[int, int]]:
     """The sizes of header and content of the SEQUENCE at the start of ``data``; None for anything else."""
-    return _element_sizes(data, 0) if data.startswith(_SEQUENCE) else None
+    return element_sizes(data, 0) if data.startswith(_SEQUENCE) else None
 
 
-def _element_sizes(data: bytes, at: int) -> Optional[Tuple[int, int]]:
+def element_sizes(data: bytes, at: int) -> Optional[Tuple[int, int]]:
     """The sizes of header and content of the element at a place, where its length is a definite one."""
     if at + 2 > len(data):
         return None

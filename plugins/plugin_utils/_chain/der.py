@@ -14,6 +14,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import element_sizes
+
 BOOLEAN = 0x01
 INTEGER = 0x02
 OCTET_STRING = 0x04
@@ -191,13 +193,10 @@ def _extent(data: bytes, at: int) -> tuple[int, int]:
     """Where the content of the element at a place begins and ends."""
     if at + 2 > len(data) or data[at] & _HIGH_TAG == _HIGH_TAG:
         raise ValueError("an element is cut off, or of an unknown kind")
-    begin, length = at + 2, data[at + 1]
-    if length >= 0x80:
-        count = length & 0x7F
-        if not 1 <= count <= 4:
-            raise ValueError("an element has no length that DER allows")
-        begin += count
-        length = int.from_bytes(data[at + 2 : begin], "big")
-    if begin + length > len(data):
+    sizes = element_sizes(data, at)
+    if sizes is None and not 1 <= data[at + 1] & 0x7F <= 4:
+        raise ValueError("an element has no length that DER allows")
+    if sizes is None or at + sum(sizes) > len(data):
         raise ValueError("an element is cut off")
-    return begin, begin + length
+    header, length = sizes
+    return at + header, at + header + length
