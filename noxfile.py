@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import runpy
@@ -42,9 +43,27 @@ PYTHONS = interpreters.link(CHECKOUT / ".nox/pythons", matrix.TARGET_PYTHONS)
 # yamllint, docs-check, license-check and extra-checks come from here; of the others, one is yamllint by another name,
 # and one is for a CI system that asks for a list of sessions.
 antsibull_nox.load_antsibull_nox_toml()
+
+
+def _on_a_copy(run: t.Callable[..., None]) -> t.Callable[..., None]:
+    """Let a session look at a copy.
+
+    Some of its tools ask git first which files are ignored, and walk through the folder afterwards: what another
+    session makes in between, be it a cache, is a file without a license to them.
+    """
+
+    @functools.wraps(run)
+    def session_on_a_copy(session: nox.Session) -> None:
+        with tree.copy() as collection, session.chdir(collection):
+            run(session)
+
+    return session_on_a_copy
+
+
 for _name, _session in nox.registry.get().items():
     _session.default = _name not in ("lint", "matrix-generator")
     _session.tags = ["lint"] if _session.default else []
+    _session.func = _on_a_copy(_session.func)
 
 
 @nox.session(tags=["lint"])
