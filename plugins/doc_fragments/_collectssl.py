@@ -83,7 +83,7 @@ options:
     choices:
       individual: One field for each certificate.
       pkcs7: One PKCS#7 structure.
-      netscape: One Netscape certificate sequence. It needs cryptography 47 or newer on the controller.
+      netscape: One Netscape certificate sequence.
       zip: One ZIP archive. Not with O(product=ccc).
   response_encoding:
     description:
@@ -137,6 +137,7 @@ options:
     default: 3
 requirements:
   - requests 2.31 or newer (on the controller)
+  - urllib3 1.26 or newer, which requests brings along (on the controller)
   - cryptography 42 or newer (on the controller)
 notes:
   - The controller asks the provider, and targets never do. What is learnt about an order is shared by all hosts,

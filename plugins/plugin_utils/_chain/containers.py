@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import struct
-import sys
 import typing as t
 import warnings
 import zipfile
@@ -100,11 +99,6 @@ def _from_pkcs7(data: bytes) -> list[bytes]:
 
 
 def _from_netscape(data: bytes) -> list[bytes]:
-    if netscape.ASN1_IMPORT_ERROR is not None:
-        raise ChainError(
-            "A Netscape certificate sequence (response_type netscape) needs the Python library cryptography, 47 or "
-            f"newer, on the controller, in {sys.executable}; the other forms carry the same chain."
-        ) from netscape.ASN1_IMPORT_ERROR
     try:
         return netscape.certificates(data)
     except ValueError as exc:
