@@ -152,9 +152,19 @@ def units_apart(session: nox.Session) -> None:
     _pytest(session, matrix.NEWEST, *(session.posargs or matrix.UNITS_APART_FROM_CORE))
 
 
-def _pytest(session: nox.Session, core: matrix.Core, *arguments: str) -> None:
-    """Run pytest on a copy of the collection that is imported by its name."""
-    session.install(core.requirement, "-r", "tests/unit/requirements.txt")
+@nox.session(name="libraries-oldest", python=matrix.OLDEST_LIBRARIES.python, tags=["units", "pytest"])
+def libraries_oldest(session: nox.Session) -> None:
+    """Run the tests in which libraries have a part with the oldest ones that will do, on the oldest controller."""
+    core, constraints = matrix.OLDEST_LIBRARIES, ("-c", str(REQUIREMENTS / "oldest.txt"))
+    _pytest(session, core, *(session.posargs or matrix.UNITS_OF_LIBRARIES), install=constraints)
+    if not session.posargs:
+        targets = [f"tests/integration/targets/{name}" for name in matrix.TARGETS_OF_LIBRARIES]
+        _pytest(session, core, *targets, install=constraints)
+
+
+def _pytest(session: nox.Session, core: matrix.Core, *arguments: str, install: tuple[str, ...] = ()) -> None:
+    """Run pytest on a copy of the collection that is imported by its name; ``install`` are more options for pip."""
+    session.install(core.requirement, "-r", "tests/unit/requirements.txt", *install)
     plugins = _ansible_test_folder(session) / "_util/target/pytest/plugins"
     with tree.copy() as collection, session.chdir(collection):
         env = {

@@ -37,6 +37,23 @@ FLEET = CORES[1]
 
 OLDEST, NEWEST = CORES[0], CORES[-1]
 
+OLDEST_LIBRARIES = Core("2.16", "3.10", sanity=False)
+"""The oldest controller that will do, with the libraries in ``requirements/oldest.txt``.
+
+All other sessions have the newest libraries that there were when their environments were made.
+"""
+
+UNITS_OF_LIBRARIES = (
+    "tests/unit/plugins/action",
+    "tests/unit/plugins/lookup",
+    "tests/unit/plugins/plugin_utils/_broker",
+    "tests/unit/plugins/plugin_utils/_chain",
+    "tests/unit/plugins/plugin_utils/_http",
+    "tests/unit/plugins/plugin_utils/test_library.py",
+)
+TARGETS_OF_LIBRARIES = ("answers", "proxies")
+"""Unit tests and integration targets in which these libraries have a part."""
+
 UNITS_APART_FROM_CORE = (
     "tests/unit/dev",
     "tests/unit/simulator",

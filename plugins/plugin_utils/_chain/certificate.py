@@ -25,19 +25,18 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle
 try:
     import cryptography
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import serialization
 except ImportError as exc:
     _IMPORT_ERROR: ImportError | None = exc
     _VERSION = None
-    UNREADABLE: tuple[type[Exception], ...] = ()
 else:
     _IMPORT_ERROR = None
     _VERSION = cryptography.__version__
-    #: What the library raises for something that it cannot read, or does not know.
-    UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion)
 
-_OLDEST_VERSION = "42"
+#: What the library raises for something that it cannot read, or does not know. Which exceptions these are differs from
+#: version to version (a type of string that those before 50 have no name for is a KeyError), so no list is right.
+UNREADABLE = Exception
 
 # Which keys make which signatures, by how their object identifiers begin.
 _SIGNED_BY = (
@@ -87,7 +86,7 @@ class Verdict(t.NamedTuple):
 
 def require_cryptography() -> None:
     """Raises ``CollectError`` with what to do where the library is missing, or too old."""
-    _library.require("cryptography", _OLDEST_VERSION, _VERSION, _IMPORT_ERROR)
+    _library.require("cryptography", _library.OLDEST["cryptography"], _VERSION, _IMPORT_ERROR)
 
 
 def load(data: bytes) -> x509.Certificate:
@@ -123,6 +122,8 @@ def _reading(cert: x509.Certificate, part: str) -> t.Iterator[None]:
         warnings.simplefilter("ignore")
         try:
             yield
+        except ChainError:
+            raise
         except UNREADABLE as exc:
             raise ChainError(
                 f"{part} of the certificate {name(cert)} cannot be read: {_why(exc)}. Without it the chain cannot be "

@@ -115,5 +115,7 @@ def _bundle(ders: list[bytes], now: datetime.datetime, *, has_leaf: bool, has_is
             root=certificate.pem(root) if root else None,
             facts=certificate.facts(leaf, steps) if leaf else None,
         )
+    except ChainError:
+        raise
     except certificate.UNREADABLE as exc:
         raise ChainError(f"A certificate of the chain cannot be read: {exc}") from exc

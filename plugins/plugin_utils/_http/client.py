@@ -26,12 +26,11 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.respons
     CollectResponse,
     parse,
 )
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _library
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import libraries
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import secrets_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.secrets import scrubber
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.session import (
     REQUESTS_IMPORT_ERROR,
-    REQUESTS_VERSION,
     session_for,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider
@@ -97,7 +96,7 @@ class Client:
         sleep: t.Callable[[float], None] = time.sleep,
         detail: t.Callable[[str], None] | None = None,
     ) -> None:
-        _library.require("requests", "2.31", REQUESTS_VERSION, REQUESTS_IMPORT_ERROR)
+        libraries.require()
         self._provider = provider
         self._sleep = sleep
         self._detail = detail
