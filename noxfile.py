@@ -16,6 +16,7 @@ import pathlib
 import runpy
 import shutil
 import sys
+import tempfile
 import typing as t
 
 import antsibull_nox
@@ -110,15 +111,32 @@ def ansible_lint(session: nox.Session) -> None:
 def galaxy_import(session: nox.Session) -> None:
     """Build the collection and import it the way Galaxy and Automation Hub do."""
     session.install("-r", str(REQUIREMENTS / "galaxy-import.txt"))
-    with tree.copy() as collection, session.chdir(collection.parents[2]):
-        session.run("ansible-galaxy", "collection", "build", str(collection))
-        (tarball,) = pathlib.Path.cwd().glob("certfleet-collectssl-*.tar.gz")
-        output = t.cast(str, session.run("python", "-m", "galaxy_importer.main", tarball.name, silent=True))
+    with tempfile.TemporaryDirectory(prefix="collectssl-import-") as scratch:
+        session.run("python", str(DEV / "build.py"), scratch)
+        (tarball,) = pathlib.Path(scratch).glob("certfleet-collectssl-*.tar.gz")
+        with session.chdir(scratch):
+            output = t.cast(str, session.run("python", "-m", "galaxy_importer.main", tarball.name, silent=True))
     session.log(output)
     # The importer ends with success whatever it finds along the way.
     findings = [line for line in output.splitlines() if line.startswith(("ERROR", "WARNING", "CRITICAL"))]
     if findings:
         session.error("\n".join(["the importer complains:", *findings]))
+
+
+@nox.session(python=matrix.OLDEST.python, tags=["lint", "pytest"])
+def tarball(session: nox.Session) -> None:
+    """Build the collection twice, look at what users get, and use it where it is all there is."""
+    session.install(matrix.OLDEST.requirement, "-r", "meta/ee-requirements.txt", "-r", "tests/tarball/requirements.txt")
+    env = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(PYTEST_PLUGINS)}
+    pytest = ["python", "-m", "pytest", "-p", "collectssl_results", "-p", "no:cacheprovider"]
+    session.run(*pytest, *(session.posargs or ["tests/tarball"]), env=env)
+
+
+@nox.session(python=matrix.NEWEST.python, default=False)
+def build(session: nox.Session) -> None:
+    """Build the tarball of a release into the checkout, the same bytes as anybody else's of this commit."""
+    session.install(matrix.NEWEST.requirement)
+    session.run("python", str(DEV / "build.py"), str(CHECKOUT))
 
 
 def _ansible_test_folder(session: nox.Session) -> pathlib.Path:
