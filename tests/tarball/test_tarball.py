@@ -11,17 +11,24 @@ import fnmatch
 import hashlib
 import io
 import json
+import os
 import pathlib
 import re
+import subprocess
 import sys
 import tarfile
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.support import places
+from ansible_collections.certfleet.collectssl.tests.support import environment, places
 
-if t.TYPE_CHECKING:
-    from conftest import Installed
+# What builds it is of the scripts of `make test`, which import each other by bare names.
+sys.path.insert(0, str(places.COLLECTION / "tests/dev"))
+
+import build
+import tree
+
+_MOMENT = 1_700_000_000
 
 _FOR_USERS = (
     "CHANGELOG.*",
@@ -77,6 +84,71 @@ def _is_for_users(name: str) -> bool:
 Members = dict[str, tuple[tarfile.TarInfo, bytes]]
 
 
+class Installed(t.NamedTuple):
+    """A controller on which the tarball was installed."""
+
+    folder: pathlib.Path
+    """The collection's own folder."""
+    environment: dict[str, str]
+
+    def run(self, program: str, *arguments: str) -> str:
+        """The output of a program, which must end well."""
+        done = subprocess.run(
+            [program, *arguments],
+            env=self.environment,
+            cwd=self.folder.parents[2],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def tarball(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """What the checkout makes."""
+    with tree.copy() as collection:
+        return build.build(collection, tmp_path_factory.mktemp("built"), _MOMENT)
+
+
+@pytest.fixture(scope="session")
+def built_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The same from another folder, by somebody with another umask, from files of another time."""
+    old = os.umask(0o077)
+    try:
+        with tree.copy() as collection:
+            for path in [collection, *collection.rglob("*")]:
+                path.chmod(path.stat().st_mode & ~0o077)
+                os.utime(path, (1, 1))
+            return build.build(collection, tmp_path_factory.mktemp("elsewhere"), _MOMENT)
+    finally:
+        os.umask(old)
+
+
+@pytest.fixture(scope="session")
+def installed(tarball: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The tarball in a folder of collections, and a user who has nothing but that."""
+    scratch = tmp_path_factory.mktemp("controller")
+    collections = scratch / "collections"
+    surroundings = {
+        **environment.clean(),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "ANSIBLE_HOME": str(scratch / "home"),
+        "ANSIBLE_NOCOLOR": "true",
+        "LC_ALL": "C.UTF-8",
+        # With it, the checkout would do what the tarball lacks.
+        "PYTHONPATH": "",
+    }
+    there = Installed(collections / "ansible_collections/certfleet/collectssl", surroundings)
+    galaxy = [places.program("ansible-galaxy"), "collection", "install", "--offline", str(tarball)]
+    subprocess.run([*galaxy, "-p", str(collections)], env=surroundings, check=True, timeout=300)
+    return there
+
+
 @pytest.fixture(name="members", scope="module")
 def fixture_members(tarball: pathlib.Path) -> Members:
     """What is in it, in its order: heads and contents; a folder has none."""
@@ -93,8 +165,6 @@ def test_who_builds_it_makes_no_difference(tarball: pathlib.Path, built_elsewher
 
 
 def test_it_holds_what_users_need_and_nothing_else(members: Members) -> None:
-    import tree
-
     expected = {name for name in map(str, tree.files()) if _is_for_users(name) and (places.COLLECTION / name).exists()}
     expected |= _imported() | {"MANIFEST.json", "FILES.json"}
     files = {name for name, (head, _content) in members.items() if head.isfile()}
@@ -106,9 +176,7 @@ def test_it_holds_what_users_need_and_nothing_else(members: Members) -> None:
 
 def test_nothing_of_whoever_built_it_is_in_it(members: Members) -> None:
     heads = [head for head, _content in members.values()]
-    assert {(head.mtime, head.uid, head.gid, head.uname, head.gname) for head in heads} == {
-        (1_700_000_000, 0, 0, "", "")
-    }
+    assert {(head.mtime, head.uid, head.gid, head.uname, head.gname) for head in heads} == {(_MOMENT, 0, 0, "", "")}
     assert collections.Counter(head.mode for head in heads if head.isdir()).keys() == {0o755}
     assert {head.mode for head in heads if head.isfile()} <= {0o644, 0o755}
     assert all(head.isfile() or head.isdir() for head in heads)

@@ -18,7 +18,7 @@ except ImportError as exc:
     URLLIB3_VERSION: str | None = None
 else:
     URLLIB3_IMPORT_ERROR = None
-    URLLIB3_VERSION = urllib3.__version__
+    URLLIB3_VERSION = getattr(urllib3, "__version__", None)
 
 
 def require() -> None:
