@@ -18,8 +18,6 @@ import typing as t
 if t.TYPE_CHECKING:  # pragma: no cover
     import pytest
 
-pytest_plugins = ("collectssl_versions",)
-
 _SHOWN = 500
 """How many characters of an exception are kept."""
 
