@@ -5,8 +5,8 @@
 
 What a provider, a server, a certificate or a program says may hold signs that no eye sees and a terminal obeys: control
 characters, signs that turn the direction of writing, signs without width, separators of lines, halves of characters.
-``printable`` writes them out (``\\x1b``, ``\\u202e``), so that they are seen and do nothing; all else stays, letters of any
-script too. It is called where such text comes in, and once is enough: what is written out stays as it is.
+``printable`` writes them out (``\\x1b``, ``\\u202e``), so that they are seen and do nothing; all else stays, letters of
+any script too. It is called where such text comes in, and once is enough: what is written out stays as it is.
 Every function here takes any text and raises nothing.
 This module util is private to the collection. It can have breaking changes at any time.
 """
