@@ -204,6 +204,15 @@ def test_links_within_it_lead_somewhere(members: Members) -> None:
     assert broken == []
 
 
+def test_faults_are_reported_to_the_repository_that_it_comes_from(members: Members) -> None:
+    said = json.loads(members["MANIFEST.json"][1])["collection_info"]
+    policy = members["SECURITY.md"][1].decode("utf-8")
+    addresses = set(re.findall(r"\]\((https:[^)]+)\)", policy))
+    assert addresses == {f"{said['repository']}/security/advisories/new", said["issues"]}
+    assert "@" not in policy
+    assert "(SECURITY.md)" in members["README.md"][1].decode("utf-8")
+
+
 def test_ansible_galaxy_installs_and_verifies_it(installed: Installed) -> None:
     said = installed.run(
         *(places.program("ansible-galaxy"), "collection", "verify", "--offline", "certfleet.collectssl"),
