@@ -409,16 +409,27 @@ stderr:
   returned: when that command refused the new files
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import certificate_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install.install import install
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install.secrets import (
+    forget_account,
+    take_passphrase,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable
 
 
 def main() -> None:
     """Install what the action plugin of the same name collected."""
+    forget_account(os.environ)
     module = AnsibleModule(add_file_common_args=True, supports_check_mode=True, **certificate_spec().kwargs())
+    try:
+        take_passphrase(module)
+    except InstallError as exc:
+        module.fail_json(msg=decodable(f"{exc} No file was changed."))
     if not module.params["content"]:
         module.fail_json(
             msg="No certificate reached this host. The controller collects it, in an action plugin that was bypassed; "

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, is_secret_variable
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OrderError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import merged_environment
@@ -61,6 +61,19 @@ class CollectActionBase(ActionBase):
             if isinstance(error, OrderError):
                 result["order"] = error.order
         return result
+
+    def _compute_environment_string(self, raw_environment_out: dict[str, t.Any] | None = None) -> str:
+        """As ansible-core has it, which puts the task's environment into a command line on the target.
+
+        There, everybody may read it. What is for the call of this controller alone is left out.
+        """
+        everything: dict[str, t.Any] = {}
+        super()._compute_environment_string(everything)
+        if isinstance(raw_environment_out, dict):
+            raw_environment_out.clear()
+            raw_environment_out.update(everything)
+        told = {name: value for name, value in everything.items() if not is_secret_variable(str(name), str(value))}
+        return t.cast("str", self._connection._shell.env_prefix(**told))
 
     def broker(self, options: Options) -> Broker:
         """The door to the provider that the options name."""

@@ -10,6 +10,7 @@ import os
 from typing import List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import LONGEST_PASSPHRASE
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import advice, cause
@@ -20,10 +21,6 @@ _MISMATCH = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNE
 
 #: How reasons end that speak of the policy of the host: the key may be the right one, yet nothing here would use it.
 _POLICY = ("_TOO_SMALL", "_TOO_WEAK")
-
-
-#: The TLS library takes no longer passphrase, in bytes.
-_LONGEST_PASSPHRASE = 1024
 
 
 def key_blocks(data: bytes) -> str:
@@ -64,8 +61,8 @@ def matches(option: str, path: str, source: str, certificate_file: str, passphra
         ) from exc
 
     secret = (passphrase or "").encode("utf-8", "surrogateescape")
-    if len(secret) > _LONGEST_PASSPHRASE:
-        raise InstallError(f"privatekey_passphrase is longer than the TLS library takes ({_LONGEST_PASSPHRASE} bytes).")
+    if len(secret) > LONGEST_PASSPHRASE:
+        raise InstallError(f"privatekey_passphrase is longer than the TLS library takes ({LONGEST_PASSPHRASE} bytes).")
     asked: List[bool] = []
 
     def answer() -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import pathlib
 import typing as t
+import urllib.parse
 
 import pytest
 import yaml
@@ -171,6 +172,8 @@ def test_a_run_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
     for folder in kept:
         assert search.found_below(folder, simulator.PASSWORD) == []
         assert search.found_below(folder, simulator.COLLECTION_CODE) == []
+        # Nor does what stays of a module hold the passphrase that it needed.
+        assert search.found_below(folder, _PASSPHRASE) == []
     assert f"order number {orders['pending']} is pending".encode() in log.read_bytes()
 
     payloads = [path for path in search.walk(lab.folder / "target tmp") if path.name.startswith("AnsiballZ_collectssl")]
@@ -191,8 +194,17 @@ def test_the_environment_and_a_passphrase_tell_nobody(lab: Lab, orders: dict[str
     encrypted = certificates.make_key(passphrase=_PASSPHRASE)
     lab.order(orders["installed"], key=certificates.public_key(encrypted, _PASSPHRASE))
     files.write(lab.host_folder("web01") / "key.pem", encrypted, 0o600)
+    # What every command that the module runs inherits, and what each process above it has to show.
+    script = files.write(
+        lab.folder / "check",
+        f"#!/bin/sh\nset -e\ncat /proc/$$/environ /proc/$$/cmdline > '{lab.folder}/target tmp/inherited'\n",
+        0o755,
+    )
+    proxy_password = "s&cret of the proxy"
+    proxy = f"http://me:{urllib.parse.quote(proxy_password)}@127.0.0.1:1"
     install = {
         "order_number": orders["installed"],
+        "validate": str(script),
         "path": "{{ dir }}/cert.pem",
         "combined_path": "{{ dir }}/combined.pem",
         "privatekey_path": "{{ dir }}/key.pem",
@@ -210,10 +222,15 @@ def test_the_environment_and_a_passphrase_tell_nobody(lab: Lab, orders: dict[str
         "-vvvv",
         "--diff",
         *_vaulted(lab, {"vaulted_passphrase": _PASSPHRASE}),
-        environment={**_KEEPING, "ANSIBLE_LOG_PATH": str(log)},
+        environment={**_KEEPING, "ANSIBLE_LOG_PATH": str(log), "all_proxy": proxy, "no_proxy": "*", "KEPT": "kept"},
     )
     assert run.returncode == 0, run.shown
     assert run.one("install").changed
+    inherited = (lab.folder / "target tmp" / "inherited").read_bytes()
+    assert b"KEPT=kept" in inherited
+    assert b"COLLECTSSL_" not in inherited
+    assert search.shown_in(inherited, proxy_password) == {}
+    assert any(path.name.startswith("AnsiballZ_") for path in search.walk(lab.folder / "target tmp"))
     assert "privatekey_passphrase does not open" in run.one("amiss").message
     assert run.one("echo").status == "failed"
     assert (lab.host_folder("web01") / "combined.pem").read_text().startswith(encrypted)
@@ -222,7 +239,8 @@ def test_the_environment_and_a_passphrase_tell_nobody(lab: Lab, orders: dict[str
         assert search.shown_in(text, secret) == {}
     assert not certificates.shows_key(text.decode("utf-8", "replace"), encrypted)
     for name in ("controller", "tmp", "target tmp", "hosts"):
-        assert search.found_below(lab.folder / name, simulator.PASSWORD) == []
+        for secret in (simulator.PASSWORD, _PASSPHRASE, proxy_password):
+            assert search.found_below(lab.folder / name, secret) == []
 
 
 def test_an_ad_hoc_line_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
