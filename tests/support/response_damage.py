@@ -216,13 +216,15 @@ def seeds() -> list[bytes]:
     kinds = {"zip": hostile_bytes.ZIP, "pkcs7": hostile_bytes.PKCS7, "netscape": hostile_bytes.NETSCAPE}
     for kind, bodies in containers().items():
         for body in bodies:
-            if kind in ("pkcs7", "individual"):
-                found.append(bytes([hostile_bytes.CONTENT_IN_BASE64]) + body)
             if kind in kinds:
                 found.append(bytes([kinds[kind]]) + body)
-    for der in chain().served:
-        found.append(bytes([hostile_bytes.CONTENT_IN_PEM]) + der)
+            if kind == "pkcs7":
+                found.append(bytes([hostile_bytes.CONTENT_IN_BASE64]) + body)
+    *authorities, leaf = chain().served
+    for reader in (hostile_bytes.CONTENT_IN_BASE64, hostile_bytes.CONTENT_IN_PEM):
+        found.append(bytes([reader]) + leaf)
+    found.append(bytes([hostile_bytes.CONTENT]) + b"".join(armour(der).encode("ascii") for der in (leaf, *authorities)))
+    for der in (leaf, *authorities):
         found.append(bytes([hostile_bytes.FILE_IN_A_ZIP]) + der)
-        found.append(bytes([hostile_bytes.CONTENT]) + armour(der).encode("ascii"))
         found.append(bytes([hostile_bytes.DESCRIBED]) + armour(der).encode("ascii"))
     return found
