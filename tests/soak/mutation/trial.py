@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--mutants-workers", type=int, default=1)
     group.addoption("--mutants-budget", type=float, default=30.0, help="seconds of tests for a mutant that survives")
     group.addoption("--mutants-where", default="", help="only those whose file, function or text has this")
-    group.addoption("--mutants-again", type=pathlib.Path, help="only those that survived in this report")
+    group.addoption("--mutants-again", type=pathlib.Path, help="without those that are killed in this report")
     group.addoption("--mutants-report", type=pathlib.Path, help="a file for one JSON object a line")
 
 
@@ -163,8 +163,8 @@ class _Trials:
         again = self._session.config.getoption("--mutants-again")
         if again:
             facts = [json.loads(line) for line in again.read_text(encoding="utf-8").splitlines()]
-            keys = {tuple(fact["key"]) for fact in facts if fact.get("outcome") == "survived"}
-            found = [mutant for mutant in found if mutant.key in keys]
+            killed = {tuple(fact["key"]) for fact in facts if fact.get("outcome") == "killed"}
+            found = [mutant for mutant in found if mutant.key not in killed]
         random.Random(self._session.config.getoption("--mutants-seed")).shuffle(found)  # noqa: S311
         return found
 
