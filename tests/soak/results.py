@@ -83,11 +83,29 @@ def mutants(tried: t.Sequence[Findings]) -> str:
     survivors += [(key, "none yet") for one in tried for key in one.unknown]
     survivors += [(key, "stale: it is killed, or there is no such mutant") for one in tried for key in one.stale]
     cells = [
-        (f"{file.removeprefix('plugins/')}: {where}", f"`{before}`", f"`{after}`", reason)
+        (f"{file.removeprefix('plugins/')}: {where}", *_around_what_differs(before, after), reason)
         for (file, where, before, after), reason in survivors
     ]
     listed = "\n" + _table(("survivor", "as it is", "as it was changed", "reason"), cells) if cells else ""
     return "\n" + _table(head, rows) + listed
+
+
+_AROUND = 40
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def _around_what_differs(before: str, after: str) -> tuple[str, str]:
+    """The part of two texts in which they differ, with a little of what is around it, as code."""
+    begin = _common(before, after)
+    end = _common(before[begin:][::-1], after[begin:][::-1])
+    cut = max(0, begin - _AROUND)
+    texts = [text[cut : max(len(text) - end + _AROUND, begin)] for text in (before, after)]
+    return f"`{texts[0]}`", f"`{texts[1]}`"
 
 
 def _table(head: tuple[str, ...], rows: t.Iterable[tuple[str, ...]]) -> str:

@@ -51,9 +51,9 @@ def sources(collection: pathlib.Path, packages: t.Iterable[str]) -> dict[str, So
     """The files of packages, by their paths; each is imported."""
     found = {}
     for package in packages:
-        for path in sorted((collection / package).glob("*.py")):
+        for path in sorted((collection / package).glob("[!_]*.py")):
             file = path.relative_to(collection).as_posix()
-            name = f"{_COLLECTION}.{file.removesuffix('.py').replace('/', '.')}".removesuffix(".__init__")
+            name = f"{_COLLECTION}.{file.removesuffix('.py').replace('/', '.')}"
             module = importlib.import_module(name)
             tree = ast.parse(path.read_text(encoding="utf-8"))
             found[file] = Source(file, str(path), tree, module, operators.mutants(file, tree))

@@ -30,7 +30,7 @@ def reasons(package: str) -> dict[Key, str]:
 def all_mutants(package: str) -> set[Key]:
     """Every mutant of a package."""
     found: set[Key] = set()
-    for path in sorted((places.COLLECTION / package).glob("*.py")):
+    for path in sorted((places.COLLECTION / package).glob("[!_]*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         file = path.relative_to(places.COLLECTION).as_posix()
         found.update(mutant.key for mutant in operators.mutants(file, tree))

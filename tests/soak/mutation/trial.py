@@ -118,6 +118,7 @@ class _Trials:
     def run(self) -> None:
         """Everything."""
         self._run_tests()
+        self._look_whether_tests_pass_loaded_anew()
         todo = self._chosen()
         self._write({"mutants": len(todo), "tests": len(self._tests)})
         self._say(f"{len(self._tests)} tests, {len(todo)} mutants")
@@ -154,6 +155,23 @@ class _Trials:
                     self._say(f"fails without a mutant: {item.nodeid}: {failed}")
                 elif test.lines:
                     self._tests.append(test)
+
+    def _look_whether_tests_pass_loaded_anew(self) -> None:
+        """One of each family, without a mutant: else whatever has to be loaded anew would count as killed."""
+        tests = list({test.family: test for test in reversed(self._tests)}.values())
+        source = next(iter(self._sources.values()))
+        pid = os.fork()
+        if pid == 0:
+            told: dict[str, t.Any] = {}
+            try:
+                with tempfile.TemporaryDirectory() as folder:
+                    self._be_alone(folder)
+                    told = self._live_anew(source, tests)
+            finally:
+                os._exit(0 if told.get("outcome") == "survived" else 1)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if status:
+            self._write({"failed without a mutant": "a test that is loaded anew", "how": f"status {status}"})
 
     def _chosen(self) -> list[operators.Mutant]:
         """The mutants in the order, from the end, in which they are tried."""
@@ -259,18 +277,7 @@ class _Trials:
 
     def _live(self, mutant: operators.Mutant, tests: list[_Test], folder: str, pipe: int) -> None:
         """The life of a mutant, in its own process."""
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2):
-            os.dup2(nothing, number)
-        os.chdir(folder)
-        os.environ["TMPDIR"] = tempfile.tempdir = folder
-        config = self._session.config
-        config._tmp_path_factory._basetemp = pathlib.Path(folder, "pytest")  # type: ignore[attr-defined]
-        os.mkdir(pathlib.Path(folder, "pytest"), 0o700)
-        os.chmod(folder, 0o711)  # noqa: S103
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_SIZE, _FILE_SIZE))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        self._be_alone(folder)
         source = self._sources[mutant.file]
         try:
             self._functions.change(source, mutant)
@@ -286,6 +293,21 @@ class _Trials:
                 _tell(pipe, {"outcome": "killed", "by": test.item.nodeid, "how": failed})
                 return
         _tell(pipe, {"outcome": "survived", "tests": len(tests)})
+
+    def _be_alone(self, folder: str) -> None:
+        """Leave nothing behind but in a folder, and take no more than a test needs."""
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(nothing, number)
+        os.chdir(folder)
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        config = self._session.config
+        config._tmp_path_factory._basetemp = pathlib.Path(folder, "pytest")  # type: ignore[attr-defined]
+        os.mkdir(pathlib.Path(folder, "pytest"), 0o700)
+        os.chmod(folder, 0o711)  # noqa: S103
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_SIZE, _FILE_SIZE))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     def _live_anew(self, source: living.Source, tests: list[_Test]) -> dict[str, t.Any]:
         """Run the tests from their files, with everything imported anew."""

@@ -220,8 +220,8 @@ def test_an_answer_that_ends_in_a_name_was_cut_off_where_something_is_issued() -
 
 
 def test_the_first_value_of_a_field_that_comes_twice_is_taken() -> None:
-    text = "errorCode=0&fqdn=a.example&fqdn=b.example&notAfter=1&notAfter=2&csrStatus=1&csrStatus=2&caaStatus=&caaStatus=Empty"
-    response = _parse(text)
+    text = "errorCode=0&fqdn=a.example&fqdn=b.example&notAfter=1&notAfter=2&csrStatus=1&csrStatus=2"
+    response = _parse(text + "&caaStatus=&caaStatus=Empty")
     assert (response.fqdn, response.not_after) == ("a.example", "1970-01-01T00:00:01Z")
     assert dict(response.details)["csr"] == "completed"
     assert response.caa_status == "Empty"
