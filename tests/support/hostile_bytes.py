@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import pathlib
 import typing as t
 import zipfile
@@ -20,6 +21,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import a
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_ALL, SHOW, CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import containers, reading
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.tests.support.authority import NOW
 
 _Reader = t.Callable[[bytes], str]
@@ -60,7 +62,7 @@ def _answer(request: CollectRequest) -> _Reader:
         assert response.order(request)["state"] == response.state
         hash(response)
         if response.certificates or response.container:
-            reading.bundle_of_answer(response, request, NOW)
+            _looked_at(reading.bundle_of_answer(response, request, NOW))
         return "value"
 
     return reader
@@ -88,8 +90,20 @@ def _requests() -> list[CollectRequest]:
 
 
 def _content(body: bytes) -> str:
-    reading.bundle_of_content(body.decode("utf-8", "replace"), NOW)
+    _looked_at(reading.bundle_of_content(body.decode("utf-8", "replace"), NOW))
     return "value"
+
+
+def _looked_at(bundle: Bundle) -> None:
+    """What becomes of a chain before it goes to a host; that it fits nobody's wishes is no fault of its reading."""
+    bundle.full_chain()
+    described = bundle.described(NOW)
+    if described is None:
+        return
+    json.dumps(described, ensure_ascii=False).encode("utf-8")
+    assert Bundle.from_record(json.loads(json.dumps(bundle.as_record()))) == bundle
+    bundle.check_validity(NOW, 1)
+    bundle.check_names(["www.example.com"])
 
 
 def _content_in_base64(body: bytes) -> str:
