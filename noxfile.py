@@ -152,9 +152,11 @@ def units_apart(session: nox.Session) -> None:
     _pytest(session, matrix.NEWEST, *(session.posargs or matrix.UNITS_APART_FROM_CORE))
 
 
-def _pytest(session: nox.Session, core: matrix.Core, *arguments: str) -> None:
+def _pytest(
+    session: nox.Session, core: matrix.Core, *arguments: str, requirements: str = "tests/unit/requirements.txt"
+) -> None:
     """Run pytest on a copy of the collection that is imported by its name."""
-    session.install(core.requirement, "-r", "tests/unit/requirements.txt")
+    session.install(core.requirement, "-r", requirements)
     plugins = _ansible_test_folder(session) / "_util/target/pytest/plugins"
     with tree.copy() as collection, session.chdir(collection):
         env = {
@@ -206,7 +208,8 @@ def soak(session: nox.Session) -> None:
     results = CHECKOUT / "tests/soak/RESULTS.md"
     # With a blank between, pytest takes the path for one of tests, and looks for a conftest.py beside it.
     whole = [f"--results={results}", f"--commit={tree.commit(results)}"]
-    _pytest(session, matrix.NEWEST, "tests/soak", "--minutes", minutes, *(session.posargs or whole))
+    arguments = ["tests/soak", "--minutes", minutes, *(session.posargs or whole)]
+    _pytest(session, matrix.NEWEST, *arguments, requirements="tests/soak/requirements.txt")
 
 
 def _preset_environment(session: nox.Session, variables: dict[str, str]) -> None:
