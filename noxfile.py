@@ -173,16 +173,22 @@ def units_apart(session: nox.Session) -> None:
 @nox.session(name="libraries-oldest", python=matrix.OLDEST_LIBRARIES.python, tags=["units", "pytest"])
 def libraries_oldest(session: nox.Session) -> None:
     """Run the tests in which libraries have a part with the oldest ones that will do, on the oldest controller."""
-    core, constraints = matrix.OLDEST_LIBRARIES, ("-c", str(REQUIREMENTS / "oldest.txt"))
-    _pytest(session, core, *(session.posargs or matrix.UNITS_OF_LIBRARIES), install=constraints)
+    core, constraints = matrix.OLDEST_LIBRARIES, str(REQUIREMENTS / "oldest.txt")
+    _pytest(session, core, *(session.posargs or matrix.UNITS_OF_LIBRARIES), constraints=constraints)
     if not session.posargs:
         targets = [f"tests/integration/targets/{name}" for name in matrix.TARGETS_OF_LIBRARIES]
-        _pytest(session, core, *targets, install=constraints)
+        _pytest(session, core, *targets, constraints=constraints)
 
 
-def _pytest(session: nox.Session, core: matrix.Core, *arguments: str, install: tuple[str, ...] = ()) -> None:
-    """Run pytest on a copy of the collection that is imported by its name; ``install`` are more options for pip."""
-    session.install(core.requirement, "-r", "tests/unit/requirements.txt", *install)
+def _pytest(
+    session: nox.Session,
+    core: matrix.Core,
+    *arguments: str,
+    requirements: str = "tests/unit/requirements.txt",
+    constraints: str | None = None,
+) -> None:
+    """Run pytest on a copy of the collection that is imported by its name."""
+    session.install(core.requirement, "-r", requirements, *(("-c", constraints) if constraints else ()))
     plugins = _ansible_test_folder(session) / "_util/target/pytest/plugins"
     with tree.copy() as collection, session.chdir(collection):
         env = {
@@ -234,7 +240,8 @@ def soak(session: nox.Session) -> None:
     results = CHECKOUT / "tests/soak/RESULTS.md"
     # With a blank between, pytest takes the path for one of tests, and looks for a conftest.py beside it.
     whole = [f"--results={results}", f"--commit={tree.commit(results)}"]
-    _pytest(session, matrix.NEWEST, "tests/soak", "--minutes", minutes, *(session.posargs or whole))
+    arguments = ["tests/soak", "--minutes", minutes, *(session.posargs or whole)]
+    _pytest(session, matrix.NEWEST, *arguments, requirements="tests/soak/requirements.txt")
 
 
 def _preset_environment(session: nox.Session, variables: dict[str, str]) -> None:

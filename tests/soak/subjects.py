@@ -18,7 +18,7 @@ from ansible_collections.certfleet.collectssl.tests.support.installation import 
     calls_of,
     killed_at,
 )
-from ansible_collections.certfleet.collectssl.tests.support.response_damage import damaged, samples
+from ansible_collections.certfleet.collectssl.tests.support.response_damage import damaged, samples, seeds
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils._install import (
     test_install_killed,
     test_install_property,
@@ -27,6 +27,7 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils._w
 
 __all__ = [
     "INSTALLATIONS",
+    "MUTATED",
     "NOW",
     "PROPERTIES",
     "Bundle",
@@ -43,6 +44,7 @@ __all__ = [
     "pretend_file_system",
     "private_keys",
     "samples",
+    "seeds",
     "the_next_run_repairs",
 ]
 
@@ -62,3 +64,22 @@ PROPERTIES: dict[str, t.Any] = {
     )
 }
 """Tests of Hypothesis that have more to find the longer they run."""
+
+_UNITS = "tests/unit/plugins"
+
+MUTATED = {
+    "plugins/module_utils/_files": [
+        f"{_UNITS}/module_utils/_files",
+        f"{_UNITS}/module_utils/_install",
+        f"{_UNITS}/module_utils/_rollback",
+    ],
+    "plugins/module_utils/_wire": [
+        f"{_UNITS}/module_utils/_wire",
+        # What is made up anew each time kills by chance.
+        f"--deselect={_UNITS}/module_utils/_wire/test_response_fuzz.py",
+    ],
+    "plugins/plugin_utils/_chain": [f"{_UNITS}/plugin_utils/_chain"],
+    "plugins/plugin_utils/_http": [f"{_UNITS}/plugin_utils/_http"],
+    "plugins/plugin_utils/_broker": [f"{_UNITS}/plugin_utils/_broker"],
+}
+"""Packages whose mutants are tried, with the tests that are to kill them."""

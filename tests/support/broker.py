@@ -25,6 +25,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.turn import Patience
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling import Attempt
@@ -169,7 +170,7 @@ class World(LocalStore):
         """As the broker's store has it."""
         return self._held(f"flight {key}")
 
-    def turn(self, account: str) -> t.ContextManager[None]:
+    def turn(self, account: str, patience: Patience | None = None) -> t.ContextManager[None]:
         """As the broker's store has it."""
         return self._held(f"turn {account}")
 

@@ -92,7 +92,7 @@ class CollectResponse(Fields):
 
 def order_not_asked(request: CollectRequest, message: str) -> Dict[str, Any]:
     """The order dictionary of an order that could not be asked, with the reason."""
-    order = CollectResponse(status_code=0, message=message).order(request)
+    order = CollectResponse(status_code=0).order(request)
     order.update({"state": "error", "status": {"code": None, "name": "not_asked", "message": message}})
     return order
 

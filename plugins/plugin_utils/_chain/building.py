@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import iso
 
 if t.TYPE_CHECKING:
     from cryptography import x509
@@ -203,5 +203,5 @@ def _reason(authority: x509.Certificate, now: datetime.datetime) -> str:
     name = certificate.name(authority)
     begin, end = certificate.validity(authority)
     if begin > now:
-        return f"The certificate authority {name} of the chain is not valid before {begin.strftime(ISO_FORMAT)}."
-    return f"The certificate authority {name} of the chain expired at {end.strftime(ISO_FORMAT)}."
+        return f"The certificate authority {name} of the chain is not valid before {iso(begin)}."
+    return f"The certificate authority {name} of the chain expired at {iso(end)}."

@@ -102,6 +102,12 @@ class Bundle(t.NamedTuple):
         return cls(**{**record, "intermediates": tuple(record["intermediates"])})
 
 
+def iso(at: datetime.datetime) -> str:
+    """An instant, in UTC, as users see it; ``moment`` reads it."""
+    # What strftime makes of a year before 1000 depends on the platform.
+    return at.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
 def moment(text: str) -> datetime.datetime:
     return datetime.datetime.strptime(text, ISO_FORMAT).replace(tzinfo=datetime.timezone.utc)
 

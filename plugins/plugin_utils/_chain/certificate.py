@@ -20,7 +20,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import a
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _library
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import der
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import iso
 
 try:
     import cryptography
@@ -271,7 +271,7 @@ def told_apart(certs: t.Iterable[x509.Certificate]) -> str:
 
 
 def _with_serial_and_validity(cert: x509.Certificate) -> str:
-    begin, end = (moment.strftime(ISO_FORMAT) for moment in validity(cert))
+    begin, end = map(iso, validity(cert))
     return f"{name(cert)} (serial number {serial_number(cert)}, valid from {begin} to {end})"
 
 
@@ -300,8 +300,8 @@ def facts(leaf: x509.Certificate, intermediates: t.Iterable[x509.Certificate]) -
         "serial_number": str(serial_number(leaf)),
         "subject_alt_names": alternative_names,
         "unread_names": unread,
-        "not_before": begin.strftime(ISO_FORMAT),
-        "not_after": end.strftime(ISO_FORMAT),
+        "not_before": iso(begin),
+        "not_after": iso(end),
         "fingerprint_sha256": fingerprint(leaf.public_bytes(serialization.Encoding.DER)),
         "chain": [name(cert) for cert in intermediates],
     }

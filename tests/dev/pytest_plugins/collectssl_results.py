@@ -6,8 +6,8 @@
 
 The runner counts from that file, because one session may start pytest many times, through ansible-test or not.
 Each line is a JSON object: ``{"test": node id, "outcome": passed | failed | skipped, "reason": str, "seconds": …}``,
-with the lists ``tried`` and ``matrix`` where the test recorded something so named; ``tests/dev/tried.py`` reads these. A
-line without ``test`` has what the session says of itself: the versions that it ran.
+with the lists ``tried`` and ``matrix`` where the test recorded something so named; ``tests/dev/tried.py`` reads these.
+A line without ``test`` has what the session says of itself: the versions that it ran.
 """
 
 from __future__ import annotations
