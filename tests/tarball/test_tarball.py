@@ -183,6 +183,28 @@ def test_nothing_of_whoever_built_it_is_in_it(members: Members) -> None:
     assert list(members) == ["MANIFEST.json", "FILES.json", *sorted(members.keys() - {"MANIFEST.json", "FILES.json"})]
 
 
+def test_what_is_neither_file_nor_folder_is_not_packed() -> None:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as archive:
+        for name, content in (("MANIFEST.json", b'{"file_manifest_file": {}}'), ("FILES.json", b'{"files": []}')):
+            head = tarfile.TarInfo(name)
+            head.size = len(content)
+            archive.addfile(head, io.BytesIO(content))
+        link = tarfile.TarInfo("plugins/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "../README.md"
+        archive.addfile(link)
+    with pytest.raises(SystemExit, match=r"^plugins/link is neither a file nor a folder"):
+        build.packed_anew(made.getvalue(), _MOMENT)
+
+
+def test_the_time_is_that_of_the_commit_unless_somebody_says_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    log = ["git", "-C", str(places.COLLECTION), "log", "-1", "--format=%ct"]
+    assert build.moment_of_commit() == int(subprocess.run(log, capture_output=True, check=True).stdout)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    assert build.moment_of_commit() == 86400
+
+
 def test_its_checksums_are_right(members: Members) -> None:
     manifest = json.loads(members["MANIFEST.json"][1])
     assert manifest["file_manifest_file"]["chksum_sha256"] == hashlib.sha256(members["FILES.json"][1]).hexdigest()
