@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 import pytest
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import (
     armour,
     blocks,
@@ -128,3 +130,36 @@ def test_every_block_of_any_label() -> None:
     assert [label for label, _block in found] == labels
     assert all(block == f"-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n" for label, block in found)
     assert every_block("-----BEGIN A-----\n-----END B-----\n") == []
+
+
+def test_blocks_are_replaced_where_they_stand() -> None:
+    block = _pem.armour(b"der")
+    text = f"a\n{block}{block}b {block.rstrip()} c\n" + block.replace("\n", "\r\n") + _pem.armour(b"k", "PRIVATE KEY")
+    seen: list[str] = []
+
+    def shown(one: str) -> str:
+        seen.append(one)
+        return f"<{len(seen)}>"
+
+    assert _pem.replaced(text, shown) == "a\n<1><2>b <3> c\n<4>" + _pem.armour(b"k", "PRIVATE KEY")
+    assert seen == [block] * 4
+
+
+def test_replacing_walks_once_over_a_text_of_tiny_blocks() -> None:
+    class Counting(str):
+        """A text that counts how much of it is looked at in other ways than by one search over it."""
+
+        octets = 0
+
+        def __getitem__(self, part: t.Any) -> str:
+            found = super().__getitem__(part)
+            Counting.octets += len(found)
+            return found
+
+        def replace(self, *_args: t.Any) -> str:
+            raise AssertionError("the whole text was walked for one block")
+
+    tiny = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
+    text = Counting(tiny * (1024 * 1024 // len(tiny)))
+    assert _pem.replaced(text, lambda _block: "x") == "x" * (len(text) // len(tiny))
+    assert Counting.octets <= len(text)
