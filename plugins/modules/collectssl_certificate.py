@@ -410,6 +410,7 @@ stderr:
 """
 
 import os
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import certificate_spec
@@ -422,10 +423,16 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._install.secr
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable
 
 
+class _Module(AnsibleModule):
+    def warn(self, warning: str, **kwargs: Any) -> None:
+        """As a failure is told: files, and what others wrote into them, may have any name."""
+        super().warn(decodable(warning), **kwargs)
+
+
 def main() -> None:
     """Install what the action plugin of the same name collected."""
     forget_account(os.environ)
-    module = AnsibleModule(add_file_common_args=True, supports_check_mode=True, **certificate_spec().kwargs())
+    module = _Module(add_file_common_args=True, supports_check_mode=True, **certificate_spec().kwargs())
     try:
         take_passphrase(module)
     except InstallError as exc:

@@ -22,7 +22,9 @@ KINDS = {
     "attack": ("attacks", "refused"),
     "fault": ("faults", "clean"),
     "hostile body": ("hostile bodies", "refused or read"),
+    "fuzzed body": ("fuzzed bodies", "refused or read"),
     "place searched": ("places searched for secrets", "without one"),
+    "mutant": ("mutants", "killed or explained"),
 }
 """The kinds beside versions: how a row of the table begins, and what is said of tries whose tests passed."""
 

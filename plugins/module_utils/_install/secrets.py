@@ -59,9 +59,9 @@ def _taken(path: str) -> bytes:
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
+        found = os.fstat(descriptor)
         with contextlib.suppress(PermissionError):
             os.unlink(path)
-        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_nlink > 1:
             raise InstallError(
                 f"privatekey_passphrase: {path}, in which it came, is not as the controller made it (a regular file "

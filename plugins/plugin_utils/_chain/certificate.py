@@ -17,7 +17,7 @@ import warnings
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint
-from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed, printable
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _library
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import der
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import iso
@@ -108,7 +108,7 @@ def _unread_name(data: bytes) -> str:
         common_name, serial_number = der.subject_and_serial(data)
     except ValueError:
         return f"A certificate of {len(data)} bytes"
-    return f"The certificate {excerpt(f'CN={common_name}', _NAME_SIZE)} (serial number {serial_number})"
+    return f"The certificate {excerpt(printable(f'CN={common_name}'), _NAME_SIZE)} (serial number {serial_number})"
 
 
 def _why(exc: Exception) -> str:
@@ -255,7 +255,7 @@ def _shown(cert: x509.Certificate, part: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return excerpt(getattr(cert, part).rfc4514_string(), _NAME_SIZE)
+            return excerpt(printable(getattr(cert, part).rfc4514_string()), _NAME_SIZE)
         except UNREADABLE:
             return f"(unreadable {part}, serial number {serial_number(cert)})"
 
@@ -294,9 +294,9 @@ def facts(leaf: x509.Certificate, intermediates: t.Iterable[x509.Certificate]) -
     begin, end = validity(leaf)
     alternative_names, unread = _alternative_names(leaf)
     return {
-        "subject": whole_subject,
-        "common_name": str(common_names[-1].value) if common_names else None,
-        "issuer": whole_issuer,
+        "subject": printable(whole_subject),
+        "common_name": printable(str(common_names[-1].value)) if common_names else None,
+        "issuer": printable(whole_issuer),
         "serial_number": str(serial_number(leaf)),
         "subject_alt_names": alternative_names,
         "unread_names": unread,
@@ -311,4 +311,5 @@ def _alternative_names(cert: x509.Certificate) -> tuple[list[str], int]:
     fields = _fields(cert)
     with _reading(cert, "The extension subjectAltName (2.5.29.17)"):
         value = fields.extension(der.SUBJECT_ALT_NAME)
-        return ([], 0) if value is None else der.general_names(value)
+        found, unread = ([], 0) if value is None else der.general_names(value)
+        return [printable(name) for name in found], unread

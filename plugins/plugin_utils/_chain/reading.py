@@ -69,9 +69,7 @@ def bundle_of_content(text: str, now: datetime.datetime) -> Bundle:
 def describe_pem(text: str) -> str:
     """A text for a diff: each PEM certificate gives way to its subject, serial number, validity and fingerprint."""
     certificate.require_cryptography()
-    for block in _pem.blocks(text):
-        text = text.replace(block, _description(block))
-    return text
+    return _pem.replaced(text, _description)
 
 
 def first_of_pem(text: str, now: datetime.datetime) -> dict[str, t.Any]:

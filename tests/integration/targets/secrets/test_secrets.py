@@ -110,11 +110,21 @@ def orders(lab: Lab) -> dict[str, str]:
     }
 
 
+def _searched(record_property: t.Callable[[str, object], None], **places: int) -> None:
+    """Let the summary of the run say in how many places a secret was looked for, and not found."""
+    for name, count in places.items():
+        record_property("tried", f"place searched: {name.replace('_', ' ')}: {count}")
+
+
+def _files_below(folders: t.Iterable[pathlib.Path]) -> int:
+    return sum(1 for folder in folders for _path in search.walk(folder))
+
+
 def _said(run: Run) -> bytes:
     return (run.output + json.dumps([result.data for result in run.results], ensure_ascii=False)).encode("utf-8")
 
 
-def test_a_run_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
+def test_a_run_tells_nobody(lab: Lab, orders: dict[str, str], record_property: t.Callable[[str, object], None]) -> None:
     """Everything loud, everything kept, credentials from a vault: searched while slow calls go on, and after."""
     encrypted = certificates.make_key(passphrase=_PASSPHRASE)
     lab.order(orders["installed"], key=certificates.public_key(encrypted, _PASSPHRASE))
@@ -185,9 +195,20 @@ def test_a_run_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
         assert any(b"fullchain.pem" in part for part in parts)
         for word in (simulator.LOGIN.encode(), lab.simulator.url().encode()):
             assert all(word not in part for part in parts), word
+    _searched(
+        record_property,
+        command_lines_of_processes=len(watch.command_lines),
+        files_while_a_run_goes_on=len(watch.files),
+        files_that_a_run_left=_files_below(kept),
+        output_and_results=1,
+        log_of_Ansible=1,
+        payloads_unpacked=len(payloads),
+    )
 
 
-def test_the_environment_and_a_passphrase_tell_nobody(lab: Lab, orders: dict[str, str]) -> None:
+def test_the_environment_and_a_passphrase_tell_nobody(
+    lab: Lab, orders: dict[str, str], record_property: t.Callable[[str, object], None]
+) -> None:
     """Credentials from the controller's environment; an encrypted key, opened, and not opened, by a passphrase."""
     log = lab.folder / "log" / "environment.log"
     log.parent.mkdir(exist_ok=True)
@@ -241,9 +262,19 @@ def test_the_environment_and_a_passphrase_tell_nobody(lab: Lab, orders: dict[str
     for name in ("controller", "tmp", "target tmp", "hosts"):
         for secret in (simulator.PASSWORD, _PASSPHRASE, proxy_password):
             assert search.found_below(lab.folder / name, secret) == []
+    left = _files_below(lab.folder / name for name in ("controller", "tmp", "target tmp", "hosts"))
+    _searched(
+        record_property,
+        files_that_a_run_left=left,
+        output_and_results=1,
+        log_of_Ansible=1,
+        environments_of_commands_on_a_host=1,
+    )
 
 
-def test_an_ad_hoc_line_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
+def test_an_ad_hoc_line_tells_nobody(
+    lab: Lab, orders: dict[str, str], record_property: t.Callable[[str, object], None]
+) -> None:
     """With credentials from the environment, as is recommended for it, also where it fails."""
     for number in (orders["looked up"], orders["echoed"]):
         run = lab.ad_hoc(
@@ -251,3 +282,4 @@ def test_an_ad_hoc_line_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
         )
         assert run.returncode == (0 if number == orders["looked up"] else 2), run.shown
         assert search.shown_in(_said(run), simulator.PASSWORD) == {}
+        _searched(record_property, output_and_results=1)
