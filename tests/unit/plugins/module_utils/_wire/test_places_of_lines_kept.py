@@ -230,6 +230,72 @@ def test_empty_lines_behind_a_status_alone_are_details_too(blanks: int) -> None:
     assert [value for _name, value in response.details][:7] == [None] * blanks + ["in_progress"] * (7 - blanks)
 
 
+_MEANINGS = {"completed": "1", "in_progress": "2", "not_completed": "0", "not_required": "-1", None: "."}
+
+
+@pytest.mark.parametrize(
+    ("lines", "details", "caa", "extra"),
+    [
+        ("0|||1|2|0", ". . 1 2 0", None, {}),
+        ("3||1|", "1", None, {}),
+        ("0|42|1|", ". 1", None, {"csrStatus": "42"}),
+        (
+            "1|1|1||2||1|42|-1||-1|||42",
+            "1 1 . 2 . 1 . -1 . -1",
+            None,
+            {"brandValStatus": "42", "evSignerSecondApproval": "42"},
+        ),
+        (
+            "1|1|1|42|2|3 - x|0|1||0|3 - x|42|42|42",
+            "1 1 . 2 . 0 1 . 0",
+            None,
+            {
+                "ovCallBackStatus": "42",
+                "freeDVUPStatus": "3 - x",
+                "evPhysicalExistence": "3 - x",
+                "evOperationalExistence": "42",
+                "evSignerApproverRequester": "42",
+                "evSignerSecondApproval": "42",
+            },
+        ),
+        ("0||0|1|1|0|1|2|42|0|-1|-1|1|0|1|1|2", "0 1 1 0 1 2 0 -1 -1 1 0 1 1", "2", {"unnamed_lines": ("42",)}),
+        ("3|1|||1|1|1|3 - x", "1 . . 1 1 1", None, {"brandValStatus": "3 - x"}),
+        ("3|42|-1||0|1|2||1|2", "-1 . 0 1 2 . 1 2", None, {"unnamed_lines": ("42",)}),
+        (
+            "0||1|1|3 - x|2|0|stop=1|1|1|1|1|3 - x|1|1||0",
+            ". 1 1 . 2 0 1 1 1 1 . 1 1",
+            "0",
+            {"organizationValidationStatus": "3 - x", "evOperationalExistence": "3 - x", "unnamed_lines": ("stop=1",)},
+        ),
+        ("1|42|42|1|1|0|1|0|2|2||2|1", "1 1 0 1 0 2 2 . 2 1", None, {"unnamed_lines": ("42", "42")}),
+        ("1|0|stop=1|42|1|1||1", "0 . 1 1 . 1", None, {"dcvStatus": "42", "unnamed_lines": ("stop=1",)}),
+        (
+            "0|1|1|0||1||| word=1|1|42|stop=1|1|2|2",
+            "1 1 0 . 1 1",
+            None,
+            {"brandValStatus": "42", "unnamed_lines": ("word=1", "stop=1", "1", "2", "2")},
+        ),
+        ("0||-1||-1|1|0||1|1", "-1 . -1 1 0 . 1 1", None, {}),
+        ("0||1|1", ". 1 1", None, {}),
+        ("0|1|1|1|1|1|1|1|1|1|1|1|1|1|2", "1 1 1 1 1 1 1 1 1 1 1 1 1", "2", {}),
+        ("0|1|1|1|1|1|1|1|stop=1|1|1|1|1|1|1", "1 1 1 1 1 1 1 1 1 1 1 1 1", None, {"unnamed_lines": ("stop=1",)}),
+        ("0|1|1|1|1|1|1|1|stop=1|1|1", "1 1 1 1 1 1 1", None, {"unnamed_lines": ("stop=1", "1", "1")}),
+        ("0|stop=1|1|stop=1|1|1|1|1|1|1", "1 1 1 1 1 1 1", None, {"unnamed_lines": ("stop=1", "stop=1")}),
+        ("0|42|1|1|1|1|1|1|1|stop=1", "1 1 1 1 1 1 1", None, {"unnamed_lines": ("42", "stop=1")}),
+        ("0|1|1|1|1|1|1|1|1|1|1|1|1|42", "1 1 1 1 1 1 1 1 1 1 1 1", None, {"evSignerSecondApproval": "42"}),
+        ("0|1|||||||||||||||1", "1 1", None, {}),
+    ],
+)
+def test_numbers_and_empty_lines_are_the_details_that_they_make_up(
+    lines: str, details: str, caa: str | None, extra: dict[str, t.Any]
+) -> None:
+    """Seven or thirteen, where they can be that many; what has to be left out for it is kept."""
+    response = _parse(lines.split("|"), "status_details", "mdc_domain_details", query_type=0)
+    told = [_MEANINGS[value] for _name, value in response.details]
+    assert told == details.split() + ["."] * (13 - len(details.split()))
+    assert (response.caa_status, dict(response.extra)) == (caa, extra)
+
+
 # --- domains ------------------------------------------------------------------------------------------------------
 
 
