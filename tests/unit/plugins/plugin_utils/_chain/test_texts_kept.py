@@ -21,6 +21,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _asn1
 from ansible_collections.certfleet.collectssl.tests.support import authority
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 _CHAIN = authority.chain()
 _DERS = _CHAIN.served
@@ -376,7 +377,7 @@ def test_the_last_common_name_is_the_most_specific() -> None:
         .serial_number(1)
         .not_valid_before(_NOW)
         .not_valid_after(_NOW)
-        .sign(key, authority.hashes.SHA256())
+        .sign(key, hashes.SHA256())
     )
     assert certificate.facts(cert, ())["common_name"] == "last"
 
