@@ -342,6 +342,7 @@ def test_a_status_detail_is_a_number_perhaps_with_its_meaning(line: str, is_one:
         ("a.example validated", {"a.example": "validated"}),
         ("a NOT VALIDATED", {"a": "not_validated"}),
         ("a AWAITING BRAND", {"a": "awaiting_brand"}),
+        ("a NOT VALIDATED MAIL VALIDATED", {"a": "not_validated", "MAIL": "validated"}),
         ("a.example AWAITING SOMETHING", {"a.example": "awaiting something"}),
         ("a.example X-RAY_ED", {"a.example": "x-ray_ed"}),
         ("a.example VALIDATED a.example NOTVALIDATED", {"a.example": "not_validated"}),

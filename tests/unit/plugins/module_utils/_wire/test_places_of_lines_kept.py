@@ -95,6 +95,11 @@ def test_the_lines_of_a_bare_structure_may_be_of_any_length(cut: int) -> None:
         _parse(["2", bare[:-72]], response_type="pkcs7")
 
 
+def test_what_is_no_certificate_is_said_of_the_certificates() -> None:
+    with pytest.raises(ProtocolError, match="The answer's certificates is not a whole certificate"):
+        _parse(["2", armour(b"junk")])
+
+
 # --- the name, where no certificates tell -------------------------------------------------------------------------
 
 
@@ -303,6 +308,7 @@ _MEANINGS = {"completed": "1", "in_progress": "2", "not_completed": "0", "not_re
         ),
         ("0||-1||-1|1|0||1|1", "-1 . -1 1 0 . 1 1", None, {}),
         ("0||1|1", ". 1 1", None, {}),
+        ("0||1|", ". 1", None, {}),
         ("0|1|1|1|1|1|1|1|1|1|1|1|1|1|2", "1 1 1 1 1 1 1 1 1 1 1 1 1", "2", {}),
         ("0|1|1|1|1|1|1|1|stop=1|1|1|1|1|1|1", "1 1 1 1 1 1 1 1 1 1 1 1 1", None, {"unnamed_lines": ("stop=1",)}),
         ("0|1|1|1|1|1|1|1|stop=1|1|1", "1 1 1 1 1 1 1", None, {"unnamed_lines": ("stop=1", "1", "1")}),

@@ -293,6 +293,7 @@ def test_what_a_key_is_in_each_form(data: bytes, what: str | None) -> None:
         (_sequence(_sequence(_OID), b"\x04\x00"), "a private key"),
         (_sequence(_sequence(_OID), b"\x03\x01\x00"), "a public key"),
         (_sequence(_sequence(_OID), b"\x02\x01\x00"), None),
+        (_sequence(_sequence(_OID), b"\x03\x01\x00", b"\x04\x00"), "a private key"),
         (_sequence(_sequence(b"\x02\x01\x00", _sequence(), _sequence(), b"\xa0\x00")), "a certificate request"),
         (_sequence(_sequence(b"\x02\x01\x00", _sequence(), _sequence())), None),
         (_sequence(_sequence(b"\x02\x01\x00", _sequence(), _sequence(), b"\xa1\x00")), None),
@@ -327,6 +328,10 @@ def test_what_a_structure_is(data: bytes, what: str | None) -> None:
 )
 def test_blocks_that_hold_no_certificate_are_named(label: str, what: str) -> None:
     assert unusable.labels([label, label]).startswith(f"content holds no certificates, only {what}")
+    assert unusable.labels(["PRIVATE KEY", "NEW CERTIFICATE REQUEST"]) == (
+        "content holds no certificates, only a private key and a certificate request. A key belongs on the target "
+        "(privatekey_path), and not in here. Give the certificate that the authority issued for it."
+    )
     assert unusable.labels(["CMS", label]).startswith("content holds no certificates, only a block CMS and ")
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import datetime
+import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError, CollectError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import (
     certificate,
@@ -247,6 +248,13 @@ def test_a_block_whose_base64_is_damaged_is_named_with_its_line() -> None:
         content.certificates(_PEM.rstrip("\n").replace("\n", ","))
 
 
+def test_carriers_of_certificates_are_counted_one_by_one() -> None:
+    # Two of them are no fewer than none.
+    assert content.certificates(_PEM + armour(_DERS[0])) == [_LEAF, _DERS[0]]
+    key = authority.private_pem(authority.new_key())
+    assert content.certificates(_PEM + key + armour(_DERS[0])) == [_LEAF, _DERS[0]]
+
+
 def test_a_container_of_nothing_is_said_to_be_empty() -> None:
     with pytest.raises(ChainError, match="content is a structure for certificates, and there is none in it"):
         content.certificates(armour(_asn1.pkcs7([]), "PKCS7"))
@@ -361,6 +369,49 @@ def test_names_that_cannot_be_read_are_counted_in_what_is_said() -> None:
         _named(unread=2).check_names(["a"])
     with pytest.raises(ChainError, match="does not cover a of expected_names; it covers DNS:b"):
         _named("DNS:b").check_names(["a"])
+
+
+# --- ways through a pool ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("second", [-1, 0, 1])
+def test_an_authority_is_valid_to_the_second(second: int) -> None:
+    begin, end = _NOW, _NOW + authority.DAY
+    top = authority.root()
+    middle = top.subordinate("CA", validity=(begin, end))
+    text = "".join(map(armour, (middle.leaf(), middle.der, top.der)))
+    step = datetime.timedelta(seconds=second)
+    for now, refused in ((begin + step, second < 0), (end + step, second > 0)):
+        if refused:
+            said = "expired at 2026-06-16T12:00:00Z" if second > 0 else "is not valid before 2026-06-15T12:00:00Z"
+            with pytest.raises(ChainError, match=f"The certificate authority CN=CA of the chain {said}"):
+                reading.bundle_of_content(text, now)
+        else:
+            assert len(reading.bundle_of_content(text, now).intermediates) == 1
+
+
+def test_two_certificates_that_do_not_link_up_are_no_chain() -> None:
+    top = authority.root()
+    text = "".join(map(armour, (top.leaf(), authority.root("Other").der)))
+    with pytest.raises(ChainError, match="which did not come; sent instead: CN=Other"):
+        reading.bundle_of_content(text, _NOW)
+    # One alone is a chain, as far as it came.
+    assert reading.bundle_of_content(armour(top.leaf()), _NOW).intermediates == ()
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: reading.bundle_of_content(_PEM, _NOW),
+        lambda: reading.describe_pem("no certificate"),
+        lambda: reading.first_of_pem(_PEM, _NOW),
+        certificate.require_cryptography,
+    ],
+)
+def test_nothing_is_read_without_the_library(read: t.Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificate, "_VERSION", "3.4")
+    with pytest.raises(CollectError, match="cryptography"):
+        read()
 
 
 # --- facts --------------------------------------------------------------------------------------------------------
