@@ -9,33 +9,21 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import io
-import struct
 import sys
 import typing as t
 import warnings
 import zipfile
-import zlib
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import certificates
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import is_certificate
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate, netscape
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import netscape
 
 _ZIP_MAX_ENTRIES = 32
 _ZIP_MAX_SIZE = 1024 * 1024
 _ZIP_MAX_RATIO = 100
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    RuntimeError,
-    NotImplementedError,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,
-)
 _CERTIFICATE_SUFFIXES = (".crt", ".cer", ".pem", ".der")
 
 
@@ -60,8 +48,11 @@ def _from_zip(data: bytes) -> list[bytes]:
                 content = _content(archive, entry, room)
                 room -= len(content)
                 found.extend(_certificates_in_file(entry.filename, content))
-    except _ZIP_ERRORS as exc:
-        raise ChainError(f"The ZIP archive cannot be read: {exc}") from exc
+    except ChainError:
+        raise
+    except Exception as exc:
+        # What the library raises for an archive that others wrote is not in its documentation.
+        raise ChainError(f"The ZIP archive cannot be read: {excerpt(str(exc)) or type(exc).__name__}") from exc
     return found
 
 
@@ -95,8 +86,8 @@ def _from_pkcs7(data: bytes) -> list[bytes]:
             # DER wants a SET sorted, services put the certificates in chain order, and the library complains.
             warnings.simplefilter("ignore")
             return [cert.public_bytes(Encoding.DER) for cert in pkcs7.load_der_pkcs7_certificates(data)]
-    except certificate.UNREADABLE as exc:
-        raise ChainError(f"The PKCS#7 structure cannot be read: {exc}") from exc
+    except Exception as exc:
+        raise ChainError(f"The PKCS#7 structure cannot be read: {excerpt(str(exc)) or type(exc).__name__}") from exc
 
 
 def _from_netscape(data: bytes) -> list[bytes]:
@@ -107,8 +98,10 @@ def _from_netscape(data: bytes) -> list[bytes]:
         ) from netscape.ASN1_IMPORT_ERROR
     try:
         return netscape.certificates(data)
-    except ValueError as exc:
-        raise ChainError(f"The Netscape certificate sequence cannot be read: {exc}") from exc
+    except Exception as exc:
+        raise ChainError(
+            f"The Netscape certificate sequence cannot be read: {excerpt(str(exc)) or type(exc).__name__}"
+        ) from exc
 
 
 _READERS: dict[str, t.Callable[[bytes], list[bytes]]] = {
