@@ -109,16 +109,16 @@ def _made(number: int, step: StandIn, *, is_leaf: bool) -> x509.Certificate:
         extensions.append((x509.SubjectAlternativeName(step.names or (x509.DNSName(_HOST),)), False))
     else:
         extensions.append((x509.BasicConstraints(ca=True, path_length=step.path_length), True))
-        if x509.ExtensionOID.KEY_USAGE.dotted_string not in given:
-            extensions.append((x509.KeyUsage(*[False] * 5, True, True, False, False), True))
+        if "2.5.29.15" not in given:
+            extensions.append((x509.KeyUsage(False, False, False, False, False, True, True, False, False), True))
     if step.constraints is not None:
         extensions.append((step.constraints, True))
-    purposes = x509.ExtensionOID.EXTENDED_KEY_USAGE.dotted_string
+    purposes = "2.5.29.37"
     if is_leaf and purposes not in given:
-        extensions.append((x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), False))
+        extensions.append((x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.1")]), False))
     for dotted, value in step.extensions:
-        extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(dotted), value)
-        extensions.append((extension, dotted != purposes))
+        given_one = x509.UnrecognizedExtension(x509.ObjectIdentifier(dotted), value)
+        extensions.append((given_one, dotted != purposes))
     builder = _builder(number)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)

@@ -19,12 +19,18 @@ import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import constraints, containers, reading
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import (
+    building,
+    constraints,
+    containers,
+    reading,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle, iso, moment
 from ansible_collections.certfleet.collectssl.tests.support.authority import LONG, NOW, pem_of, root
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 _UNKNOWN = (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5"), b"\x05\x00"), True)
 _NO_SIGNING = (x509.KeyUsage(True, False, False, False, False, False, True, False, False), True)
@@ -63,9 +69,9 @@ def _length(number: int) -> tuple[x509.ExtensionType, bool]:
     return x509.BasicConstraints(ca=True, path_length=number), True
 
 
-_SERVER = x509.ExtendedKeyUsageOID.SERVER_AUTH
-_CLIENT = x509.ExtendedKeyUsageOID.CLIENT_AUTH
-_EMAIL = x509.ExtendedKeyUsageOID.EMAIL_PROTECTION
+_SERVER = ExtendedKeyUsageOID.SERVER_AUTH
+_CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
+_EMAIL = ExtendedKeyUsageOID.EMAIL_PROTECTION
 _KEYS = [ec.generate_private_key(ec.SECP256R1()) for _number in range(4)]
 _COMMON_NAMES = ("leaf.example.com", "Lower", "Upper", "Root")
 
@@ -290,6 +296,6 @@ def test_whatever_is_raised_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> No
     def fail(*_given: object, **_named: object) -> None:
         raise KeyError("odd")
 
-    monkeypatch.setattr(reading.building, "best_path", fail)
+    monkeypatch.setattr(building, "best_path", fail)
     with pytest.raises(ChainError, match="cannot be read: 'odd'"):
         _answered(_made())
