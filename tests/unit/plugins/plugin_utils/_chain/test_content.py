@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
+import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
