@@ -114,7 +114,7 @@ options:
   proxy:
     description:
       - The address of an HTTP proxy, such as C(http://proxy.example.com:3128), or V(none) for a direct connection
-        whatever the environment says.
+        whatever the environment says; 2048 characters at most. It may hold a user and a password.
       - If not given, the environment variable E(COLLECTSSL_PROXY) of the controller is used, and then C(https_proxy),
         C(all_proxy) and C(no_proxy).
       - C(no_proxy) is a list, with commas or blanks, of names, each of which stands for all names below it as well, of
@@ -124,7 +124,8 @@ options:
     type: str
   request_timeout:
     description:
-      - Seconds to wait for a connection, and for each whole answer.
+      - Seconds for a whole call, from looking up the name over proxy, TLS and sending to the end of the answer. It is
+        over then, however busily the other side goes on.
     type: int
     default: 30
   retries:
@@ -151,6 +152,14 @@ notes:
     told less than the attempt of the same number was on any other host.
   - A lookup in an C(until) cannot know that it is asked again. Give it O(ignore:poll_interval), no longer than the
     C(delay).
+  - Only HTTP status 200 brings an answer. Whatever comes with another one is none, also where it reads like one; the
+    message names the status, and has the beginning of the page. No more of it is read, and at most 4 MiB of an answer;
+    nothing is unpacked.
+  - What strangers say (messages and pages of the provider, names in certificates, output of commands) is shown, and
+    returned, with all signs written out that a terminal obeys or nobody sees, such as C(\x1b) for an escape. Letters
+    of any script stay.
+  - Variables that begin with C(COLLECTSSL_), and proxies with a password in their address, go to no target, also where
+    the C(environment) of a task has them. There they count for the call of the controller alone.
   - With C(-vvv), a line for each call tells the address, the order, the HTTP status, the status code, the bytes and
     the seconds.
 """

@@ -111,8 +111,16 @@ options:
     description:
       - The passphrase of the private key in O(privatekey_path) and O(pending_privatekey_path), 1024 bytes at most.
         One that is not needed does no harm.
-      - It goes to the target with the task, and no result or log shows it. With E(ANSIBLE_DEBUG), however, ansible-core
-        itself prints what every module is given.
+      - With pipelining it goes to the target with the other options, over the standard input of Python, and lies in no
+        file. With E(ANSIBLE_DEBUG), however, ansible-core itself prints what every module is given.
+      - Without pipelining, which E(ANSIBLE_KEEP_REMOTE_FILES) switches off, the options of a module lie in a file on
+        the target. So the passphrase goes in one of its own, which the module removes before it does anything else.
+        Only its user may read it, who is the one of the connection; one that is become and is not root may read it
+        too, and then the controller removes it after the module.
+      - Such a file is all that can be left of it, where the run is killed between sending it and the beginning of the
+        module, in the temporary folder of the connection's user on the target (E(ANSIBLE_REMOTE_TMP)); or, where it is
+        killed while sending, in the run's own temporary folder on the controller (E(ANSIBLE_LOCAL_TEMP)).
+      - No result and no log shows it.
     type: str
   pending_privatekey_path:
     description:
@@ -146,6 +154,8 @@ options:
       - If its exit status is not 0, every file is put back as it was, and the task fails with its output.
       - No shell is used. The words are separated as a shell would do, quotes included, but variables and C(~) stay as
         they are.
+      - It inherits the environment of the module less the variables that begin with C(COLLECTSSL_) and proxies with a
+        password in their address, which the environment of the controller has where the connection is C(local).
       - Unlike in M(ansible.builtin.copy), the command gets no path, since it is run for all files together, when they
         are in place. One with C(%s) in it is refused.
     type: str

@@ -194,7 +194,7 @@ class Client:
     def _refuse(self, request: CollectRequest, status: int | None, message: str) -> t.NoReturn:
         """Raise what says that no answer came."""
         came = "" if status is None else f" with HTTP status {status}"
-        advice = _ADVICE.get(status, "Run again later; if it stays so, ask the provider.")
+        advice = _ADVICE.get(status or 0, "Run again later; if it stays so, ask the provider.")
         raise ProtocolError(f"What {self._host} sent about {request.label()}{came} cannot be used. {message} {advice}")
 
     def _redirected(self, reply: Reply, request: CollectRequest) -> TransportError:

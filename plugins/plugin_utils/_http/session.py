@@ -135,12 +135,12 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._meter, _BUFFER)
 
     def begin(self) -> None:
-        if self.headers is not None:
+        if getattr(self, "headers", None) is not None:
             return
         super().begin()
         while 100 <= self.status < 200 and self.status != _SWITCHING_PROTOCOLS:
             # What comes before an answer, such as early hints, however often it does: all of it counts as one head.
-            self.headers = None  # type: ignore[assignment]
+            self.headers = t.cast("t.Any", None)
             super().begin()
         kept = http.client.HTTPMessage()
         for name in _HEADERS:
