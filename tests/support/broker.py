@@ -245,6 +245,24 @@ class Answers:
         return parse((issued(request) if reply == ISSUED else reply).encode("utf-8"), None, request)
 
 
+class ScriptedAnswers:
+    """Stands in for the client in a process of its own: gives the same answer always, and takes note of each call."""
+
+    def __init__(self, reply: str, note: t.Callable[[], t.Any]) -> None:
+        self._reply = reply
+        self._note = note
+
+    def scrub(self, text: str) -> str:
+        """As the client has it."""
+        return text
+
+    def ask(self, request: CollectRequest, turn: t.Callable[[], t.ContextManager[None]]) -> CollectResponse:
+        """As the client has it."""
+        with turn():
+            self._note()
+        return parse(self._reply.encode("utf-8"), None, request)
+
+
 ASK_ONCE = Waiting(0, 300)
 
 

@@ -66,7 +66,7 @@ def test_who_waits_for_an_order_ends_with_the_run(lab: Lab, door: str) -> None:
     number = lab.order(life=_LIFE)
     waiting = {"wait_timeout": _LONG, "poll_interval": 1}
     given = ", ".join(f"{name}={value}" for name, value in waiting.items())
-    task: dict[str, t.Any] = {
+    tasks: dict[str, dict[str, t.Any]] = {
         "module": {MODULE: {"order_number": number, "path": "{{ dir }}/cert.pem", **waiting}},
         "lookup": {
             "ansible.builtin.copy": {
@@ -74,10 +74,10 @@ def test_who_waits_for_an_order_ends_with_the_run(lab: Lab, door: str) -> None:
                 "dest": "{{ dir }}/cert.pem",
             }
         },
-    }[door]
+    }
     hosts = lab.fleet("web", _HOSTS)
     before = files.snapshot(lab.folder / "hosts")
-    with lab.started(hosts, [{"tasks": [task]}]) as process:
+    with lab.started(hosts, [{"tasks": [tasks[door]]}]) as process:
         _until(lambda: len(lab.simulator.calls(number)) > 1, "no second call")
         workers = _kill_run(process)
         assert len(workers) == _HOSTS
