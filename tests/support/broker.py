@@ -43,7 +43,7 @@ ISSUED = "issued"
 PASSWORD = "secret word"
 URL = "https://provider.example.com/products/download/CollectSSL"
 
-Reply = str | Exception
+Reply = str | BaseException
 
 
 @functools.cache
@@ -213,7 +213,7 @@ class ScriptedProvider:
             reply = self.replies[min(len(self.calls), len(self.replies)) - 1]
             self.world.sleep(0.1)
             self.in_flight -= 1
-        if isinstance(reply, Exception):
+        if isinstance(reply, BaseException):
             raise reply
         return parse((issued(request) if reply == ISSUED else reply).encode("utf-8"), None, request)
 
@@ -240,7 +240,7 @@ class Answers:
         with turn():
             self.requests.append(request)
         reply = self.replies.get(request.identifier, ISSUED)
-        if isinstance(reply, Exception):
+        if isinstance(reply, BaseException):
             raise reply
         return parse((issued(request) if reply == ISSUED else reply).encode("utf-8"), None, request)
 
