@@ -289,8 +289,8 @@ def _deep(path: pathlib.Path) -> None:
     path.write_text("[" * 200_000, encoding="ascii")
 
 
-def _other_shape(shape: t.Any) -> t.Callable[[pathlib.Path], None]:
-    return lambda path: path.write_text(json.dumps(shape), encoding="ascii") and None
+def _other_shape(shape: t.Any) -> t.Callable[[pathlib.Path], object]:
+    return lambda path: path.write_text(json.dumps(shape), encoding="ascii")
 
 
 def _changed(path: pathlib.Path) -> None:
@@ -354,7 +354,7 @@ _DAMAGES = {
 
 @pytest.mark.parametrize("damage", _DAMAGES.values(), ids=_DAMAGES)
 def test_a_record_that_is_not_as_it_was_written_is_none(
-    run_folder: pathlib.Path, clients: Clients, damage: t.Callable[[pathlib.Path], None]
+    run_folder: pathlib.Path, clients: Clients, damage: t.Callable[[pathlib.Path], object]
 ) -> None:
     collect()
     collect()
@@ -402,7 +402,7 @@ def test_a_folder_in_which_others_have_a_say_is_refused_before_any_call(
 
 @pytest.mark.parametrize("damage", [_fifo, _link, _second_name, _open_to_others, _of_another])
 def test_a_lock_that_others_could_hold_is_refused_before_any_call(
-    run_folder: pathlib.Path, clients: Clients, damage: t.Callable[[pathlib.Path], None]
+    run_folder: pathlib.Path, clients: Clients, damage: t.Callable[[pathlib.Path], object]
 ) -> None:
     collect()
     (lock,) = (run_folder.parent / "home" / "collectssl").iterdir()

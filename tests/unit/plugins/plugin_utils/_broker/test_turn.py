@@ -26,7 +26,7 @@ _HOST = re.sub(r"[^A-Za-z0-9._-]", "-", os.uname().nodename)[:64]
 class Waiter:
     """Waits for a turn in a time of its own; what it says, and when, is kept."""
 
-    def __init__(self, folder: pathlib.Path, run: str = "run", meanwhile: t.Callable[[float], None] | None = None):
+    def __init__(self, folder: pathlib.Path, run: str = "run", meanwhile: t.Callable[[float], object] | None = None):
         self.now = 1_000_000.0
         self.lines: list[str] = []
         self._meanwhile = meanwhile or (lambda _waited: None)
