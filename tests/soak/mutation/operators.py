@@ -292,6 +292,9 @@ class _Walk:
             return
         if isinstance(node, ast.Call) and _is_message(node):
             return
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("t.cast", "cast"):
+            self._expression(node.args, 1, node.args[1])
+            return
         change = getattr(self, "_change_" + type(node).__name__.lower(), None)
         if change is not None:
             change(place, at, node)

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import json
 import os
 import pathlib
 import random
+import re
 import resource
 import selectors
 import shutil
@@ -195,7 +197,12 @@ class _Trials:
             found = [test for test in self._tests if not lines.isdisjoint(test.lines)]
         else:
             lines = self._lines_with(source, mutant)
-            found = [test for test in self._tests if not lines.isdisjoint(test.lines)]
+            named = re.compile(rf"\b(?:{'|'.join(map(re.escape, mutant.names))})\b") if mutant.names else None
+            found = [
+                test
+                for test in self._tests
+                if not lines.isdisjoint(test.lines) or (named and named.search(_text(test.item.path)))
+            ]
             found = found or [test for test in self._tests if any(path == source.path for path, _line in test.lines)]
         return self._ordered(mutant, found)
 
@@ -386,6 +393,12 @@ def _failure(item: pytest.Item, following: pytest.Item | None) -> str:
         if report.failed:
             return str(getattr(report.longrepr, "reprcrash", None) or report.longrepr)[:300]
     return ""
+
+
+@functools.cache
+def _text(path: pathlib.Path) -> str:
+    """What stands in a file of tests."""
+    return path.read_text(encoding="utf-8")
 
 
 def _words(node: ast.AST) -> set[str]:

@@ -13,8 +13,9 @@ import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire import fields
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import SHOW, CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import (
+    CALL_LIMIT_REACHED,
     STATUS_NAMES,
     CollectResponse,
     order_not_asked,
@@ -89,6 +90,14 @@ def test_names_of_the_status_codes_of_section_2_1() -> None:
         -22: "awaiting_payment",
     }
     assert CollectResponse(-99).status_name == "unlisted"
+    # Of later documentation.
+    assert CALL_LIMIT_REACHED == -42
+
+
+def test_a_record_of_a_request_is_the_same_whatever_order_was_given() -> None:
+    for show in (SHOW, reversed(SHOW), sorted(SHOW)):
+        record = CollectRequest("order_number", "1", show=list(show)).as_record()
+        assert record["show"] == sorted(SHOW)
 
 
 def test_a_code_that_names_its_order_is_not_told() -> None:
@@ -112,7 +121,8 @@ def test_a_code_that_names_its_order_is_not_told() -> None:
         ),
         (b"hello", "text/plain", "has neither a status line nor an errorCode (content type text/plain); it is not"),
         (b"x" * 2000 + b"<html>", None, "The answer has neither a status line nor an errorCode;"),
-        (b"x" * 1990 + b"<html>", None, "The answer is an HTML page;"),
+        (b"x" * 1996 + b"<html>", None, "The answer has neither a status line nor an errorCode;"),
+        (b"x" * 1995 + b"<html>", None, "The answer is an HTML page;"),
         (b"a=" + b"x" * 5000, "t" * 100, "(content type " + "t" * 40),
     ],
 )
@@ -158,6 +168,7 @@ def test_a_bare_structure_that_was_not_asked_for_is_no_answer(body: bytes) -> No
 def test_blanks_around_names_and_values_are_no_part_of_them() -> None:
     response = _parse(" errorCode = 0 & fqdn =+www.example.com+&+x+=+1+& ")
     assert (response.fqdn, dict(response.extra)) == ("www.example.com", {"x": "1"})
+    assert _parse(" & &errorCode=0& ").state == "pending"
 
 
 @pytest.mark.parametrize(
@@ -208,6 +219,8 @@ def test_the_same_status_twice_is_one() -> None:
 def test_an_answer_that_ends_with_a_certificate_of_nothing_was_cut_off(name: str) -> None:
     with pytest.raises(ProtocolError, match="ends in the middle"):
         _parse(f"errorCode=2&certificate={_field(_LEAF)}&{name}=")
+    with pytest.raises(ProtocolError, match="ends in the middle"):
+        _parse(f"errorCode=2&certificate={_field(_LEAF)}&+{name}+= \r\n")
     # One that ends with another field is whole.
     assert _parse(f"errorCode=2&certificate={_field(_LEAF)}&{name}=&x=").certificates == (_LEAF,)
     assert _parse(f"errorCode=0&{name}=").certificates == ()
@@ -216,6 +229,8 @@ def test_an_answer_that_ends_with_a_certificate_of_nothing_was_cut_off(name: str
 def test_an_answer_that_ends_in_a_name_was_cut_off_where_something_is_issued() -> None:
     with pytest.raises(ProtocolError, match="ends in the middle of certifi: it was cut off"):
         _parse(f"errorCode=2&certificate={_field(_LEAF)}&certifi")
+    with pytest.raises(ProtocolError, match="ends in the middle of certifi: it was cut off"):
+        _parse("errorCode=1&certifi", query_type=0)
     assert _parse("errorCode=0&certifi").state == "pending"
 
 
@@ -327,6 +342,7 @@ def test_a_status_detail_is_a_number_perhaps_with_its_meaning(line: str, is_one:
         ("a.example validated", {"a.example": "validated"}),
         ("a NOT VALIDATED", {"a": "not_validated"}),
         ("a AWAITING BRAND", {"a": "awaiting_brand"}),
+        ("a NOT VALIDATED MAIL VALIDATED", {"a": "not_validated", "MAIL": "validated"}),
         ("a.example AWAITING SOMETHING", {"a.example": "awaiting something"}),
         ("a.example X-RAY_ED", {"a.example": "x-ray_ed"}),
         ("a.example VALIDATED a.example NOTVALIDATED", {"a.example": "not_validated"}),

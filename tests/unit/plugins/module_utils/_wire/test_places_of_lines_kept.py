@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import typing as t
 
 import pytest
@@ -12,6 +13,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import SHOW, CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
+from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _asn1
 from ansible_collections.certfleet.collectssl.tests.support import authority
 
 _PEM = "".join(armour(der) for der in authority.chain().served)
@@ -75,8 +77,27 @@ def test_a_boundary_before_the_certificates_is_a_part_of_one(torn: str) -> None:
 
 @pytest.mark.parametrize("torn", ["-----BEGIN CERTIFICATE-----", "-----BEGIN", "-----BEG", "-"])
 def test_a_boundary_behind_the_certificates_is_the_end_of_what_was_cut_off(torn: str) -> None:
-    with pytest.raises(ProtocolError, match="in the middle"):
-        _parse(["2", _PEM + torn])
+    for between in ([], ["Issued"], ["", "Issued", "Complete"]):
+        with pytest.raises(ProtocolError, match="in the middle"):
+            _parse(["2", _PEM, *between, torn])
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 60])
+def test_the_lines_of_a_bare_structure_may_be_of_any_length(cut: int) -> None:
+    data = _asn1.pkcs7(authority.chain().served)
+    packed = base64.b64encode(data).decode()
+    bare = packed.rstrip("=")
+    lines = [bare[:-cut], packed[len(bare) - cut :]]
+    response = _parse(["2", *lines, "Issued", "Complete"], "ext_status", response_type="pkcs7")
+    assert response.container == ("pkcs7", data)
+    assert (response.certificate_status, response.validation_status, _kept(response)) == ("Issued", "Complete", [])
+    with pytest.raises(ProtocolError, match="in the middle of the certificates"):
+        _parse(["2", bare[:-72]], response_type="pkcs7")
+
+
+def test_what_is_no_certificate_is_said_of_the_certificates() -> None:
+    with pytest.raises(ProtocolError, match="The answer's certificates is not a whole certificate"):
+        _parse(["2", armour(b"junk")])
 
 
 # --- the name, where no certificates tell -------------------------------------------------------------------------
@@ -115,6 +136,9 @@ def test_a_number_before_the_name_hides_no_name() -> None:
         ("INTRANET", ["Issued"], True),
         ("INTRANET", ["Something"], False),
         ("INTRANET", ["Something", "New"], True),
+        ("INTRANET", ["Something", "Authorized"], False),
+        ("INTRANET", ["Something", "flag=1"], False),
+        ("INTRANET", ["flag=1", "Issued"], True),
     ],
 )
 def test_a_word_in_capitals_is_a_name_where_both_statuses_follow(name: str, behind: list[str], is_name: bool) -> None:
@@ -122,6 +146,13 @@ def test_a_word_in_capitals_is_a_name_where_both_statuses_follow(name: str, behi
     assert response.fqdn == (name if is_name else None)
     # Where no status was asked for, none is to be told from a name.
     assert _parse(["1", name, *behind], "fqdn", query_type=0).fqdn == name
+
+
+@pytest.mark.parametrize("name", ["WORD", "intranet", "v1.22", "www.example.com"])
+def test_a_name_is_one_where_a_certificate_is_issued(name: str) -> None:
+    assert _parse(["2", name, _PEM], "fqdn", "ext_status").fqdn == name
+    for code in ("1", "2"):
+        assert _parse([code, name], "fqdn", query_type=0).fqdn == name
 
 
 @pytest.mark.parametrize("code", ["3", "500"])
@@ -136,6 +167,16 @@ def test_the_line_that_looks_most_like_a_name_is_the_name(name: str) -> None:
     ranked = ["WORD", "word", "v1.22", "www.example.com"]
     response = _parse(["2", *ranked[: ranked.index(name) if name in ranked else 1], name, _PEM], "fqdn")
     assert response.fqdn == name
+
+
+def test_a_name_of_an_order_that_is_pending_is_none() -> None:
+    response = _parse(["0", "www.example.com"], "fqdn")
+    assert (response.fqdn, _kept(response)) == (None, ["www.example.com"])
+
+
+def test_a_caa_status_in_one_word_is_no_name() -> None:
+    response = _parse(["1", "ERROR"], "fqdn", query_type=0)
+    assert (response.fqdn, response.caa_status) == (None, "ERROR")
 
 
 def test_a_name_that_was_not_asked_for_is_kept() -> None:
@@ -230,6 +271,73 @@ def test_empty_lines_behind_a_status_alone_are_details_too(blanks: int) -> None:
     assert [value for _name, value in response.details][:7] == [None] * blanks + ["in_progress"] * (7 - blanks)
 
 
+_MEANINGS = {"completed": "1", "in_progress": "2", "not_completed": "0", "not_required": "-1", None: "."}
+
+
+@pytest.mark.parametrize(
+    ("lines", "details", "caa", "extra"),
+    [
+        ("0|||1|2|0", ". . 1 2 0", None, {}),
+        ("3||1|", "1", None, {}),
+        ("0|42|1|", ". 1", None, {"csrStatus": "42"}),
+        (
+            "1|1|1||2||1|42|-1||-1|||42",
+            "1 1 . 2 . 1 . -1 . -1",
+            None,
+            {"brandValStatus": "42", "evSignerSecondApproval": "42"},
+        ),
+        (
+            "1|1|1|42|2|3 - x|0|1||0|3 - x|42|42|42",
+            "1 1 . 2 . 0 1 . 0",
+            None,
+            {
+                "ovCallBackStatus": "42",
+                "freeDVUPStatus": "3 - x",
+                "evPhysicalExistence": "3 - x",
+                "evOperationalExistence": "42",
+                "evSignerApproverRequester": "42",
+                "evSignerSecondApproval": "42",
+            },
+        ),
+        ("0||0|1|1|0|1|2|42|0|-1|-1|1|0|1|1|2", "0 1 1 0 1 2 0 -1 -1 1 0 1 1", "2", {"unnamed_lines": ("42",)}),
+        ("3|1|||1|1|1|3 - x", "1 . . 1 1 1", None, {"brandValStatus": "3 - x"}),
+        ("3|42|-1||0|1|2||1|2", "-1 . 0 1 2 . 1 2", None, {"unnamed_lines": ("42",)}),
+        (
+            "0||1|1|3 - x|2|0|stop=1|1|1|1|1|3 - x|1|1||0",
+            ". 1 1 . 2 0 1 1 1 1 . 1 1",
+            "0",
+            {"organizationValidationStatus": "3 - x", "evOperationalExistence": "3 - x", "unnamed_lines": ("stop=1",)},
+        ),
+        ("1|42|42|1|1|0|1|0|2|2||2|1", "1 1 0 1 0 2 2 . 2 1", None, {"unnamed_lines": ("42", "42")}),
+        ("1|0|stop=1|42|1|1||1", "0 . 1 1 . 1", None, {"dcvStatus": "42", "unnamed_lines": ("stop=1",)}),
+        (
+            "0|1|1|0||1||| word=1|1|42|stop=1|1|2|2",
+            "1 1 0 . 1 1",
+            None,
+            {"brandValStatus": "42", "unnamed_lines": ("word=1", "stop=1", "1", "2", "2")},
+        ),
+        ("0||-1||-1|1|0||1|1", "-1 . -1 1 0 . 1 1", None, {}),
+        ("0||1|1", ". 1 1", None, {}),
+        ("0||1|", ". 1", None, {}),
+        ("0|1|1|1|1|1|1|1|1|1|1|1|1|1|2", "1 1 1 1 1 1 1 1 1 1 1 1 1", "2", {}),
+        ("0|1|1|1|1|1|1|1|stop=1|1|1|1|1|1|1", "1 1 1 1 1 1 1 1 1 1 1 1 1", None, {"unnamed_lines": ("stop=1",)}),
+        ("0|1|1|1|1|1|1|1|stop=1|1|1", "1 1 1 1 1 1 1", None, {"unnamed_lines": ("stop=1", "1", "1")}),
+        ("0|stop=1|1|stop=1|1|1|1|1|1|1", "1 1 1 1 1 1 1", None, {"unnamed_lines": ("stop=1", "stop=1")}),
+        ("0|42|1|1|1|1|1|1|1|stop=1", "1 1 1 1 1 1 1", None, {"unnamed_lines": ("42", "stop=1")}),
+        ("0|1|1|1|1|1|1|1|1|1|1|1|1|42", "1 1 1 1 1 1 1 1 1 1 1 1", None, {"evSignerSecondApproval": "42"}),
+        ("0|1|||||||||||||||1", "1 1", None, {}),
+    ],
+)
+def test_numbers_and_empty_lines_are_the_details_that_they_make_up(
+    lines: str, details: str, caa: str | None, extra: dict[str, t.Any]
+) -> None:
+    """Seven or thirteen, where they can be that many; what has to be left out for it is kept."""
+    response = _parse(lines.split("|"), "status_details", "mdc_domain_details", query_type=0)
+    told = [_MEANINGS[value] for _name, value in response.details]
+    assert told == details.split() + ["."] * (13 - len(details.split()))
+    assert (response.caa_status, dict(response.extra)) == (caa, extra)
+
+
 # --- domains ------------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +363,8 @@ def test_statuses_that_are_not_listed_stand_before_details_and_domains(middle: l
     response = _parse(["0", "One", "Two", *middle, "Three"], *SHOW)
     assert (response.certificate_status, response.validation_status) == ("One", "Two")
     assert _kept(response) == ["Three"]
+    among = _parse(["0", "1", "1", "Three", "1", "1", "1", "1", "1"], *SHOW)
+    assert (among.certificate_status, _kept(among)) == (None, ["Three"])
     response = _parse(["0", *middle, "Three"], *SHOW)
     assert (response.certificate_status, response.validation_status, _kept(response)) == (None, None, ["Three"])
     response = _parse(["0", "One", *middle, "Three"], *SHOW)
@@ -305,7 +415,7 @@ def test_a_status_line(line: str, code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["1000000", "0.5", "0 x", "x 0", "--1", "-", "+", "0\n<html>", "0\n\n <!DOCTYPE html>"]
+    "line", ["1000000", "0.5", "0 x", "x 0", "X0", "--1", "-", "+", "0\n<html>", "0\n\n <!DOCTYPE html>"]
 )
 def test_what_is_no_status_line(line: str) -> None:
     with pytest.raises(ProtocolError, match="not one of the CollectSSL interface"):
