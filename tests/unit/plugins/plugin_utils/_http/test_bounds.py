@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import re
 import socket
 import threading
 import time
@@ -86,20 +87,29 @@ _POURED: dict[str, tuple[bytes, bytes]] = {
 }
 
 
+_LONG_HEADS = ("early hints", "continue")
+
+
 @pytest.mark.parametrize("poured", _POURED)
 def test_however_much_comes_little_is_read_and_kept(identity: Identity, poured: str) -> None:
     pouring = _Pouring(*_POURED[poured])
     with Server(identity.context(), pouring) as server:
         tracemalloc.start()
         try:
+            asked = asker_of(server, identity, seconds=60)
             with pytest.raises(CollectError) as caught:
-                asker_of(server, identity, seconds=60).ask()
+                asked.ask()
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
         # The client has hung up: it is no end of its own that the server came to.
         assert pouring.over.wait(60)
     assert "no whole answer" not in str(caught.value)
+    if poured in _LONG_HEADS:
+        assert "Its head is longer than 65536 octets, and was not read further." in str(caught.value)
+    (octets,) = re.findall(r", ([0-9]+) bytes, ", asked.details[0])
+    # Of a page that is no answer no more than its beginning is read.
+    assert int(octets) <= (256 * 1024 if "with status" in poured and "200" not in poured else 5 * _MEBIBYTE)
     assert pouring.sent < _ON_THE_WAY, pouring.sent
     assert peak < 4 * session.MAX_BODY
 
@@ -118,6 +128,24 @@ def test_nothing_is_unpacked(identity: Identity, status: int, encoding: str) -> 
         finally:
             tracemalloc.stop()
     assert peak < 4 * session.MAX_BODY
+
+
+def test_a_chunk_of_negative_size_is_not_read_to_the_end(identity: Identity) -> None:
+    pouring = _Pouring(*_POURED["a chunk of negative size"])
+    with (
+        Server(identity.context(), pouring) as server,
+        pytest.raises(TransportError, match=r"what came is damaged, or no HTTP"),
+    ):
+        asker_of(server, identity).ask()
+
+
+@pytest.mark.parametrize("poured", ["trailers", "tiny chunks"])
+def test_what_stands_between_and_behind_chunks_counts_too(identity: Identity, poured: str) -> None:
+    with (
+        Server(identity.context(), _Pouring(*_POURED[poured])) as server,
+        pytest.raises(CollectError, match=r"It is longer than 5242880 octets, and was not read further"),
+    ):
+        asker_of(server, identity, seconds=60).ask()
 
 
 @pytest.mark.parametrize("size", [b"-5", b"-1", b"-0x10", b"zz", b"", b"\xff\xfe", b"9" * 5000])
@@ -232,6 +260,22 @@ def test_a_proxy_that_drips_before_and_after_connecting_is_over_at_the_deadline(
         address = f"{scheme}://localhost:{dripping.port}"
         _refused(lambda: asker_of(server, identity, proxy=address, seconds=1).ask())
     assert not server.calls
+
+
+def test_who_drips_is_hung_up_on(identity: Identity) -> None:
+    hung_up = threading.Event()
+
+    def reply(connection: socket.socket) -> bool:
+        try:
+            drip(b"HTTP/1.1 200 OK\r\n" + b"X-Slow: yes\r\n" * 500)(connection)
+        except OSError:
+            hung_up.set()
+        return False
+
+    with Server(identity.context(), reply) as server:
+        _refused(lambda: asker_of(server, identity, seconds=1).ask())
+        assert hung_up.wait(20)
+    assert not session._adapters
 
 
 def test_a_resolver_that_hangs_is_left_and_nothing_is_sent_once_it_is_back(
