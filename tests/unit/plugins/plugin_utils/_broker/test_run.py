@@ -164,6 +164,35 @@ def _broker(monkeypatch: pytest.MonkeyPatch, note: t.Callable[[], None]) -> Brok
 
 
 @pytest.mark.usefixtures("run_folder")
+def test_a_pause_between_two_tries_ends_with_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(kill: t.Callable[[], None]) -> None:
+        def client_of(_provider: t.Any, sleep: t.Callable[[float], None], _detail: t.Any) -> ScriptedAnswers:
+            def pause() -> None:
+                kill()
+                sleep(120)
+
+            return ScriptedAnswers(PENDING, pause)
+
+        monkeypatch.setattr(client, "Client", client_of)
+        Broker(provider(), lambda _line: None).collect(request(), Waiting(0, 300))
+
+    assert Killed(ask).said() == b""
+
+
+@pytest.mark.usefixtures("run_folder")
+def test_what_comes_after_the_end_of_the_run_is_given_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(kill: t.Callable[[], None]) -> None:
+        def note() -> None:
+            kill()
+            while not Run().is_gone:
+                time.sleep(0.01)
+
+        _broker(monkeypatch, note).collect(request(), Waiting(0, 300))
+
+    assert Killed(ask).said() == b""
+
+
+@pytest.mark.usefixtures("run_folder")
 def test_a_wait_ends_with_the_run_and_without_another_call(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
