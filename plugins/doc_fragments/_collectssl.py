@@ -179,7 +179,8 @@ options:
       - Where the output of Ansible goes to a pipe or a file, as in most job runners, the lines are seen as they come
         only with E(PYTHONUNBUFFERED=1); ansible-core leaves it to Python when they are written.
       - An order that awaits payment, was rejected or was revoked ends a wait at once. A call that fails within a wait
-        does not end it, and where the provider says that an unknown error occurred (-14), it is asked again.
+        does not end it, and where the provider says that an unknown error occurred (-14), or that the limit of calls
+        is reached (-42), it is asked again.
     type: int
     default: 0
   poll_interval:
