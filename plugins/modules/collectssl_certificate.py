@@ -60,7 +60,9 @@ options:
     description:
       - Certificates to install instead of collecting them. No call is made.
       - It holds the end-entity certificate and its intermediates, in any order, and the root where O(root_path) or
-        O(include_root) wants one. It is checked like a collected chain.
+        O(include_root) wants one. It is checked like a collected chain: signatures, path lengths, whether issuers may
+        sign certificates, name constraints and critical extensions. That it is for servers is checked where
+        O(expected_names) has a domain name or an IP address.
       - Taken are PEM blocks of certificates and of PKCS#7, with any text before, between and behind them, such as what
         C(openssl s_client -showcerts) prints; PKCS#7, or one certificate, in DER as base64; and a file of any of these
         in base64, as M(ansible.builtin.slurp) returns it. It is 1048576 characters long at most.
@@ -135,6 +137,8 @@ options:
     description:
       - Domain names, IP addresses or e-mail addresses, each of which the certificate must cover. A wildcard covers one
         label.
+      - Only subject alternative names count. Where a domain name or an IP address is expected, the chain must also be
+        one for servers, as that of every order of O(product=ssl) must be.
       - Names and addresses are written as O(certfleet.collectssl.tls_endpoint_info#module:host) and
         O(certfleet.collectssl.tls_endpoint_info#module:server_name) take them. Upper and lower case are the same, a dot
         at the end counts for nothing, an international name may stand as it is read or in its C(xn--) form, an IPv6

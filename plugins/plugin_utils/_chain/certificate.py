@@ -19,7 +19,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed, printable
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _library
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import der
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import der, stand_ins
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import iso
 
 try:
@@ -35,7 +35,10 @@ else:
     _IMPORT_ERROR = None
     _VERSION = cryptography.__version__
     #: What the library raises for something that it cannot read, or does not know.
-    UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion)
+    UNREADABLE = (
+        *(ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion),
+        *(x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+    )
 
 _OLDEST_VERSION = "42"
 
@@ -214,6 +217,51 @@ def is_authority(cert: x509.Certificate) -> bool:
     return cert.version is x509.Version.v1 and is_self_issued(cert)
 
 
+def path_length(cert: x509.Certificate) -> int | None:
+    """How many authorities may stand below this one; None for any number."""
+    value = extension(cert, "2.5.29.19")
+    with _reading(cert, "The extension basicConstraints (2.5.29.19)"):
+        return None if value is None else der.path_length(value)
+
+
+def extension(cert: x509.Certificate, dotted: str) -> bytes | None:
+    """The value of an extension in DER, None where there is none."""
+    fields = _fields(cert)
+    with _reading(cert, f"The extension {dotted}"):
+        found = [value for identifier, value in fields.extensions if der.dotted(identifier) == dotted]
+        if len(found) > 1:
+            raise ValueError("it is there more than once")
+        # Read once by the library, so that what is no such extension is not taken for one that forbids.
+        if found:
+            stand_ins.read(dotted, found[0])
+    return found[0] if found else None
+
+
+def read_extension(cert: x509.Certificate, dotted: str, value: bytes) -> t.Any:
+    """The value of an extension as the library has it."""
+    with _reading(cert, f"The extension {dotted}"):
+        return stand_ins.read(dotted, value)
+
+
+def critical_extensions(cert: x509.Certificate) -> dict[str, bytes]:
+    """The values in DER of extensions that nobody may pass over, by dotted identifier."""
+    fields = _fields(cert)
+    with _reading(cert, "An extension"):
+        return {der.dotted(kind): value for kind, value in fields.extensions if kind in fields.critical}
+
+
+def has_alternative_names(cert: x509.Certificate) -> bool:
+    """Whether a certificate has any name outside of its subject."""
+    names_read, unread = _alternative_names(cert)
+    return bool(names_read or unread)
+
+
+def subject_name(cert: x509.Certificate) -> x509.Name:
+    """The subject with its parts."""
+    with _reading(cert, "The subject"):
+        return cert.subject
+
+
 def subject(cert: x509.Certificate) -> bytes:
     """The name of a certificate, to be compared with that of an issuer."""
     return _fields(cert).subject
@@ -270,7 +318,7 @@ def told_apart(certs: t.Iterable[x509.Certificate]) -> str:
 
 
 def _with_serial_and_validity(cert: x509.Certificate) -> str:
-    begin, end = map(iso, validity(cert))
+    begin, end = (iso(moment) for moment in validity(cert))
     return f"{name(cert)} (serial number {serial_number(cert)}, valid from {begin} to {end})"
 
 
@@ -299,6 +347,7 @@ def facts(leaf: x509.Certificate, intermediates: t.Iterable[x509.Certificate]) -
         "serial_number": str(serial_number(leaf)),
         "subject_alt_names": alternative_names,
         "unread_names": unread,
+        "server_fault": None,
         "not_before": iso(begin),
         "not_after": iso(end),
         "fingerprint_sha256": fingerprint(leaf.public_bytes(serialization.Encoding.DER)),

@@ -33,28 +33,27 @@ def unpack(container_type: str, data: bytes) -> list[bytes]:
     :arg container_type: ``zip``, ``pkcs7`` or ``netscape``.
     :raises ChainError: where it cannot be read, or is larger than any chain.
     """
-    what, reader = _READERS[container_type]
-    try:
-        return reader(data)
-    except ChainError:
-        raise
-    except Exception as exc:
-        # What the libraries raise for what somebody made up on purpose is not in their documentation.
-        raise ChainError(f"The {what} cannot be read: {excerpt(str(exc)) or type(exc).__name__}") from exc
+    return _READERS[container_type](data)
 
 
 def _from_zip(data: bytes) -> list[bytes]:
     found: list[bytes] = []
     room = _ZIP_MAX_SIZE
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        # Not entry.is_dir(), which fails for a name of no letters before Python 3.12.
-        entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
-        if len(entries) > _ZIP_MAX_ENTRIES:
-            raise ChainError(f"The ZIP archive has {len(entries)} entries; {_ZIP_MAX_ENTRIES} at most are read.")
-        for entry in entries:
-            content = _content(archive, entry, room)
-            room -= len(content)
-            found.extend(_certificates_in_file(entry.filename, content))
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            # Not entry.is_dir(), which fails for a name of no letters before Python 3.12.
+            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
+            if len(entries) > _ZIP_MAX_ENTRIES:
+                raise ChainError(f"The ZIP archive has {len(entries)} entries; {_ZIP_MAX_ENTRIES} at most are read.")
+            for entry in entries:
+                content = _content(archive, entry, room)
+                room -= len(content)
+                found.extend(_certificates_in_file(entry.filename, content))
+    except ChainError:
+        raise
+    except Exception as exc:
+        # What the library raises for an archive that others wrote is not in its documentation.
+        raise ChainError(f"The ZIP archive cannot be read: {excerpt(str(exc)) or type(exc).__name__}") from exc
     return found
 
 
@@ -83,10 +82,13 @@ def _certificates_in_file(name: str, content: bytes) -> list[bytes]:
 def _from_pkcs7(data: bytes) -> list[bytes]:
     from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-    with warnings.catch_warnings():
-        # DER wants a SET sorted, services put the certificates in chain order, and the library complains.
-        warnings.simplefilter("ignore")
-        return [cert.public_bytes(Encoding.DER) for cert in pkcs7.load_der_pkcs7_certificates(data)]
+    try:
+        with warnings.catch_warnings():
+            # DER wants a SET sorted, services put the certificates in chain order, and the library complains.
+            warnings.simplefilter("ignore")
+            return [cert.public_bytes(Encoding.DER) for cert in pkcs7.load_der_pkcs7_certificates(data)]
+    except Exception as exc:
+        raise ChainError(f"The PKCS#7 structure cannot be read: {excerpt(str(exc)) or type(exc).__name__}") from exc
 
 
 def _from_netscape(data: bytes) -> list[bytes]:
@@ -95,11 +97,16 @@ def _from_netscape(data: bytes) -> list[bytes]:
             "A Netscape certificate sequence (response_type netscape) needs the Python library cryptography, 47 or "
             f"newer, on the controller, in {sys.executable}; the other forms carry the same chain."
         ) from netscape.ASN1_IMPORT_ERROR
-    return netscape.certificates(data)
+    try:
+        return netscape.certificates(data)
+    except Exception as exc:
+        raise ChainError(
+            f"The Netscape certificate sequence cannot be read: {excerpt(str(exc)) or type(exc).__name__}"
+        ) from exc
 
 
-_READERS: dict[str, tuple[str, t.Callable[[bytes], list[bytes]]]] = {
-    "zip": ("ZIP archive", _from_zip),
-    "pkcs7": ("PKCS#7 structure", _from_pkcs7),
-    "netscape": ("Netscape certificate sequence", _from_netscape),
+_READERS: dict[str, t.Callable[[bytes], list[bytes]]] = {
+    "zip": _from_zip,
+    "pkcs7": _from_pkcs7,
+    "netscape": _from_netscape,
 }

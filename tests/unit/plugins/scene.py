@@ -26,6 +26,7 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._h
     asker,
     asker_of,
 )
+from cryptography import x509
 
 _TASK = {**ACCOUNT, "path": "/etc/tls/cert.pem"}
 
@@ -57,6 +58,24 @@ class Scene:
         leaf = issuing.leaf(validity=validity)
         content = pem_of(authority.broken(leaf) if damaged else leaf, issuing.der, root.der)
         return self.task(content=content, order_number=None, **options)
+
+    def rule(self, broken: str) -> str:
+        """What a task says of a chain that breaks a rule."""
+        limit: dict[str, list[x509.ExtensionType]] = {
+            "path length": [x509.BasicConstraints(ca=True, path_length=0)],
+            "name constraints": [x509.NameConstraints(None, [x509.DNSName("example.com")])],
+            "purpose": [x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.EMAIL_PROTECTION])],
+        }
+        validity = from_now(-90, 90)
+        root = authority.root(validity=validity, extensions=limit.get(broken, []))
+        names = () if broken == "names" else (x509.DNSName("www.example.com"),)
+        middle = root.subordinate("Issuing CA", validity=validity)
+        lower = middle.subordinate("Lower CA", validity=validity)
+        leaf = lower.leaf(validity=from_now(-1, 90), names=names)
+        if broken == "critical extension":
+            leaf = authority.with_unknown_critical_extension(lower)
+        content = pem_of(leaf, lower.der, middle.der, root.der)
+        return self.task(content=content, order_number=None, expected_names=["www.example.com"])
 
     def gap(self) -> str:
         """An answer without the certificate of the issuing CA."""

@@ -63,6 +63,10 @@ _MESSAGES: dict[str, t.Callable[[Scene], str]] = {
     "expired": lambda scene: scene.chain(-60, -1),
     "of tomorrow": lambda scene: scene.chain(1, 60),
     "unheard of": lambda scene: scene.unchecked(),
+    **{
+        f"rule of {name}": lambda scene, name=name: scene.rule(name)  # type: ignore[misc]
+        for name in ("path length", "critical extension", "name constraints", "purpose", "names")
+    },
     "placeholder": lambda scene: scene.placeholder(),
     "another key": lambda scene: scene.target(key_of_another, privatekey_path="{key}"),
     "validate": lambda scene: scene.target(lambda _host: None, validate="/bin/ls /none"),

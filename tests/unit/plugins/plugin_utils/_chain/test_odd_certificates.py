@@ -38,9 +38,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 _NAME_CONSTRAINTS = "2.5.29.30"
 _ALTERNATIVE_NAMES = "2.5.29.17"
 _BASIC_CONSTRAINTS = "2.5.29.19"
-#: Name constraints, SCT list, key usage, extended key usage, policies, CRL points, AIA, key identifiers.
+#: SCT list, policies, CRL points, AIA, key identifiers.
 _UNNEEDED = (
-    *(_NAME_CONSTRAINTS, "1.3.6.1.4.1.11129.2.4.2", "2.5.29.15", "2.5.29.37", "2.5.29.32", "2.5.29.31"),
+    *("1.3.6.1.4.1.11129.2.4.2", "2.5.29.32", "2.5.29.31"),
     *("1.3.6.1.5.5.7.1.1", "2.5.29.35", "2.5.29.14"),
 )
 
@@ -91,6 +91,26 @@ def test_an_extension_that_nothing_needs_condemns_no_chain(identifier: str, valu
     bundle.check_names(["www.example.com"])
     assert (len(bundle.intermediates), ders_of(bundle.root or "")) == (1, [top.der])
     assert "CN=www.example.com" in describe_pem(_armoured(leaf))
+
+
+@pytest.mark.parametrize("identifier", [_NAME_CONSTRAINTS, "2.5.29.15"])
+@pytest.mark.parametrize("value", [b"junk", b"\x30\x03\x02\x01", b""])
+def test_a_limit_that_cannot_be_read_is_named(identifier: str, value: bytes) -> None:
+    odd = [unreadable(identifier, value)]
+    top = root()
+    middle = top.subordinate("Middle", extensions=odd)
+    said = _refused(middle.leaf(), middle.der, top.der)
+    assert f"The extension {identifier} of the certificate CN=Middle cannot be read" in said
+    # Those of the end of a chain limit nothing below it.
+    _bundle(top.leaf(extensions=odd), top.der).check_names(["www.example.com"])
+
+
+def test_a_purpose_that_cannot_be_read_is_needed_of_servers_alone() -> None:
+    top = root()
+    bundle = _bundle(top.leaf(extensions=[unreadable("2.5.29.37")]), top.der)
+    bundle.check_names([])
+    with pytest.raises(ChainError, match=r"2\.5\.29\.37 of the certificate CN=www.example.com cannot be read"):
+        bundle.check_names(["www.example.com"])
 
 
 def test_alternative_names_of_authorities_are_not_needed() -> None:
