@@ -87,7 +87,10 @@ def typing(session: nox.Session) -> None:
         session.chdir(collection.parents[2])
         mypy = ["mypy", "--config-file", str(collection / ".mypy.ini"), "--cache-dir", str(CHECKOUT / ".mypy_cache")]
         # Folders whose files import each other by bare names.
-        bases = [collection.parents[2], *(collection / folder for folder in ("tests/dev", "tests/demo"))]
+        bases = [
+            collection.parents[2],
+            *(collection / folder for folder in ("tests/dev", "tests/dev/pytest_plugins", "tests/demo")),
+        ]
         program = "tests/simulator/__main__.py"
         session.run(
             *mypy,

@@ -43,7 +43,7 @@ class Tried(t.NamedTuple):
 
     kind: str
     name: str
-    count: int
+    times: int
     passed: bool = True
 
     @classmethod
@@ -147,7 +147,7 @@ def _rows(kind: str, items: list[Tried]) -> list[str]:
         return []
     title, verdict = KINDS[kind]
     wrong = sorted({item.name for item in items if not item.passed})
-    names, tries = {item.name for item in items}, sum(item.count for item in items)
+    names, tries = {item.name for item in items}, sum(item.times for item in items)
     said = f"all {verdict}"
     if wrong:
         more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""

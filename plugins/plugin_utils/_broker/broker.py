@@ -86,6 +86,8 @@ class Broker:
         """
         outcome = self._waited_for(request, waiting)
         self._attempt.was_given(self._key(request), outcome)
+        # Whoever is told goes on to do something about it, and may be an action of others, that looks up.
+        self._run.must_go_on()
         return outcome
 
     def announce_once(self, request: CollectRequest, line: str) -> None:

@@ -52,14 +52,14 @@ class LocalStore:
         Waited for without a word or an end: who holds it is a worker of the same run, which does not end before that
         worker does, and has bounds of its own for its turn and for each call.
         """
-        return self._held(self._run_folder, f"{key}.lock", lambda _descriptor: None, lambda _descriptor: None)
+        return self._holding(self._run_folder, f"{key}.lock", lambda _descriptor: None, lambda _descriptor: None)
 
     def turn(self, account: str, patience: Patience | None = None) -> t.ContextManager[None]:
         """Held for one call of an account, by whichever run of this user on this controller makes it.
 
         :raises TransportError: where it is given up, for this whole run: see ``Patience``.
         """
-        return self._held(self._user_folder, f"{account}.lock", Queue(self, account, patience).look, sign)
+        return self._holding(self._user_folder, f"{account}.lock", Queue(self, account, patience).look, sign)
 
     def read(self, key: str) -> list[dict[str, t.Any]]:
         """What was recorded under a key, newest last; what is not as it was written counts as not recorded."""
@@ -93,7 +93,7 @@ class LocalStore:
             return inside.has(f"{name}.said")
 
     @contextlib.contextmanager
-    def _held(
+    def _holding(
         self, path: str, name: str, meanwhile: t.Callable[[int], None], then: t.Callable[[int], None]
     ) -> t.Iterator[None]:
         descriptor = self._locked(path, name, meanwhile)

@@ -120,7 +120,7 @@ class _Trials:
     def run(self) -> None:
         """Everything."""
         self._run_tests()
-        self._look_whether_tests_pass_loaded_anew()
+        self._look_whether_tests_pass_without_a_mutant()
         todo = self._chosen()
         self._write({"mutants": len(todo), "tests": len(self._tests)})
         self._say(f"{len(self._tests)} tests, {len(todo)} mutants")
@@ -158,8 +158,8 @@ class _Trials:
                 elif test.lines:
                     self._tests.append(test)
 
-    def _look_whether_tests_pass_loaded_anew(self) -> None:
-        """One of each family, without a mutant: else whatever has to be loaded anew would count as killed."""
+    def _look_whether_tests_pass_without_a_mutant(self) -> None:
+        """One of each family, where and as mutants live: what fails there kills none."""
         tests = list({test.family: test for test in reversed(self._tests)}.values())
         source = next(iter(self._sources.values()))
         pid = os.fork()
@@ -168,6 +168,10 @@ class _Trials:
             try:
                 with tempfile.TemporaryDirectory() as folder:
                     self._be_alone(folder)
+                    for test, following in zip(tests, [*tests[1:], None], strict=True):
+                        failed = _failure(test.item, following.item if following else None)
+                        if failed:
+                            self._write({"failed without a mutant": test.item.nodeid, "how": f"in a fork: {failed}"})
                     told = self._live_anew(source, tests)
             finally:
                 os._exit(0 if told.get("outcome") == "survived" else 1)
@@ -312,9 +316,13 @@ class _Trials:
         config._tmp_path_factory._basetemp = pathlib.Path(folder, "pytest")  # type: ignore[attr-defined]
         os.mkdir(pathlib.Path(folder, "pytest"), 0o700)
         os.chmod(folder, 0o711)  # noqa: S103
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_SIZE, _FILE_SIZE))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        # Tests have bounds of their own to set, and to lift again.
+        for kind, most in (
+            (resource.RLIMIT_AS, _MEMORY),
+            (resource.RLIMIT_FSIZE, _FILE_SIZE),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
 
     def _live_anew(self, source: living.Source, tests: list[_Test]) -> dict[str, t.Any]:
         """Run the tests from their files, with everything imported anew."""

@@ -192,7 +192,7 @@ HTTP = (
     Row("packed answer", FAILS, r"compressed \(gzip\)", _fault("gzip")),
     Row("packed answer that is none", FAILS, r"compressed \(gzip\)", _fault("gzip_broken")),
     Row("packed bomb", FAILS, r"compressed \(gzip\)", _fault("gzip_bomb"), unpacks=True),
-    Row("packed bomb, HTTP 500", FAILS, r"HTTP status 500", _fault("gzip_bomb", status=500), unpacks=True),
+    Row("HTTP 500 over a packed bomb", FAILS, r"HTTP status 500", _fault("gzip_bomb", status=500), unpacks=True),
     Row("page of maintenance", FAILS, r"HTML", _fault("html_page")),
     Row("page that shows the password", FAILS, r"HTML", _fault("html_echo")),
     Row("HTTP 403 that shows the password", FAILS, r"HTTP status 403\b", _fault("html_echo", status=403)),
@@ -220,7 +220,7 @@ CODES = (
 )
 
 CERTIFICATES = (
-    Row("cut off, and said to be whole", CUT, r"cannot be used", _fault("truncate_body"), options=_LINES),
+    Row("cut off and said to be whole", CUT, r"cannot be used", _fault("truncate_body"), options=_LINES),
     Row("missing intermediate", NO_CHAIN, r"cannot be used", _fault("missing_intermediate")),
     Row("foreign intermediate", NO_CHAIN, r"cannot be used", _fault("foreign_intermediate")),
     Row("broken signature of the leaf", NO_CHAIN, r"signature", _fault("broken_signature_leaf")),

@@ -86,7 +86,7 @@ class _Ground:
         key = folder / "fleet.key"
         key.write_bytes(installation.key_pem(_KEY))
         issued = {"account": _LOGIN, "names": [_NAME], "key": str(key)}
-        orders = [{"order_number": number, **issued, "life": [{"state": "issued"}]} for number in _ORDERS]
+        orders: list[dict[str, t.Any]] = [{"order_number": number, **issued} for number in _ORDERS]
         pending = [{"state": "pending", "calls": 1}, {"state": "issued"}]
         orders.append({"order_number": _WAITED_FOR, **issued, "life": pending})
         self.simulator = Simulator(dump_orders(folder / "orders.yml", orders, _ACCOUNTS), folder / "sim", http_port=0)

@@ -169,6 +169,16 @@ def test_the_line_that_looks_most_like_a_name_is_the_name(name: str) -> None:
     assert response.fqdn == name
 
 
+def test_a_name_of_an_order_that_is_pending_is_none() -> None:
+    response = _parse(["0", "www.example.com"], "fqdn")
+    assert (response.fqdn, _kept(response)) == (None, ["www.example.com"])
+
+
+def test_a_caa_status_in_one_word_is_no_name() -> None:
+    response = _parse(["1", "ERROR"], "fqdn", query_type=0)
+    assert (response.fqdn, response.caa_status) == (None, "ERROR")
+
+
 def test_a_name_that_was_not_asked_for_is_kept() -> None:
     for lines in (["2", "www.example.com", _PEM], ["1", "www.example.com"]):
         response = _parse(lines, "validity_period", query_type=0 if lines[0] == "1" else 1)
@@ -353,6 +363,8 @@ def test_statuses_that_are_not_listed_stand_before_details_and_domains(middle: l
     response = _parse(["0", "One", "Two", *middle, "Three"], *SHOW)
     assert (response.certificate_status, response.validation_status) == ("One", "Two")
     assert _kept(response) == ["Three"]
+    among = _parse(["0", "1", "1", "Three", "1", "1", "1", "1", "1"], *SHOW)
+    assert (among.certificate_status, _kept(among)) == (None, ["Three"])
     response = _parse(["0", *middle, "Three"], *SHOW)
     assert (response.certificate_status, response.validation_status, _kept(response)) == (None, None, ["Three"])
     response = _parse(["0", "One", *middle, "Three"], *SHOW)
@@ -403,7 +415,7 @@ def test_a_status_line(line: str, code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["1000000", "0.5", "0 x", "x 0", "--1", "-", "+", "0\n<html>", "0\n\n <!DOCTYPE html>"]
+    "line", ["1000000", "0.5", "0 x", "x 0", "X0", "--1", "-", "+", "0\n<html>", "0\n\n <!DOCTYPE html>"]
 )
 def test_what_is_no_status_line(line: str) -> None:
     with pytest.raises(ProtocolError, match="not one of the CollectSSL interface"):
