@@ -328,7 +328,13 @@ def _named(*names: str, common_name: str | None = None, unread: int = 0) -> Bund
         _PEM,
         (),
         None,
-        {"subject": "CN=a", "subject_alt_names": names, "common_name": common_name, "unread_names": unread},
+        {
+            "subject": "CN=a",
+            "subject_alt_names": names,
+            "common_name": common_name,
+            "server_fault": None,
+            "unread_names": unread,
+        },
     )
 
 
