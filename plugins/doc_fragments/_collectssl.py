@@ -142,6 +142,12 @@ notes:
   - The controller asks the provider, and targets never do. What is learnt about an order is shared by all hosts,
     loops and tasks of a run, and calls for one account are made one at a time by all runs of one user on one
     controller.
+  - Who waits for another call of the account says so after five seconds, and then each minute, with the process that
+    makes it. A process that keeps its turn for longer than C(request_timeout) for each try and a minute more is given
+    up, with an error for the order. Where others have a say in the folder of the locks, C(collectssl) in
+    C(ANSIBLE_HOME), no call is made.
+  - Where C(ansible-playbook) is killed, its workers end within a second, or with the call that is under way. They make
+    no other call, and send nothing more to a host.
   - Where each job runs in a container of its own, as with AWX, jobs share neither. Then let one job at a time ask.
   - A pending order, and a failure, is not asked about again within O(ignore:poll_interval) seconds, 300 unless said
     otherwise. The provider wants hours between two calls for an order.
@@ -163,7 +169,8 @@ options:
         one wait, which shows a line at every poll.
       - Where the output of Ansible goes to a pipe or a file, as in most job runners, the lines are seen as they come
         only with E(PYTHONUNBUFFERED=1); ansible-core leaves it to Python when they are written.
-      - An order that awaits payment, was rejected or was revoked ends a wait at once.
+      - An order that awaits payment, was rejected or was revoked ends a wait at once. A call that fails within a wait
+        does not end it, and where the provider says that an unknown error occurred (-14), it is asked again.
     type: int
     default: 0
   poll_interval:

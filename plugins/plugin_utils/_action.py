@@ -9,6 +9,7 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import abc
+import contextlib
 import os
 import typing as t
 
@@ -17,6 +18,7 @@ from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OrderError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.run import Run, leave
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import merged_environment
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import provider_of, with_environment
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling import Attempt, attempt_of
@@ -61,6 +63,17 @@ class CollectActionBase(ActionBase):
             if isinstance(error, OrderError):
                 result["order"] = error.order
         return result
+
+    def _low_level_execute_command(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        """Called by Ansible for each command that a host is to run; none is sent for a run that is gone."""
+        if Run().is_gone:
+            # A module that was sent already holds all that it was given, a passphrase among it.
+            with contextlib.suppress(Exception):
+                if self._connection._shell.tmpdir:
+                    command = self._connection._shell.remove(self._connection._shell.tmpdir, recurse=True)
+                    super()._low_level_execute_command(command, sudoable=False)
+            leave()
+        return super()._low_level_execute_command(*args, **kwargs)
 
     def broker(self, options: Options) -> Broker:
         """The door to the provider that the options name."""

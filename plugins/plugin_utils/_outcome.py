@@ -15,6 +15,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import why_not_issued
 
+_UNKNOWN_ERROR = -14
 _PERMISSION_DENIED = -16
 _CREDENTIAL_VARIABLES = ("loginname", "loginpassword", "collectioncode")
 _IDENTIFIER_VARIABLES = ("ordernumber", "certificateid")
@@ -90,9 +91,12 @@ class Outcome(t.NamedTuple):
 
     @property
     def waits(self) -> bool:
-        """Whether a wait goes on: the order is pending, or a call failed after it was found pending."""
+        """Whether a wait goes on: the order is pending, or a call failed after it was found pending.
+
+        The provider's "unknown error" may be gone at the next call, says so, and is all that is known of the order.
+        """
         if self.error is None:
-            return self.pending
+            return self.pending or self.order["status"]["code"] == _UNKNOWN_ERROR
         return self.waiting_since is not None and self.error.mended_by_waiting
 
     @property

@@ -11,9 +11,13 @@ import typing as t
 import urllib.parse
 
 import pytest
+from ansible import constants as C
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker import broker as broker_module
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.tests.support import authority, broker, https_server, installation
 from ansible_collections.certfleet.collectssl.tests.support.authority import from_now, pem_of
 from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
@@ -85,6 +89,23 @@ class Scene:
             with pytest.raises(CollectError) as caught:
                 asked.ask()
         return str(caught.value)
+
+    def turn(self) -> str:
+        """What a task says whose account's turn another call has that does not end."""
+        with self.monkeypatch.context() as patch:
+            patch.setattr(Broker, "_account", lambda _broker: "account")
+            # What three retries of 30 seconds have beside it; so nobody waits here.
+            patch.setattr(broker_module, "_GRACE", -120)
+            with LocalStore(C.DEFAULT_LOCAL_TMP, C.ANSIBLE_HOME).turn("account"):
+                return self.task()
+
+    def open_folder(self) -> str:
+        """What a task says whose folder of locks others may enter."""
+        with self.monkeypatch.context() as patch:
+            patch.setattr(C, "ANSIBLE_HOME", str(self.folder / "open"))
+            (self.folder / "open" / "collectssl").mkdir(parents=True)
+            (self.folder / "open" / "collectssl").chmod(0o755)
+            return self.task()
 
     def unchecked(self) -> str:
         """A chain whose signatures are of an algorithm that nobody has heard of."""
