@@ -31,7 +31,9 @@ def test_comments_of_an_old_encoding_damage_nothing() -> None:
     assert content.certificates(base64.b64encode(data).decode()) == [_LEAF]
     # A structure whose contents speak of a boundary is a structure.
     with pytest.raises(ChainError, match="structure in DER that was cut off"):
-        content.certificates(base64.b64encode(b"0\x82\x01\x00\x04\x30-----BEGIN CERTIFICATE-----" + b"\xfc" * 20).decode())
+        content.certificates(
+            base64.b64encode(b"0\x82\x01\x00\x04\x30-----BEGIN CERTIFICATE-----" + b"\xfc" * 20).decode()
+        )
 
 
 @pytest.mark.parametrize("sign", ["\x0b", "\x0c", "\t"])
