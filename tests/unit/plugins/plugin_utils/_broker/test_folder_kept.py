@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import secrets
 import stat
 import typing as t
 
@@ -185,6 +186,16 @@ def test_a_file_that_cannot_be_put_in_its_place_leaves_nothing(
     with folder(str(path)) as inside, pytest.raises(PermissionError):
         inside.replace("file", b"new")
     assert os.listdir(path) == ["file"]
+    assert (path / "file").read_bytes() == b"0123456789"
+
+
+def test_a_name_that_somebody_guessed_is_not_written_to(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "token_hex", lambda _size: "guessed")
+    (path / ".record-guessed").write_bytes(b"left alone")
+    (path / ".record-guessed").chmod(0o600)
+    with folder(str(path)) as inside, pytest.raises(FileExistsError):
+        inside.replace("file", b"new")
+    assert (path / ".record-guessed").read_bytes() == b"left alone"
     assert (path / "file").read_bytes() == b"0123456789"
 
 
