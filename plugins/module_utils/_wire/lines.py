@@ -213,6 +213,7 @@ class _Reading:
         if "ext_status" in self._request.show and shapes.is_certificate_status(line):
             return
         self._told = dataclasses.replace(self._told, message=self._left.pop(at))
+        self._tail = max(self._tail, at + 1)
 
     # 2.2.7
 

@@ -113,6 +113,8 @@ class _Trials:
         self._most: int = option("--mutants-workers")
         self._workers: list[_Worker] = []
         self._tests: list[_Test] = []
+        self._fit: set[str] = set()
+        self._todo: list[operators.Mutant] = []
         self._kills: dict[tuple[str, str], dict[str, int]] = {}
         self._counts = {"killed": 0, "survived": 0, "not tried": 0}
         self._scratch = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
@@ -120,14 +122,14 @@ class _Trials:
     def run(self) -> None:
         """Everything."""
         self._run_tests()
-        self._look_whether_tests_pass_without_a_mutant()
-        todo = self._chosen()
+        self._look_whether_tests_pass_loaded_anew()
+        todo = self._todo = self._chosen()
         self._write({"mutants": len(todo), "tests": len(self._tests)})
         self._say(f"{len(self._tests)} tests, {len(todo)} mutants")
         until = time.monotonic() + self._seconds
         while todo or self._workers:
             if time.monotonic() > until:
-                todo = []
+                todo.clear()
             while todo and len(self._workers) < self._most:
                 self._start(todo.pop())
             self._wait()
@@ -158,8 +160,8 @@ class _Trials:
                 elif test.lines:
                     self._tests.append(test)
 
-    def _look_whether_tests_pass_without_a_mutant(self) -> None:
-        """One of each family, where and as mutants live: what fails there kills none."""
+    def _look_whether_tests_pass_loaded_anew(self) -> None:
+        """One of each family, without a mutant: else whatever has to be loaded anew would count as killed."""
         tests = list({test.family: test for test in reversed(self._tests)}.values())
         source = next(iter(self._sources.values()))
         pid = os.fork()
@@ -168,10 +170,6 @@ class _Trials:
             try:
                 with tempfile.TemporaryDirectory() as folder:
                     self._be_alone(folder)
-                    for test, following in zip(tests, [*tests[1:], None], strict=True):
-                        failed = _failure(test.item, following.item if following else None)
-                        if failed:
-                            self._write({"failed without a mutant": test.item.nodeid, "how": f"in a fork: {failed}"})
                     told = self._live_anew(source, tests)
             finally:
                 os._exit(0 if told.get("outcome") == "survived" else 1)
@@ -379,7 +377,36 @@ class _Trials:
             running = [fact["running"] for fact in facts if "running" in fact]
             how = f"took too long or died: {os.waitstatus_to_exitcode(status)}"
             told = {"outcome": "killed", "by": running[-1] if running else "", "how": how}
+        if told.get("by") and not self._is_fit(told["by"]):
+            self._todo.append(worker.mutant)
+            return
         self._note(worker.mutant, told, time.monotonic() - worker.begun)
+
+    def _is_fit(self, killer: str) -> bool:
+        """Whether a test passes without a mutant where mutants live; one that does not kills none, and is left out."""
+        test = next((test for test in self._tests if test.item.nodeid == killer), None)
+        if test is None or killer in self._fit:
+            return True
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                os.setsid()
+                with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+                    self._be_alone(folder)
+                    signal.setitimer(signal.ITIMER_REAL, 2 * (_SECONDS + _SLOWER * test.seconds))
+                    status = 1 if _failure(test.item, None) else 0
+            finally:
+                os._exit(status)
+        _pid, status = os.waitpid(pid, 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        if status:
+            self._tests.remove(test)
+            self._write({"left out": killer, "how": "it fails in a fork without a mutant"})
+        else:
+            self._fit.add(killer)
+        return not status
 
     def _note(self, mutant: operators.Mutant, told: dict[str, t.Any], seconds: float) -> None:
         self._counts[told["outcome"]] += 1
