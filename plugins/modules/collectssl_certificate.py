@@ -73,8 +73,11 @@ options:
     description:
       - The file on the target for the end-entity certificate alone.
       - At least one of O(path), O(chain_path), O(fullchain_path), O(root_path) and O(combined_path) is given. Each is
-        an absolute path of a file, in a directory that exists, and no two of them name the same file. Where one is a
-        symbolic link, the link stays and the file it points to is replaced.
+        an absolute path of a file, in a directory that exists, and no two of them name the same file.
+      - Where one is a symbolic link, or leads through one, the link stays and the file it points to is replaced, if
+        nobody but root and the user who runs the task could have put the link there. Any other link is refused, and so
+        are those in O(privatekey_path) and O(pending_privatekey_path). See
+        R(the guide,ansible_collections.certfleet.collectssl.docsite.guide_files) for what that means.
     type: path
   chain_path:
     description:
@@ -130,6 +133,8 @@ options:
       - When the certificate belongs to this key and not to the one in O(privatekey_path), the key moves to
         O(privatekey_path), with the owner and the mode it has, in the same transaction as the certificate. There need
         not be a key in O(privatekey_path) before. If the transaction fails, both keys are where they were.
+      - Where there is one, whoever could not read or write it can't do so with the new one either. If that makes the
+        mode stricter than that of the pending key, a warning says so.
       - When the certificate belongs to the key in O(privatekey_path), this one is left alone. When it belongs to
         neither, the task fails.
     type: path
@@ -166,6 +171,7 @@ options:
   backup:
     description:
       - Keep each file whose content is replaced, a private key too, beside it, with the time in its name.
+      - A backup that holds a private key is open to nobody to whom the file that took its place is not.
     type: bool
     default: false
   in_place:
@@ -203,9 +209,10 @@ notes:
   - The files of a transaction change one after the other, in the order root, chain, private key, combined file, full
     chain, certificate. A service that reads a single file, of O(fullchain_path) or O(combined_path), never sees a
     mixed state.
-  - Until the transaction is over, hidden files whose names begin with C(.collectssl-) and end in C(.key) stand beside
-    the destinations. HAProxy does not load files with this ending, though it would load hidden ones. They remain
-    only where a run was killed, and the next run for the same files removes them.
+  - Until the transaction is over, a folder C(.collectssl) that nobody else may enter stands beside the destinations,
+    with the new and the old files. Programs that read whole folders, such as HAProxy, do not find them. It remains
+    only where a run was killed, and the next run for the same files removes it.
+    R(The guide,ansible_collections.certfleet.collectssl.docsite.guide_files) tells more.
 seealso:
   - plugin: certfleet.collectssl.collectssl_order_info
     plugin_type: module

@@ -78,6 +78,8 @@ UNITS_ON_SOME_CORES = {
     "tests/unit/plugins/test_fault_matrix.py": (NEWEST,),
     # Thousands of modules, each killed at another call; what there is of ansible-core in them hardly changes.
     "tests/unit/plugins/module_utils/_install/test_install_killed.py": (OLDEST, NEWEST),
+    # Hundreds of installations under attack, and as little of ansible-core.
+    "tests/unit/plugins/module_utils/_install/test_attacks_*.py": (OLDEST, NEWEST),
 }
 """Unit tests that the session of not every ansible-core has to run, and those whose do."""
 
@@ -85,6 +87,8 @@ TARGETS_ON_SOME_CORES = {
     # What providers and proxies do to an answer is over before ansible-core hears of it.
     "answers": (NEWEST,),
     "proxies": (NEWEST,),
+    # What other users do to files has little to do with ansible-core, but for its helpers for attributes.
+    "attacks": (OLDEST, NEWEST),
     # The oldest series takes every Python of TARGET_PYTHONS on a managed host, newer ones drop some.
     "target_pythons": (OLDEST,),
     # With the series in between, the fleet runs them.

@@ -6,7 +6,6 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-import os
 from typing import List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
@@ -28,18 +27,12 @@ def key_blocks(data: bytes) -> str:
     return "".join(_pem.blocks(data.decode("latin-1"), "PRIVATE KEY"))
 
 
-def load(option: str, path: str, source: Optional[str]) -> str:
-    """The private key blocks of the key file that ``option`` names.
+def load(option: str, path: str, descriptor: int) -> str:
+    """The private key blocks of the key file that ``option`` names, which is open.
 
-    ``source`` is where it is read, None where it is missing. Raises ``InstallError`` for a file that is missing, cannot
-    be read or holds no PEM private key.
+    Raises ``InstallError`` for a file that holds no PEM private key, and ``OSError`` for one that cannot be read.
     """
-    if source is None:
-        raise InstallError(f"{option}: there is no file {path}.")
-    if os.path.isdir(source):
-        raise InstallError(f"{option}: {path} is a directory, not a private key file.")
-    with disk.doing(f"{option}: {path} could not be read"):
-        blocks = key_blocks(disk.read(source) or b"")
+    blocks = key_blocks(disk.read_from(descriptor))
     if not blocks:
         raise InstallError(f"{option}: {path} is not a private key in PEM format.")
     return blocks

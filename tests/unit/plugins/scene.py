@@ -154,3 +154,9 @@ def file_of_root(host: installation.SmallHost) -> None:
     for path in (host.certs, host.folder / "tmp"):
         path.chmod(0o777)
     host.path.write_text("of root\n", encoding="ascii")
+
+
+def link_in_open_folder(host: installation.SmallHost) -> None:
+    """One that anybody could have put there."""
+    host.certs.chmod(0o777)
+    host.path.symlink_to("elsewhere.pem")

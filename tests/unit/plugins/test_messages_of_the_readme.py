@@ -18,6 +18,7 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.scene import (
     closed_folder,
     file_of_root,
     key_of_another,
+    link_in_open_folder,
 )
 
 pytestmark = pytest.mark.usefixtures("run_folder")
@@ -71,6 +72,7 @@ _MESSAGES: dict[str, t.Callable[[Scene], str]] = {
     "another key": lambda scene: scene.target(key_of_another, privatekey_path="{key}"),
     "validate": lambda scene: scene.target(lambda _host: None, validate="/bin/ls /none"),
     "bind mount": lambda scene: scene.mounted(),
+    "planted link": lambda scene: scene.target(link_in_open_folder),
 }
 
 if os.geteuid() == 0:
