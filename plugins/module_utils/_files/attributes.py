@@ -146,13 +146,12 @@ class FileAttributes:
         if arguments["mode"] is not None:
             disk.set_mode(descriptor, self._octal(descriptor, arguments["mode"], path))
 
-    def mode_to_be(self, place: Place, secret: bool) -> int:
-        """The permission bits that ``settle`` would give a file."""
+    def protection_to_be(self, place: Place, secret: bool) -> disk.Protection:
+        """The protection that ``settle`` would give a file."""
         mode = self._arguments(place.path, place.path, secret)["mode"]
         with disk.opened(place) as descriptor:
-            if mode is None:
-                return disk.protection_of(descriptor).mode
-            return self._octal(descriptor, mode, place.path)
+            wanted = self._as_wanted(disk.protection_of(descriptor))
+            return wanted if mode is None else wanted._replace(mode=self._octal(descriptor, mode, place.path))
 
     def _octal(self, descriptor: int, mode: Any, path: str) -> int:
         if isinstance(mode, int):

@@ -68,12 +68,24 @@ class Protection(NamedTuple):
     gid: int
     extended: Tuple[Tuple[str, bytes], ...]
 
-    def closed_to_others(self, mode: int) -> "Protection":
-        """As this, for nobody more than the permission bits ``mode`` allow."""
-        if self.mode & ~mode == 0:
-            return self
-        # An access control list would name others beside those of the bits.
-        return self._replace(mode=self.mode & mode, extended=tuple(pair for pair in self.extended if pair[0] != _ACL))
+    @property
+    def acl(self) -> Tuple[Tuple[str, bytes], ...]:
+        """The access control list alone."""
+        return tuple(pair for pair in self.extended if pair[0] == _ACL)
+
+    def closed_as(self, other: "Protection") -> "Protection":
+        """As this, but open to nobody of a group or beyond whom a file under ``other`` is not open to; owners stay."""
+        mode = self.mode & other.mode
+        if self.acl == other.acl:
+            return self._replace(mode=mode)
+        # Lists are not weighed against each other. The group's bits are the most that a list allows anybody, so without
+        # it they would be the group's.
+        extended = tuple(pair for pair in self.extended if pair[0] != _ACL)
+        return self._replace(mode=mode & ~stat.S_IRWXG, extended=extended)
+
+    def within(self, other: "Protection") -> "Protection":
+        """As this, but open to nobody whom a file under ``other`` is not open to."""
+        return self.closed_as(other)._replace(uid=other.uid, gid=other.gid)
 
 
 @contextlib.contextmanager
@@ -284,12 +296,16 @@ def copy(
     target: Place,
     faithful: bool = True,
     change: Optional[Callable[[Protection], Protection]] = None,
+    expected: Optional[int] = None,
 ) -> None:
     """Write what ``source`` holds into a file that must not exist yet, and flush it.
 
-    Its protection is that of ``source``, or what ``change`` makes of that; see ``duplicate`` for ``faithful``.
+    Its protection is that of ``source``, or what ``change`` makes of that; see ``duplicate`` for ``faithful``. Raises
+    ``OSError`` where ``source`` has another inode than the ``expected``.
     """
     with opened(source) as origin:
+        if expected not in (None, os.fstat(origin).st_ino):
+            raise OSError(errno.ESTALE, "It was replaced by somebody else", source.path)
         descriptor = create(target, read_from(origin, None))
         try:
             wanted = protection_of(origin, whole=True)

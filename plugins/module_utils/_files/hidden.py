@@ -182,6 +182,8 @@ def _acquired(folder: Folder, exclusive: bool) -> Optional[HiddenFolder]:
             # Whoever held it before has removed it in the end, so it locks nothing any more.
             if hidden.is_still_there():
                 return hidden
+            # Somebody who keeps moving it away must not keep this run busy for ever.
+            _require_patience(hidden, deadline)
         except BaseException:
             os.close(hidden.descriptor)
             raise
@@ -198,10 +200,14 @@ def _wait(hidden: HiddenFolder, kind: int, deadline: float) -> None:
                 return
             if exc.errno not in (errno.EAGAIN, errno.EACCES, errno.EINTR):
                 raise
-        if time.monotonic() > deadline:
-            raise InstallError(
-                f"{hidden.beside.path}: another run has been installing files there for more than {PATIENCE:.0f} "
-                "seconds. Nothing was changed; wait for that run, or end it, and run again.",
-                settled=True,
-            )
+        _require_patience(hidden, deadline)
         time.sleep(_PAUSE)
+
+
+def _require_patience(hidden: HiddenFolder, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise InstallError(
+            f"{hidden.beside.path}: another run has been installing files there for more than {PATIENCE:.0f} "
+            "seconds. Nothing was changed; wait for that run, or end it, and run again.",
+            settled=True,
+        )

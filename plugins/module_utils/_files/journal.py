@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The journal of a transaction, and the rules that make it all or nothing.
 
-It lies in the hidden folder beside the first destination; those beside the others have a note that says where, so that
-whichever of them a later run manages, it finds the journal. What a destination will become and what it was are files
-of random names in the hidden folder beside it. The rules:
+It lies in the hidden folder beside one destination, where nobody else may write if there is such a folder; those beside
+the others have a note that says where, so that whichever of them a later run manages, it finds the journal. What a
+destination will become and what it was are files of random names in the hidden folder beside it. The rules:
 
 * the journal appears only after every new and every old file is whole and flushed;
 * no destination is touched before the journal is there and flushed;
@@ -35,6 +35,9 @@ SWITCHING, HELD = "switching", "held"
 
 _VERSION = 1
 _RANDOM = re.compile(r"[0-9a-f]{32}\Z")
+#: One name in a folder.
+_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\0]+\Z")
+_ALL_BITS = 0o7777
 _FLAGS = re.compile(r"[ia]{0,2}\Z")
 
 #: No journal comes near this size (bytes): a thousand destinations are a tenth of it.
@@ -50,9 +53,9 @@ class Entry(NamedTuple):
     ``new`` and ``old`` are names in the hidden folder beside it, None where there is no such file. ``before`` and
     ``after`` are inode numbers of the file that was there and the file that takes its place, None for no file.
     ``flags`` are the ``lsattr`` letters to be put back, ``backup`` the name of the backup that the transaction makes,
-    and ``backup_mode`` the permission bits it has at most, None for those of the file; ``in_place`` says that it may
-    write into the file that was there. Where ``rewrites`` says that it does so always, ``protection``
-    is the one to be put back, as ``packed`` has it.
+    and ``backup_within`` the protection that it does not go beyond, None for that of the file; ``in_place`` says that
+    it may write into the file that was there. Where ``rewrites`` says that it does so always, ``protection`` is the one
+    to be put back; both are as ``packed`` has them.
     """
 
     path: str
@@ -62,7 +65,7 @@ class Entry(NamedTuple):
     before: Optional[int]
     after: Optional[int]
     backup: Optional[str]
-    backup_mode: Optional[int]
+    backup_within: Optional[List[Any]]
     flags: str
     in_place: bool
     rewrites: bool = False
@@ -98,15 +101,11 @@ class Located(NamedTuple):
 
 
 class Journal(NamedTuple):
-    """An unfinished transaction: its state, and its destinations in the order they are changed."""
+    """An unfinished transaction: its state, its destinations in the order they are changed, where the journal is."""
 
     state: str
     entries: Tuple[Located, ...]
-
-    @property
-    def home(self) -> HiddenFolder:
-        """Where the journal itself is."""
-        return self.entries[0].hidden
+    home: HiddenFolder
 
     def hiddens(self) -> List[HiddenFolder]:
         """Every hidden folder that it uses."""
@@ -122,6 +121,16 @@ def unpacked(values: List[Any]) -> disk.Protection:
     """A protection that was ``packed``."""
     mode, uid, gid, extended = values
     return disk.Protection(mode, uid, gid, tuple((name, bytes.fromhex(value)) for name, value in extended))
+
+
+def begun(entries: Tuple[Located, ...]) -> Journal:
+    """A transaction that begins. Its journal lies where nobody else could move it away, if there is such a folder.
+
+    For whoever owns the folder around a hidden one can move that elsewhere; without the journal, what other folders
+    keep would be taken for leftovers.
+    """
+    safe = [one.hidden for one in entries if one.place.there.settled]
+    return Journal(SWITCHING, entries, (safe or [entries[0].hidden])[0])
 
 
 def write(journal: Journal) -> None:
@@ -177,7 +186,7 @@ def find(places: Places, found_in: HiddenFolders) -> Tuple[List[Journal], List[s
         if missing:
             more.extend(missing)
         else:
-            journals[home.key] = Journal(value["state"], tuple(_located(home, one, found_in) for one in entries))
+            journals[home.key] = Journal(value["state"], tuple(_located(home, one, found_in) for one in entries), home)
     return list(journals.values()), more
 
 
@@ -237,7 +246,7 @@ def _entries(home: HiddenFolder, value: Dict[str, Any]) -> List[Entry]:
         raise _untrusted(home, "it cannot be read") from exc
     if not well:
         raise _untrusted(home, "it cannot be read")
-    if os.path.dirname(entries[0].path) != home.beside.path:
+    if home.beside.path not in [os.path.dirname(one.path) for one in entries]:
         raise _untrusted(home, "it is not where it was written")
     return entries
 
@@ -251,8 +260,6 @@ def _is_well_formed(entry: Entry) -> bool:
 
     own = os.path.basename(entry.path)
     backup = entry.backup
-    if entry.protection is not None:
-        unpacked(entry.protection)
     return (
         os.path.isabs(entry.path)
         and os.path.normpath(entry.path) == entry.path
@@ -263,12 +270,27 @@ def _is_well_formed(entry: Entry) -> bool:
         and name(entry.old)
         and number(entry.before)
         and number(entry.after)
-        and number(entry.backup_mode)
-        and (backup is None or (isinstance(backup, str) and os.path.basename(backup) == backup and bool(backup)))
+        and (backup is None or (isinstance(backup, str) and _NAME.match(backup) is not None))
+        and _is_protection(entry.backup_within)
+        and _is_protection(entry.protection)
         and isinstance(entry.flags, str)
         and bool(_FLAGS.match(entry.flags))
         and isinstance(entry.in_place, bool)
         and isinstance(entry.rewrites, bool)
+    )
+
+
+def _is_protection(values: Any) -> bool:
+    """Whether this is None, or a protection as ``packed`` makes it; raises ``TypeError`` or ``ValueError`` for some."""
+    if values is None:
+        return True
+    mode, uid, gid, extended = values
+    return (
+        all(type(number) is int and 0 <= number < 1 << 32 for number in (mode, uid, gid))
+        and mode <= _ALL_BITS
+        and all(
+            isinstance(name, str) and "\0" not in name and bytes.fromhex(value) is not None for name, value in extended
+        )
     )
 
 

@@ -156,7 +156,13 @@ class Places:
 
     def folder(self, subject: str, path: str) -> Optional[Folder]:
         """The folder that an absolute path leads to, None where there is none; raises as ``find`` does."""
-        return self.find(subject, os.path.join(path, "it")).folder
+        require_path(subject, path)
+        try:
+            return _Walk(self, subject, path, to_folder=True).folder()
+        except OSError as exc:
+            raise InstallError(
+                f"{subject}: {excerpt(path)} could not be looked at: {cause(exc)}.{advice(exc)}"
+            ) from exc
 
     def open(self, above: Optional[Folder], name: str) -> Folder:
         """Enter a folder; raises ``OSError`` for what is none."""
@@ -186,16 +192,27 @@ def require_path(subject: str, path: str) -> None:
 
 
 class _Walk:
-    def __init__(self, places: Places, subject: str, path: str) -> None:
+    def __init__(self, places: Places, subject: str, path: str, to_folder: bool = False) -> None:
         self._places = places
         self._subject = subject
         self._path = path
         self._way: List[Folder] = [places.open(None, os.path.sep)]
         self._rest = path.split(os.path.sep)
         self._links = 0
+        # Whether the last name is to be entered as those before it.
+        self._to_folder = to_folder
 
     def place(self) -> Place:
-        place: Optional[Place] = None
+        place = self._end()
+        if place is None:
+            raise InstallError(f"{self._subject}: {self._path} is a directory; name a file in it.")
+        return place
+
+    def folder(self) -> Optional[Folder]:
+        return self._way[-1] if self._end() is None else None
+
+    def _end(self) -> Optional[Place]:
+        """The place of the last name; None where every name is that of a folder, and has been entered."""
         while self._rest:
             name = self._rest.pop(0)
             if name in ("", os.path.curdir):
@@ -207,7 +224,7 @@ class _Walk:
             place = self._step(name)
             if place is not None:
                 return place
-        raise InstallError(f"{self._subject}: {self._path} is a directory; name a file in it.")
+        return None
 
     def _step(self, name: str) -> Optional[Place]:
         folder = self._way[-1]
@@ -237,10 +254,12 @@ class _Walk:
         return None
 
     def _further(self) -> bool:
-        return any(name not in ("", os.path.curdir) for name in self._rest)
+        return self._to_folder or any(name not in ("", os.path.curdir) for name in self._rest)
 
     def _missing(self, folder: Folder, name: str) -> Place:
         rest = [part for part in self._rest if part not in ("", os.path.curdir)]
+        if self._to_folder:
+            return Place(None, name, self._path)
         if not rest and not self._path.endswith(os.path.sep):
             return in_folder(folder, name)
         if not rest:

@@ -8,6 +8,7 @@ This module util is private to the collection. It can have breaking changes at a
 
 from typing import NamedTuple, Optional
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk import Protection
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place
 
 
@@ -17,8 +18,8 @@ class Step(NamedTuple):
     A file that is ``secret`` holds a private key: a new one is for its owner alone, and what is kept of an old one is
     open to nobody that the new one is not open to. ``backup`` is the name, in the same folder, under which the old one
     is kept afterwards. Unless ``own``, the file may be a hard link to ``origin``, which somebody who writes into it
-    then changes, too. ``origin_inode`` is the one that ``origin`` was seen to have; ``origin_mode`` the permission bits
-    that it is to have in its place, where they are other ones.
+    then changes, too. ``origin_inode`` is the one that ``origin`` was seen to have; ``origin_within`` the protection
+    that it is not to go beyond in its place, where its own would.
     """
 
     place: Place
@@ -29,7 +30,7 @@ class Step(NamedTuple):
     secret: bool = False
     own: bool = False
     origin_inode: Optional[int] = None
-    origin_mode: Optional[int] = None
+    origin_within: Optional[Protection] = None
 
     @property
     def path(self) -> str:

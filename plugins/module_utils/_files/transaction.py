@@ -287,12 +287,14 @@ def _back_up(begun: Journal) -> Dict[str, str]:
 
 
 def _make_backup(one: Located) -> None:
-    allowed = one.entry.backup_mode
-    if allowed is None or not disk.protection(one.old).mode & ~allowed:
+    if one.entry.backup_within is None:
         disk.duplicate(one.old, one.backup)
         return
-    mode = allowed
-    disk.copy(one.old, one.backup, faithful=False, change=lambda protection: protection.closed_to_others(mode))
+    allowed, present = journal.unpacked(one.entry.backup_within), disk.protection(one.old)
+    if present.within(allowed) == present:
+        disk.duplicate(one.old, one.backup)
+    else:
+        disk.copy(one.old, one.backup, faithful=False, change=lambda protection: protection.within(allowed))
 
 
 def _end(module: Any, begun: Journal) -> None:
@@ -381,7 +383,7 @@ class Transaction:
         with doing("The directories could not be flushed"):
             disk.sync_folders(self._hidden.values())
         with doing(f"The journal of the transaction beside {self._steps[0].path} could not be written"):
-            begun = Journal(SWITCHING, tuple(self._located(step) for step in self._steps))
+            begun = journal.begun(tuple(self._located(step) for step in self._steps))
             journal.write(begun)
             return begun
 
@@ -398,7 +400,7 @@ class Transaction:
     def _bring(self, step: Step, origin: Place) -> None:
         beside = self._beside(step)
         new = in_folder(beside, beside.new_name())
-        by_link = not (self._in_place or self._is_rewritten(step) or step.own or step.origin_mode is not None)
+        by_link = not (self._in_place or self._is_rewritten(step) or step.own or step.origin_within is not None)
         if not (by_link and disk.link(origin, new)):
             self._copy(step, origin, new)
         elif step.origin_inode is not None and disk.inode(new) != step.origin_inode:
@@ -408,14 +410,12 @@ class Transaction:
 
     @staticmethod
     def _copy(step: Step, origin: Place, new: Place) -> None:
-        if step.origin_inode is not None and disk.inode(origin) != step.origin_inode:
-            raise InstallError(f"{origin.path} was replaced while this run looked at it.")
-        mode = step.origin_mode
+        allowed = step.origin_within
 
         def change(protection: Protection) -> Protection:
-            return protection if mode is None else protection.closed_to_others(mode)
+            return protection if allowed is None else protection.closed_as(allowed)
 
-        disk.copy(origin, new, change=change)
+        disk.copy(origin, new, change=change, expected=step.origin_inode)
 
     def _keep(self, step: Step) -> None:
         beside = self._beside(step)
@@ -444,7 +444,7 @@ class Transaction:
             before=self._before.get(step.path),
             after=None if staged is None else staged.inode,
             backup=None if step.backup is None else os.path.basename(step.backup),
-            backup_mode=self._backup_mode(step, staged),
+            backup_within=self._backup_within(step, staged),
             flags=self._attributes.flags(step.place) if step.existed else "",
             in_place=self._in_place,
             rewrites=rewritten,
@@ -452,13 +452,15 @@ class Transaction:
         )
         return Located(entry, step.place, self._beside(step))
 
-    def _backup_mode(self, step: Step, staged: Optional[_Staged]) -> Optional[int]:
-        """The permission bits that a backup may have at most; None where it holds no private key."""
+    def _backup_within(self, step: Step, staged: Optional[_Staged]) -> Optional[List[Any]]:
+        """The protection that a backup is not to go beyond, that of the new file; None where there is no key in it."""
         if not step.secret or step.backup is None or staged is None:
             return None
         if self._is_rewritten(step) and step.content is not None:
-            return self._attributes.mode_to_be(step.place, step.secret)
-        return disk.protection(in_folder(self._beside(step), staged.name)).mode
+            to_be = self._attributes.protection_to_be(step.place, step.secret)
+        else:
+            to_be = disk.protection(in_folder(self._beside(step), staged.name))
+        return journal.packed(to_be._replace(extended=to_be.acl))
 
     def _swap(self, begun: Journal) -> None:
         for step, one in zip(self._steps, begun.entries):

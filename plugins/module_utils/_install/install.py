@@ -65,6 +65,8 @@ class _Installation:
         if plan is not None and not plan.replaces:
             return self._result(plan, {})
         transaction.require_own(self._files)
+        if plan is not None and self._module.check_mode:
+            return self._result(plan, {})
         if not self._module.check_mode:
             with transaction.locked_for_change(self._places, self._files) as locked:
                 return self._change(locked)
@@ -78,9 +80,17 @@ class _Installation:
         moment = transaction.moment_of(self._files)
         if not transaction.is_clean(self._files):
             return None
-        plan = self._plan(View({}), transaction.Settled())
-        undisturbed = transaction.is_clean(self._files) and transaction.moment_of(self._files) == moment
-        return plan if undisturbed else None
+        plan: Optional[Plan] = None
+        failure: Optional[Exception] = None
+        try:
+            plan = self._plan(View({}), transaction.Settled())
+        except (InstallError, OSError) as exc:
+            failure = exc
+        if not transaction.is_clean(self._files) or transaction.moment_of(self._files) != moment:
+            return None  # what was seen, right or wrong, may be half of what a run made of it
+        if failure is not None:
+            raise failure
+        return plan
 
     def _change(self, locked: transaction.Locked) -> Dict[str, Any]:
         settled = transaction.settle(self._module, locked)
@@ -98,7 +108,7 @@ class _Installation:
 
     def _result(self, plan: Plan, backups: Dict[str, str]) -> Dict[str, Any]:
         files = plan.files(backups)
-        if plan.move is not None and plan.move.warning:
+        if plan.move is not None and plan.move.warning is not None:
             self._module.warn(plan.move.warning)
         result: Dict[str, Any] = {"changed": any(file["changed"] for file in files), "files": files}
         if self._module._diff:

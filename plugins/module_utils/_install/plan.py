@@ -73,16 +73,15 @@ class Change(NamedTuple):
 class Move(NamedTuple):
     """The pending private key that is to become the private key; ``existed`` says that there is one to be replaced.
 
-    ``inode`` is the one under which the pending key was seen, None where it is yet to come; ``mode`` the permission
-    bits that it is to have in its place, where those that it has would open the place to more than the key before, and
-    ``warning`` says so.
+    ``inode`` is the one under which the pending key was seen, None where it is yet to come. Where it would open its
+    place to more than the key before was open to, ``within`` is the protection of that one, and ``warning`` says so.
     """
 
     pending: Destination
     privatekey: Destination
     existed: bool
     inode: Optional[int] = None
-    mode: Optional[int] = None
+    within: Optional[disk.Protection] = None
     warning: Optional[str] = None
 
     def step(self, backup: bool) -> Step:
@@ -95,7 +94,7 @@ class Move(NamedTuple):
             backup=name,
             secret=True,
             origin_inode=self.inode,
-            origin_mode=self.mode,
+            origin_within=self.within,
         )
 
 
@@ -318,18 +317,19 @@ class _Planner:
         """The move of a pending key to its place, where it is open to nobody that the key before was not open to."""
         new, old = self._view.source(pending.place), self._view.source(key.place)
         inode = None if new is None else disk.inode(new)
-        mode: Optional[int] = None
-        warning: Optional[str] = None
-        if new is not None and old is not None:
-            allowed, given = disk.protection(old).mode, disk.protection(new).mode
-            if given & ~allowed:
-                mode = given & allowed
-                warning = (
-                    f"{pending.path} (pending_privatekey_path) has mode {given:04o} and {key.path} (privatekey_path) "
-                    f"{allowed:04o}: the new key gets {mode:04o}, so that it is open to nobody that the old one was "
-                    "not open to"
-                )
-        return Move(pending, key, old is not None, inode, mode, warning)
+        if new is None or old is None:
+            return Move(pending, key, old is not None, inode)
+        given, allowed = disk.protection(new), disk.protection(old)
+        closed = given.closed_as(allowed)
+        if closed == given:
+            return Move(pending, key, True, inode)
+        unlisted = " and no access control list" if given.acl != closed.acl else ""
+        warning = (
+            f"{pending.path} (pending_privatekey_path) has mode {given.mode:04o} and {key.path} (privatekey_path) "
+            f"{allowed.mode:04o}: the new key gets {closed.mode:04o}{unlisted}, so that it is open to nobody that the "
+            "old one was not open to"
+        )
+        return Move(pending, key, True, inode, allowed, warning)
 
     def _try_key(self, key: Destination, certificate_file: str) -> Optional[str]:
         source = self._view.source(key.place)
