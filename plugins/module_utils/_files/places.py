@@ -44,8 +44,21 @@ def only_ours(status: os.stat_result) -> bool:
     mode = status.st_mode
     if mode & stat.S_IWOTH:
         return False
-    # The group's bits are those of the mask where there is an access control list.
     return not mode & stat.S_IWGRP or group_is_of_one(status.st_gid, status.st_uid)
+
+
+def _is_listed(descriptor: int) -> bool:
+    """Whether a folder may have an access control list: then the group's bits are its mask, for whomever it names."""
+    try:
+        readable = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=descriptor)
+    except OSError:
+        return True
+    try:
+        return "system.posix_acl_access" in os.listxattr(readable)
+    except (AttributeError, OSError):
+        return False  # neither this platform nor this file system has any
+    finally:
+        os.close(readable)
 
 
 class Folder:
@@ -62,7 +75,7 @@ class Folder:
         status = os.fstat(descriptor)
         self.inode = status.st_ino
         self.key = (status.st_dev, status.st_ino)
-        self.only_ours = only_ours(status)
+        self.only_ours = only_ours(status) and not (status.st_mode & stat.S_IWGRP and _is_listed(descriptor))
         owned = status.st_uid in (0, os.geteuid())
         sticky = bool(status.st_mode & stat.S_ISVTX)
         #: Whether a folder in it stays where it is.

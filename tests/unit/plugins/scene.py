@@ -27,6 +27,7 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._h
     asker_of,
 )
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 _TASK = {**ACCOUNT, "path": "/etc/tls/cert.pem"}
 
@@ -64,7 +65,7 @@ class Scene:
         limit: dict[str, list[x509.ExtensionType]] = {
             "path length": [x509.BasicConstraints(ca=True, path_length=0)],
             "name constraints": [x509.NameConstraints(None, [x509.DNSName("example.com")])],
-            "purpose": [x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.EMAIL_PROTECTION])],
+            "purpose": [x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])],
         }
         validity = from_now(-90, 90)
         root = authority.root(validity=validity, extensions=limit.get(broken, []))

@@ -178,12 +178,14 @@ def test_a_journal_as_it_should_be_is_acted_upon(tmp_path: pathlib.Path) -> None
     assert host.path.read_text() == "old"
 
 
+_WRONG_LISTS: tuple[t.Any, ...] = ([[5, "00"]], [["x\0", "00"]], [["x", 5]], [["x"]], 5, None)
+_NO_PROTECTIONS: tuple[t.Any, ...] = (5, [], "0000", {}, [0, 0, 0])
 _SHAPES: list[tuple[str, t.Any]] = [
     *[("protection", [wrong, 0, 0, []]) for wrong in ("6", None, -1, 1 << 40, True, 0o10000, 0.5, [])],
     *[("protection", [0o600, wrong, 0, []]) for wrong in ("0", None, -1, 1 << 40, True)],
     *[("protection", [0o600, 0, wrong, []]) for wrong in ("0", None, -1, 1 << 40, True)],
-    *[("protection", [0o600, 0, 0, wrong]) for wrong in ([[5, "00"]], [["x\0", "00"]], [["x", 5]], [["x"]], 5, None)],
-    *[("protection", wrong) for wrong in (5, [], "0000", {}, [0, 0, 0])],
+    *[("protection", [0o600, 0, 0, wrong]) for wrong in _WRONG_LISTS],
+    *[("protection", wrong) for wrong in _NO_PROTECTIONS],
     *[("backup_within", wrong) for wrong in (5, [], [0o600, 0, "0", []])],
     *[("backup", wrong) for wrong in ("a\0b", "..", ".", "", "a/b", 5, ["b"])],
 ]
@@ -249,7 +251,7 @@ def test_what_was_seen_while_a_run_began_is_not_believed(
 ) -> None:
     host = _installed(tmp_path)
     looked: list[int] = []
-    plan = install.make_plan
+    plan = getattr(install, "make_plan")  # noqa: B009 - it is imported there, not offered
 
     def look(*args: t.Any) -> t.Any:
         looked.append(1)

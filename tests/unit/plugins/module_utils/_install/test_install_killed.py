@@ -241,6 +241,6 @@ def test_copies_keep_the_protection(tmp_path: pathlib.Path, monkeypatch: pytest.
 
     monkeypatch.setattr(os, "link", no_link)
     with Places() as places:
-        disk.duplicate(*(places.find("test", str(tmp_path / name)) for name in ("source", "target")))
+        disk.duplicate(places.find("test", str(source)), places.find("test", str(tmp_path / "target")))
     assert (tmp_path / "target").stat().st_mode == source.stat().st_mode
     assert (tmp_path / "target").read_bytes() == b"x"
