@@ -178,10 +178,11 @@ def test_a_journal_as_it_should_be_is_acted_upon(tmp_path: pathlib.Path) -> None
     assert host.path.read_text() == "old"
 
 
+_WRONG_MODES: tuple[t.Any, ...] = ("6", None, -1, 1 << 40, True, 0o10000, 0.5, [])
 _WRONG_LISTS: tuple[t.Any, ...] = ([[5, "00"]], [["x\0", "00"]], [["x", 5]], [["x"]], 5, None)
 _NO_PROTECTIONS: tuple[t.Any, ...] = (5, [], "0000", {}, [0, 0, 0])
 _SHAPES: list[tuple[str, t.Any]] = [
-    *[("protection", [wrong, 0, 0, []]) for wrong in ("6", None, -1, 1 << 40, True, 0o10000, 0.5, [])],
+    *[("protection", [wrong, 0, 0, []]) for wrong in _WRONG_MODES],
     *[("protection", [0o600, wrong, 0, []]) for wrong in ("0", None, -1, 1 << 40, True)],
     *[("protection", [0o600, 0, wrong, []]) for wrong in ("0", None, -1, 1 << 40, True)],
     *[("protection", [0o600, 0, 0, wrong]) for wrong in _WRONG_LISTS],

@@ -10,8 +10,7 @@ import base64
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import content, netscape, reading, unusable
-from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _asn1
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import content, reading, unusable
 from ansible_collections.certfleet.collectssl.tests.support import authority
 
 _DERS = authority.chain().served
@@ -61,12 +60,6 @@ def test_a_structure_is_what_all_of_its_parts_say(tags: tuple[int, ...], what: s
     inner = b"".join(bytes((tag, 0)) for tag in tags)
     inner = bytes((0x30, len(inner))) + inner
     assert unusable.kind(bytes((0x30, len(inner))) + inner) == what
-
-
-def test_a_netscape_sequence_needs_a_newer_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(netscape, "ASN1_IMPORT_ERROR", ImportError("no asn1"))
-    with pytest.raises(ChainError, match="needs the Python library cryptography, 47 or newer, on the controller"):
-        content.certificates(base64.b64encode(_asn1.netscape_sequence(_DERS)).decode())
 
 
 def test_a_subject_in_a_diff_is_not_without_end() -> None:
