@@ -196,7 +196,7 @@ class FileAttributes:
         try:
             present, named = flag_bits(descriptor), _bits_of(letters)
             # What is neither set nor taken by chattr is of the file system.
-            fixed = present & ~_bits_of("".join(_FLAGS)) | present & _FLAGS["e"]
+            fixed = present & ~_bits_of("".join(_FLAGS))
             bits = {"+": present | named, "-": present & ~named, "=": fixed | named}[sign]
             _give_bits(descriptor, bits)
         except OSError as exc:
