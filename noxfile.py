@@ -16,6 +16,7 @@ import pathlib
 import runpy
 import shutil
 import sys
+import tempfile
 import typing as t
 
 import antsibull_nox
@@ -86,7 +87,10 @@ def typing(session: nox.Session) -> None:
         session.chdir(collection.parents[2])
         mypy = ["mypy", "--config-file", str(collection / ".mypy.ini"), "--cache-dir", str(CHECKOUT / ".mypy_cache")]
         # Folders whose files import each other by bare names.
-        bases = [collection.parents[2], *(collection / folder for folder in ("tests/dev", "tests/demo"))]
+        bases = [
+            collection.parents[2],
+            *(collection / folder for folder in ("tests/dev", "tests/dev/pytest_plugins", "tests/demo")),
+        ]
         program = "tests/simulator/__main__.py"
         session.run(
             *mypy,
@@ -110,15 +114,32 @@ def ansible_lint(session: nox.Session) -> None:
 def galaxy_import(session: nox.Session) -> None:
     """Build the collection and import it the way Galaxy and Automation Hub do."""
     session.install("-r", str(REQUIREMENTS / "galaxy-import.txt"))
-    with tree.copy() as collection, session.chdir(collection.parents[2]):
-        session.run("ansible-galaxy", "collection", "build", str(collection))
-        (tarball,) = pathlib.Path.cwd().glob("certfleet-collectssl-*.tar.gz")
-        output = t.cast(str, session.run("python", "-m", "galaxy_importer.main", tarball.name, silent=True))
+    with tempfile.TemporaryDirectory(prefix="collectssl-import-") as scratch:
+        session.run("python", str(DEV / "build.py"), scratch)
+        (tarball,) = pathlib.Path(scratch).glob("certfleet-collectssl-*.tar.gz")
+        with session.chdir(scratch):
+            output = t.cast(str, session.run("python", "-m", "galaxy_importer.main", tarball.name, silent=True))
     session.log(output)
     # The importer ends with success whatever it finds along the way.
     findings = [line for line in output.splitlines() if line.startswith(("ERROR", "WARNING", "CRITICAL"))]
     if findings:
         session.error("\n".join(["the importer complains:", *findings]))
+
+
+@nox.session(python=matrix.OLDEST.python, tags=["lint", "pytest"])
+def tarball(session: nox.Session) -> None:
+    """Build the collection twice, look at what users get, and use it where it is all there is."""
+    session.install(matrix.OLDEST.requirement, "-r", "meta/ee-requirements.txt", "-r", "tests/tarball/requirements.txt")
+    env = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(PYTEST_PLUGINS)}
+    pytest = ["python", "-m", "pytest", "-p", "collectssl_results", "-p", "no:cacheprovider"]
+    session.run(*pytest, *(session.posargs or ["tests/tarball"]), env=env)
+
+
+@nox.session(python=matrix.NEWEST.python, default=False)
+def build(session: nox.Session) -> None:
+    """Build the tarball of a release into the checkout, the same bytes as anybody else's of this commit."""
+    session.install(matrix.NEWEST.requirement)
+    session.run("python", str(DEV / "build.py"), str(CHECKOUT))
 
 
 def _ansible_test_folder(session: nox.Session) -> pathlib.Path:
@@ -152,9 +173,25 @@ def units_apart(session: nox.Session) -> None:
     _pytest(session, matrix.NEWEST, *(session.posargs or matrix.UNITS_APART_FROM_CORE))
 
 
-def _pytest(session: nox.Session, core: matrix.Core, *arguments: str) -> None:
+@nox.session(name="libraries-oldest", python=matrix.OLDEST_LIBRARIES.python, tags=["units", "pytest"])
+def libraries_oldest(session: nox.Session) -> None:
+    """Run the tests in which libraries have a part with the oldest ones that will do, on the oldest controller."""
+    core, constraints = matrix.OLDEST_LIBRARIES, str(REQUIREMENTS / "oldest.txt")
+    _pytest(session, core, *(session.posargs or matrix.UNITS_OF_LIBRARIES), constraints=constraints)
+    if not session.posargs:
+        targets = [f"tests/integration/targets/{name}" for name in matrix.TARGETS_OF_LIBRARIES]
+        _pytest(session, core, *targets, constraints=constraints)
+
+
+def _pytest(
+    session: nox.Session,
+    core: matrix.Core,
+    *arguments: str,
+    requirements: str = "tests/unit/requirements.txt",
+    constraints: str | None = None,
+) -> None:
     """Run pytest on a copy of the collection that is imported by its name."""
-    session.install(core.requirement, "-r", "tests/unit/requirements.txt")
+    session.install(core.requirement, "-r", requirements, *(("-c", constraints) if constraints else ()))
     plugins = _ansible_test_folder(session) / "_util/target/pytest/plugins"
     with tree.copy() as collection, session.chdir(collection):
         env = {
@@ -206,7 +243,8 @@ def soak(session: nox.Session) -> None:
     results = CHECKOUT / "tests/soak/RESULTS.md"
     # With a blank between, pytest takes the path for one of tests, and looks for a conftest.py beside it.
     whole = [f"--results={results}", f"--commit={tree.commit(results)}"]
-    _pytest(session, matrix.NEWEST, "tests/soak", "--minutes", minutes, *(session.posargs or whole))
+    arguments = ["tests/soak", "--minutes", minutes, *(session.posargs or whole)]
+    _pytest(session, matrix.NEWEST, *arguments, requirements="tests/soak/requirements.txt")
 
 
 def _preset_environment(session: nox.Session, variables: dict[str, str]) -> None:

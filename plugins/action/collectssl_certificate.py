@@ -3,19 +3,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import typing as t
 
+from ansible import constants as C
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
+    BESIDE,
     FILE_ROLES,
+    LONGEST_PASSPHRASE,
     TARGET_OPTIONS,
     ArgumentSpec,
     certificate_spec,
 )
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError, PendingError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import (
+    InstallError,
+    OptionError,
+    PendingError,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_ALL
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._action import CollectActionBase
@@ -116,6 +124,13 @@ class ActionModule(CollectActionBase):
             raise OptionError("min_validity_days must be 0 or more.")
         if options["min_validity_days"] > _MOST_DAYS:
             raise OptionError(f"min_validity_days must be at most {_MOST_DAYS}.")
+        passphrase = options["privatekey_passphrase"]
+        if passphrase is not None and len(str(passphrase).encode("utf-8", "surrogateescape")) > LONGEST_PASSPHRASE:
+            raise OptionError(
+                f"privatekey_passphrase is longer than the {LONGEST_PASSPHRASE} bytes that TLS libraries take."
+            )
+        if passphrase is not None and BESIDE in str(passphrase):
+            raise OptionError("privatekey_passphrase holds a NUL character, with which no key is encrypted.")
         check_command("validate", options["validate"])
         check_mode(self.given.get("mode"))
 
@@ -130,14 +145,44 @@ class ActionModule(CollectActionBase):
         with_root = options["include_root"] or options["root_path"] is not None
         module_args = {name: self.given[name] for name in TARGET_OPTIONS if name in self.given}
         module_args["content"] = bundle.full_chain(include_root=with_root)
-        result: dict[str, t.Any] = self._execute_module(
-            module_name="certfleet.collectssl.collectssl_certificate", module_args=module_args, task_vars=task_vars
-        )
+        with self._passphrase_beside(module_args):
+            result: dict[str, t.Any] = self._execute_module(
+                module_name="certfleet.collectssl.collectssl_certificate", module_args=module_args, task_vars=task_vars
+            )
         self._describe_diff(result)
         if result.get("failed") and "module_stdout" in result:
             # Python did not start, or something ended it, so nobody has said what became of the files.
             result["msg"] = f"{str(result.get('msg') or 'The module failed').rstrip('.')}. {_UNKNOWN}"
         return result
+
+    @contextlib.contextmanager
+    def _passphrase_beside(self, module_args: dict[str, t.Any]) -> t.Iterator[None]:
+        """Keep a passphrase out of the arguments of a module that lie on the target in a file, its payload.
+
+        With pipelining they go to the standard input of Python, and lie nowhere. Without, the passphrase takes a file
+        of its own, which the module removes before it does anything else.
+        """
+        passphrase = module_args.get("privatekey_passphrase")
+        if passphrase is None or self._is_pipelining_enabled("new"):
+            yield
+            return
+        shell = self._connection._shell
+        if shell.tmpdir is None:
+            self._make_tmp_path()
+        path = str(shell.join_path(shell.tmpdir, "passphrase"))
+        module_args["privatekey_passphrase"] = f"{BESIDE}{path}"
+        try:
+            self._transfer_data(path, str(passphrase).encode("utf-8", "surrogateescape"))
+            if self._remote_chmod([path], "0600")["rc"] != 0:
+                raise InstallError(f"The file {path}, in which the passphrase goes to the target, cannot be protected.")
+            if self._is_become_unprivileged():
+                # It may read the file then, and not remove it.
+                self._fixup_perms2([shell.tmpdir, path], self._get_remote_user())
+            yield
+        finally:
+            if C.DEFAULT_KEEP_REMOTE_FILES:
+                # Otherwise the folder goes with all that is in it.
+                self._low_level_execute_command(shell.remove(path), sudoable=False)
 
     @staticmethod
     def _describe_diff(result: dict[str, t.Any]) -> None:

@@ -83,7 +83,7 @@ options:
     choices:
       individual: One field for each certificate.
       pkcs7: One PKCS#7 structure.
-      netscape: One Netscape certificate sequence. It needs cryptography 47 or newer on the controller.
+      netscape: One Netscape certificate sequence.
       zip: One ZIP archive. Not with O(product=ccc).
   response_encoding:
     description:
@@ -114,7 +114,7 @@ options:
   proxy:
     description:
       - The address of an HTTP proxy, such as C(http://proxy.example.com:3128), or V(none) for a direct connection
-        whatever the environment says.
+        whatever the environment says; 2048 characters at most. It may hold a user and a password.
       - If not given, the environment variable E(COLLECTSSL_PROXY) of the controller is used, and then C(https_proxy),
         C(all_proxy) and C(no_proxy).
       - C(no_proxy) is a list, with commas or blanks, of names, each of which stands for all names below it as well, of
@@ -124,7 +124,8 @@ options:
     type: str
   request_timeout:
     description:
-      - Seconds to wait for a connection, and for each whole answer.
+      - Seconds for a whole call, from looking up the name over proxy, TLS and sending to the end of the answer. It is
+        over then, however busily the other side goes on.
     type: int
     default: 30
   retries:
@@ -137,11 +138,18 @@ options:
     default: 3
 requirements:
   - requests 2.31 or newer (on the controller)
+  - urllib3 1.26 or newer, which requests brings along (on the controller)
   - cryptography 42 or newer (on the controller)
 notes:
   - The controller asks the provider, and targets never do. What is learnt about an order is shared by all hosts,
     loops and tasks of a run, and calls for one account are made one at a time by all runs of one user on one
     controller.
+  - Who waits for another call of the account says so after five seconds, and then each minute, with the process that
+    makes it. A process that keeps its turn for longer than C(request_timeout) for each try and a minute more is given
+    up, with an error for the order. Where others have a say in the folder of the locks, C(collectssl) in
+    C(ANSIBLE_HOME), no call is made.
+  - Where C(ansible-playbook) is killed, its workers end within a second, or with the call that is under way. They make
+    no other call, and send nothing more to a host.
   - Where each job runs in a container of its own, as with AWX, jobs share neither. Then let one job at a time ask.
   - A pending order, and a failure, is not asked about again within O(ignore:poll_interval) seconds, 300 unless said
     otherwise. The provider wants hours between two calls for an order.
@@ -151,6 +159,14 @@ notes:
     told less than the attempt of the same number was on any other host.
   - A lookup in an C(until) cannot know that it is asked again. Give it O(ignore:poll_interval), no longer than the
     C(delay).
+  - Only HTTP status 200 brings an answer. Whatever comes with another one is none, also where it reads like one; the
+    message names the status, and has the beginning of the page. No more of it is read, and at most 4 MiB of an answer;
+    nothing is unpacked.
+  - What strangers say (messages and pages of the provider, names in certificates, output of commands) is shown, and
+    returned, with all signs written out that a terminal obeys or nobody sees, such as C(\x1b) for an escape. Letters
+    of any script stay.
+  - Variables that begin with C(COLLECTSSL_), and proxies with a password in their address, go to no target, also where
+    the C(environment) of a task has them. There they count for the call of the controller alone.
   - With C(-vvv), a line for each call tells the address, the order, the HTTP status, the status code, the bytes and
     the seconds.
 """
@@ -163,7 +179,9 @@ options:
         one wait, which shows a line at every poll.
       - Where the output of Ansible goes to a pipe or a file, as in most job runners, the lines are seen as they come
         only with E(PYTHONUNBUFFERED=1); ansible-core leaves it to Python when they are written.
-      - An order that awaits payment, was rejected or was revoked ends a wait at once.
+      - An order that awaits payment, was rejected or was revoked ends a wait at once. A call that fails within a wait
+        does not end it, and where the provider says that an unknown error occurred (-14), or that the limit of calls
+        is reached (-42), it is asked again.
     type: int
     default: 0
   poll_interval:

@@ -121,7 +121,7 @@ _QUERY_TYPES = {
 class LookupModule(LookupBase):
     """Gives a part of what the provider says of an order."""
 
-    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[t.Any]:
+    def run(self, terms: t.Any, variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[t.Any]:
         """Called by Ansible, on the controller."""
         try:
             return self._look_up(terms, variables, kwargs)
@@ -129,7 +129,7 @@ class LookupModule(LookupBase):
             # Newer series of ansible-core would say the cause once more, behind the whole sentence.
             raise AnsibleLookupError(f"{error} Nothing was changed.") from None
 
-    def _look_up(self, terms: list[t.Any], variables: dict[str, t.Any] | None, given: dict[str, t.Any]) -> list[t.Any]:
+    def _look_up(self, terms: t.Any, variables: dict[str, t.Any] | None, given: dict[str, t.Any]) -> list[t.Any]:
         spec = lookup_spec()
         identifiers = {name: value for name, value in given.items() if name in IDENTIFIERS}
         others = {name: value for name, value in given.items() if name not in IDENTIFIERS}
@@ -141,13 +141,15 @@ class LookupModule(LookupBase):
         # That an account and a code from elsewhere are rivals is said by who knows where they may come from.
         whole = ArgumentSpec(spec.argument_spec, mutually_exclusive=(IDENTIFIERS,))
         options = validated(without_rivals(found, *_near(given, variables or {})), whole)
-        if terms and any(options[name] is not None for name in IDENTIFIERS):
+        # What with_ gives may be one alone, and a dictionary must not be taken for the list of its keys.
+        given_terms = terms if isinstance(terms, (list, tuple, type(None))) else [terms]
+        if given_terms and any(options[name] is not None for name in IDENTIFIERS):
             raise OptionError(f"Give either order numbers as terms, or one of {', '.join(IDENTIFIERS)}, not both.")
         numbers = [
             identifier_as_text(f"Term {place} of the lookup", term, "order_number", options["product"])
-            for place, term in enumerate(self._flatten(terms), 1)
+            for place, term in enumerate(self._flatten(given_terms or ()), 1)
         ]
-        orders = [{**options, "order_number": number} for number in numbers] if terms else [options]
+        orders = [{**options, "order_number": number} for number in numbers] if given_terms else [options]
         display = Display()
         broker = Broker(provider_of(options, os.environ), display.display, detail=display.vvv)
         requests = [request_of(order, _QUERY_TYPES[options["part"]]) for order in orders]

@@ -7,6 +7,7 @@ The doc fragments beside it say the same in words; keep the two in step.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import re
 from typing import Any, Dict, List, Optional, Tuple
 
 #: Options that name an order; exactly one of them is given.
@@ -38,6 +39,15 @@ ENVIRONMENT = {
     "proxy": "COLLECTSSL_PROXY",
 }
 
+#: Every variable of the environment that is this collection's begins so, the account's too.
+_OWN_VARIABLES = "COLLECTSSL_"
+
+#: The TLS library takes no longer passphrase of a private key, in bytes.
+LONGEST_PASSPHRASE = 1024
+
+#: What stands before the path of a file, where an option has that in place of a passphrase; in none does it occur.
+BESIDE = "\0"
+
 #: The only options that travel to a target. Everything else stays on the controller.
 TARGET_OPTIONS = (
     *(option for option, dummy in FILE_ROLES),
@@ -45,6 +55,16 @@ TARGET_OPTIONS = (
     "in_place",
     *("owner", "group", "mode", "attributes", "seuser", "serole", "setype", "selevel", "unsafe_writes"),
 )
+
+
+def is_secret_variable(name: str, value: str) -> bool:
+    """Whether a variable of an environment is none of a target's business, nor of a command that is run there.
+
+    Those are the variables of this collection, with the account, and the address of a proxy with a password in it.
+    """
+    proxy = name.lower().endswith("_proxy") and re.search(r"\A(?:[^/?#]*//)?[^/?#@]*:[^/?#]*@", value)
+    return name.upper().startswith(_OWN_VARIABLES) or bool(proxy)
+
 
 _Groups = Tuple[Tuple[str, ...], ...]
 

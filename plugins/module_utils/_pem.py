@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import re
-from typing import List, Optional, Tuple
+from typing import Callable, List, Match, Optional, Tuple
 
 CERTIFICATE = "CERTIFICATE"
 _COLUMNS = 64
@@ -70,12 +70,32 @@ def blocks(text: str, label_ending: str = CERTIFICATE) -> List[str]:
 
     ``PRIVATE KEY`` thus finds ``RSA PRIVATE KEY`` and ``ENCRYPTED PRIVATE KEY`` too.
     """
-    found = []
+    return [_in_lines(match) for match in _BLOCK.finditer(text) if _has_label(match, label_ending)]
+
+
+def replaced(text: str, replacement: Callable[[str], str]) -> str:
+    """The text, with something else in place of each PEM block of a certificate, the line feed behind it included.
+
+    :arg replacement: what stands in place of a block, which it is given as ``blocks`` has it.
+    """
+    parts: List[str] = []
+    at = 0
+    # Once over the text, however many blocks it holds.
     for match in _BLOCK.finditer(text):
-        label = match.group("label")
-        if label == label_ending or label.endswith(" " + label_ending):
-            found.append(match.group(0).replace("\r\n", "\n") + "\n")
-    return found
+        if _has_label(match, CERTIFICATE):
+            parts += [text[at : match.start()], replacement(_in_lines(match))]
+            at = match.end()
+            at += 2 if text.startswith("\r\n", at) else int(text.startswith("\n", at))
+    return "".join(parts) + text[at:]
+
+
+def _has_label(match: Match[str], ending: str) -> bool:
+    label = match.group("label")
+    return label == ending or label.endswith(" " + ending)
+
+
+def _in_lines(match: Match[str]) -> str:
+    return match.group(0).replace("\r\n", "\n") + "\n"
 
 
 def every_block(text: str) -> List[Tuple[str, str]]:

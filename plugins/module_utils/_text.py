@@ -1,19 +1,50 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Text of others: how messages show it, and the numbers in it.
+"""Text of others: how it is made printable on its way in, how messages show it, and the numbers in it.
 
+What a provider, a server, a certificate or a program says may hold signs that no eye sees and a terminal obeys: control
+characters, signs that turn the direction of writing, signs without width, separators of lines, halves of characters.
+``printable`` writes them out (``\\x1b``, ``\\u202e``), so that they are seen and do nothing; all else stays, letters of
+any script too. It is called where such text comes in, and once is enough: what is written out stays as it is.
 Every function here takes any text and raises nothing.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
 import re
-from typing import Iterable, List, Optional
+from typing import Iterable, List, Match, Optional
 
 _INTEGER = re.compile(r"^\s*([+-]?[0-9]{1,18})\s*\Z")
 _QUOTED = 200
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# The same in every version of Python, which ``str.isprintable`` is not: categories Cc, Cf, Cs, Zl and Zp, and fillers.
+_HIDDEN = (
+    "\x00-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_HIDDEN_SIGN = re.compile(f"[{_HIDDEN}]")
+_HIDDEN_IN_LINES = re.compile(f"(?![\\n\\t])[{_HIDDEN}]")
+# Halves of characters that do not stand for an octet.
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+
+def printable(text: str, lines: bool = False) -> str:
+    """A text in which every sign that is not seen is written out as in a literal of Python.
+
+    :arg lines: line feeds and tabs stay, for text of several lines; ends of lines are line feeds then.
+    """
+    if lines:
+        return _HIDDEN_IN_LINES.sub(_written_out, text.replace("\r\n", "\n"))
+    return _HIDDEN_SIGN.sub(_written_out, text)
+
+
+def _written_out(match: Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def excerpt(text: str, size: int = 200) -> str:
@@ -33,8 +64,9 @@ def last_line(text: str) -> str:
 
 
 def decodable(text: str) -> str:
-    """A text in which octets that are no UTF-8 give way to replacement characters: results can carry nothing else."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """A text of several lines, made printable, for a result; octets that are no UTF-8 become replacement characters."""
+    whole = _HALF.sub(_written_out, text)
+    return printable(whole.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), lines=True)
 
 
 def quoted(text: str) -> str:

@@ -60,7 +60,9 @@ options:
     description:
       - Certificates to install instead of collecting them. No call is made.
       - It holds the end-entity certificate and its intermediates, in any order, and the root where O(root_path) or
-        O(include_root) wants one. It is checked like a collected chain.
+        O(include_root) wants one. It is checked like a collected chain: signatures, path lengths, whether issuers may
+        sign certificates, name constraints and critical extensions. That it is for servers is checked where
+        O(expected_names) has a domain name or an IP address.
       - Taken are PEM blocks of certificates and of PKCS#7, with any text before, between and behind them, such as what
         C(openssl s_client -showcerts) prints; PKCS#7, or one certificate, in DER as base64; and a file of any of these
         in base64, as M(ansible.builtin.slurp) returns it. It is 1048576 characters long at most.
@@ -71,8 +73,11 @@ options:
     description:
       - The file on the target for the end-entity certificate alone.
       - At least one of O(path), O(chain_path), O(fullchain_path), O(root_path) and O(combined_path) is given. Each is
-        an absolute path of a file, in a directory that exists, and no two of them name the same file. Where one is a
-        symbolic link, the link stays and the file it points to is replaced.
+        an absolute path of a file, in a directory that exists, and no two of them name the same file.
+      - Where one is a symbolic link, or leads through one, the link stays and the file it points to is replaced, if
+        nobody but root and the user who runs the task could have put the link there. Any other link is refused, and so
+        are those in O(privatekey_path) and O(pending_privatekey_path). See
+        R(the guide,ansible_collections.certfleet.collectssl.docsite.guide_files) for what that means.
     type: path
   chain_path:
     description:
@@ -111,8 +116,16 @@ options:
     description:
       - The passphrase of the private key in O(privatekey_path) and O(pending_privatekey_path), 1024 bytes at most.
         One that is not needed does no harm.
-      - It goes to the target with the task, and no result or log shows it. With E(ANSIBLE_DEBUG), however, ansible-core
-        itself prints what every module is given.
+      - With pipelining it goes to the target with the other options, over the standard input of Python, and lies in no
+        file. With E(ANSIBLE_DEBUG), however, ansible-core itself prints what every module is given.
+      - Without pipelining, which E(ANSIBLE_KEEP_REMOTE_FILES) switches off, the options of a module lie in a file on
+        the target. So the passphrase goes in one of its own, which the module removes before it does anything else.
+        Only its user may read it, who is the one of the connection; one that is become and is not root may read it
+        too, and then the controller removes it after the module.
+      - Such a file is all that can be left of it, where the run is killed between sending it and the beginning of the
+        module, in the temporary folder of the connection's user on the target (E(ANSIBLE_REMOTE_TMP)); or, where it is
+        killed while sending, in the run's own temporary folder on the controller (E(ANSIBLE_LOCAL_TEMP)).
+      - No result and no log shows it.
     type: str
   pending_privatekey_path:
     description:
@@ -120,6 +133,8 @@ options:
       - When the certificate belongs to this key and not to the one in O(privatekey_path), the key moves to
         O(privatekey_path), with the owner and the mode it has, in the same transaction as the certificate. There need
         not be a key in O(privatekey_path) before. If the transaction fails, both keys are where they were.
+      - Where there is one, whoever could not read or write it can't do so with the new one either. If that makes the
+        mode stricter than that of the pending key, a warning says so.
       - When the certificate belongs to the key in O(privatekey_path), this one is left alone. When it belongs to
         neither, the task fails.
     type: path
@@ -127,6 +142,8 @@ options:
     description:
       - Domain names, IP addresses or e-mail addresses, each of which the certificate must cover. A wildcard covers one
         label.
+      - Only subject alternative names count. Where a domain name or an IP address is expected, the chain must also be
+        one for servers, as that of every order of O(product=ssl) must be.
       - Names and addresses are written as O(certfleet.collectssl.tls_endpoint_info#module:host) and
         O(certfleet.collectssl.tls_endpoint_info#module:server_name) take them. Upper and lower case are the same, a dot
         at the end counts for nothing, an international name may stand as it is read or in its C(xn--) form, an IPv6
@@ -146,12 +163,15 @@ options:
       - If its exit status is not 0, every file is put back as it was, and the task fails with its output.
       - No shell is used. The words are separated as a shell would do, quotes included, but variables and C(~) stay as
         they are.
+      - It inherits the environment of the module less the variables that begin with C(COLLECTSSL_) and proxies with a
+        password in their address, which the environment of the controller has where the connection is C(local).
       - Unlike in M(ansible.builtin.copy), the command gets no path, since it is run for all files together, when they
         are in place. One with C(%s) in it is refused.
     type: str
   backup:
     description:
       - Keep each file whose content is replaced, a private key too, beside it, with the time in its name.
+      - A backup that holds a private key is open to nobody to whom the file that took its place is not.
     type: bool
     default: false
   in_place:
@@ -189,9 +209,10 @@ notes:
   - The files of a transaction change one after the other, in the order root, chain, private key, combined file, full
     chain, certificate. A service that reads a single file, of O(fullchain_path) or O(combined_path), never sees a
     mixed state.
-  - Until the transaction is over, hidden files whose names begin with C(.collectssl-) and end in C(.key) stand beside
-    the destinations. HAProxy does not load files with this ending, though it would load hidden ones. They remain
-    only where a run was killed, and the next run for the same files removes them.
+  - Until the transaction is over, a folder C(.collectssl) that nobody else may enter stands beside the destinations,
+    with the new and the old files. Programs that read whole folders, such as HAProxy, do not find them. It remains
+    only where a run was killed, and the next run for the same files removes it.
+    R(The guide,ansible_collections.certfleet.collectssl.docsite.guide_files) tells more.
 seealso:
   - plugin: certfleet.collectssl.collectssl_order_info
     plugin_type: module
@@ -409,16 +430,34 @@ stderr:
   returned: when that command refused the new files
 """
 
+import os
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import certificate_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install.install import install
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install.secrets import (
+    forget_account,
+    take_passphrase,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable
+
+
+class _Module(AnsibleModule):
+    def warn(self, warning: str, **kwargs: Any) -> None:
+        """As a failure is told: files, and what others wrote into them, may have any name."""
+        super().warn(decodable(warning), **kwargs)
 
 
 def main() -> None:
     """Install what the action plugin of the same name collected."""
-    module = AnsibleModule(add_file_common_args=True, supports_check_mode=True, **certificate_spec().kwargs())
+    forget_account(os.environ)
+    module = _Module(add_file_common_args=True, supports_check_mode=True, **certificate_spec().kwargs())
+    try:
+        take_passphrase(module)
+    except InstallError as exc:
+        module.fail_json(msg=decodable(f"{exc} No file was changed."))
     if not module.params["content"]:
         module.fail_json(
             msg="No certificate reached this host. The controller collects it, in an action plugin that was bypassed; "

@@ -150,20 +150,23 @@ files:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import rollback_point_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Places
 from ansible_collections.certfleet.collectssl.plugins.module_utils._rollback.point import RollbackPoint
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable
 
 
 def main() -> None:
     """Keep, put back or forget."""
     module = AnsibleModule(supports_check_mode=True, **rollback_point_spec().kwargs())
     try:
-        point = RollbackPoint(module)
-        work = {"present": point.keep, "restored": point.restore, "absent": point.drop}[module.params["state"]]
-        result = work()
+        with Places() as places:
+            point = RollbackPoint(module, places)
+            work = {"present": point.keep, "restored": point.restore, "absent": point.drop}[module.params["state"]]
+            result = work()
     except InstallError as exc:
-        module.fail_json(msg=str(exc), **exc.details)
+        module.fail_json(msg=decodable(str(exc)), **exc.details)
     except OSError as exc:
-        module.fail_json(msg=f"{exc.filename or 'A file'}: {exc.strerror or exc}.")
+        module.fail_json(msg=decodable(f"{exc.filename or 'A file'}: {exc.strerror or exc}."))
     module.exit_json(**result)
 
 

@@ -180,6 +180,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import endpoint_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._python import is_ssl, without_ssl
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable
 
 try:
     from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.probe import endpoint_of, probe
@@ -202,7 +203,7 @@ def main() -> None:
     try:
         result = probe(endpoint_of(module.params))
     except CollectError as exc:
-        module.fail_json(msg=str(exc))
+        module.fail_json(msg=decodable(str(exc)))
     module.exit_json(changed=False, **result)
 
 

@@ -9,14 +9,16 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import abc
+import contextlib
 import os
 import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, is_secret_variable
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OrderError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.run import Run, leave
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import merged_environment
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import provider_of, with_environment
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling import Attempt, attempt_of
@@ -61,6 +63,30 @@ class CollectActionBase(ActionBase):
             if isinstance(error, OrderError):
                 result["order"] = error.order
         return result
+
+    def _compute_environment_string(self, raw_environment_out: dict[str, t.Any] | None = None) -> str:
+        """As ansible-core has it, which puts the task's environment into a command line on the target.
+
+        There, everybody may read it. What is for the call of this controller alone is left out.
+        """
+        everything: dict[str, t.Any] = {}
+        super()._compute_environment_string(everything)
+        if isinstance(raw_environment_out, dict):
+            raw_environment_out.clear()
+            raw_environment_out.update(everything)
+        told = {name: value for name, value in everything.items() if not is_secret_variable(str(name), str(value))}
+        return t.cast("str", self._connection._shell.env_prefix(**told))
+
+    def _low_level_execute_command(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        """Called by Ansible for each command that a host is to run; none is sent for a run that is gone."""
+        if Run().is_gone:
+            # A module that was sent already holds all that it was given, a passphrase among it.
+            with contextlib.suppress(Exception):
+                if self._connection._shell.tmpdir:
+                    command = self._connection._shell.remove(self._connection._shell.tmpdir, recurse=True)
+                    super()._low_level_execute_command(command, sudoable=False)
+            leave()
+        return super()._low_level_execute_command(*args, **kwargs)
 
     def broker(self, options: Options) -> Broker:
         """The door to the provider that the options name."""

@@ -14,6 +14,9 @@ import sys
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 
+#: The oldest version of each library that will do. Documentation and requirements say the same; a test compares them.
+OLDEST = {"cryptography": "42", "requests": "2.31", "urllib3": "1.26"}
+
 _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 

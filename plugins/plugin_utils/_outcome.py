@@ -12,9 +12,12 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _errors
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CALL_LIMIT_REACHED
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import why_not_issued
 
+# The provider says of itself that the next call may be answered, and nothing of the order.
+_PASSING = (-14, CALL_LIMIT_REACHED)
 _PERMISSION_DENIED = -16
 _CREDENTIAL_VARIABLES = ("loginname", "loginpassword", "collectioncode")
 _IDENTIFIER_VARIABLES = ("ordernumber", "certificateid")
@@ -90,9 +93,13 @@ class Outcome(t.NamedTuple):
 
     @property
     def waits(self) -> bool:
-        """Whether a wait goes on: the order is pending, or a call failed after it was found pending."""
+        """Whether a wait goes on: the order is pending, or a call failed after it was found pending.
+
+        The provider's "unknown error", or its limit of calls, may be gone by the next poll, and is all that is known of
+        the order.
+        """
         if self.error is None:
-            return self.pending
+            return self.pending or self.order["status"]["code"] in _PASSING
         return self.waiting_since is not None and self.error.mended_by_waiting
 
     @property

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIER_LISTS, IDENTIFIERS
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT, moment
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import iso, moment
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._identifiers import listed
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding
 
@@ -278,7 +278,7 @@ def _judge(row: Row, served: Facts, there: Facts, fault: str) -> None:
 
 
 def _text(when: datetime.datetime | None) -> str | None:
-    return None if when is None else when.strftime(ISO_FORMAT)
+    return None if when is None else iso(when)
 
 
 def _days(number: int) -> str:

@@ -43,6 +43,9 @@ _STATES = {
     "revoked": "was revoked",
 }
 
+# As much as a sentence repeats of the provider's own (characters); the order has all of it.
+_SAID = 600
+
 # How many orders a message names.
 _NAMED = 5
 
@@ -104,7 +107,7 @@ def why_not_issued(request: CollectRequest, order: dict[str, t.Any]) -> str:
     begin = label[:1].upper() + label[1:]
     state, code = order["state"], order["status"]["code"]
     message = (order["status"]["message"] or "").strip().rstrip("!. ")
-    said = f" The provider says: {message}." if message else ""
+    said = f" The provider says: {excerpt(message, _SAID)}." if message else ""
     if state == "pending":
         waits_for = outstanding(order)
         waits = f" It waits for: {waits_for}." if waits_for else ""

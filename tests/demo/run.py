@@ -108,7 +108,7 @@ def main() -> None:
             status = rehearsal.simulator.control("status")
             show.say("What the provider saw of all this.")
             show.expect(status["peak_in_flight"] == 1, f"{status['calls']} calls, never two at a time")
-    print("\nThat was all of it. Next: `make simulator` keeps it running for you to try things against.")
+    print(f"\nThat was all of it. Next: {HERE / 'simulator.py'} (`make simulator` in a checkout) keeps it running.")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,23 @@ FLEET = CORES[1]
 
 OLDEST, NEWEST = CORES[0], CORES[-1]
 
+OLDEST_LIBRARIES = Core("2.16", "3.10", sanity=False)
+"""The oldest controller that will do, with the libraries in ``requirements/oldest.txt``.
+
+All other sessions have the newest libraries that there were when their environments were made.
+"""
+
+UNITS_OF_LIBRARIES = (
+    "tests/unit/plugins/action",
+    "tests/unit/plugins/lookup",
+    "tests/unit/plugins/plugin_utils/_broker",
+    "tests/unit/plugins/plugin_utils/_chain",
+    "tests/unit/plugins/plugin_utils/_http",
+    "tests/unit/plugins/plugin_utils/test_library.py",
+)
+TARGETS_OF_LIBRARIES = ("answers/test_forms.py", "proxies")
+"""Unit tests and integration targets in which these libraries have a part, of the latter as many as show it."""
+
 UNITS_APART_FROM_CORE = (
     "tests/unit/dev",
     "tests/unit/simulator",
@@ -57,8 +74,12 @@ started by the tests themselves, and what only a controller runs is run on its o
 
 UNITS_ON_SOME_CORES = {
     **dict.fromkeys(UNITS_APART_FROM_CORE, ()),
+    # Faults are over, and said in words, before ansible-core hears of them.
+    "tests/unit/plugins/test_fault_matrix.py": (NEWEST,),
     # Thousands of modules, each killed at another call; what there is of ansible-core in them hardly changes.
     "tests/unit/plugins/module_utils/_install/test_install_killed.py": (OLDEST, NEWEST),
+    # Hundreds of installations under attack, and as little of ansible-core.
+    "tests/unit/plugins/module_utils/_install/test_attacks_*.py": (OLDEST, NEWEST),
 }
 """Unit tests that the session of not every ansible-core has to run, and those whose do."""
 
@@ -66,6 +87,8 @@ TARGETS_ON_SOME_CORES = {
     # What providers and proxies do to an answer is over before ansible-core hears of it.
     "answers": (NEWEST,),
     "proxies": (NEWEST,),
+    # What other users do to files has little to do with ansible-core, but for its helpers for attributes.
+    "attacks": (OLDEST, NEWEST),
     # The oldest series takes every Python of TARGET_PYTHONS on a managed host, newer ones drop some.
     "target_pythons": (OLDEST,),
     # With the series in between, the fleet runs them.

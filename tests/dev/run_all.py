@@ -164,7 +164,7 @@ def main() -> int:
         missing += [
             f"tests of hosts with Python {v}: this machine has none" for v in matrix.TARGET_PYTHONS if v not in pythons
         ]
-    return summary.show(results, missing)
+    return summary.show(results, missing, LOGS.parent)
 
 
 if __name__ == "__main__":

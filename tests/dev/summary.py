@@ -15,6 +15,7 @@ import typing as t
 
 import plan
 import slowest
+import tried
 
 TAIL = 60
 """How many lines of a failed session's log are shown."""
@@ -36,6 +37,8 @@ class SessionResult(t.NamedTuple):
     detail: str
     tests: tuple[slowest.TimedTest, ...] = ()
     """How long each of its tests took, where they are recorded."""
+    record: tried.Record = tried.Record()
+    """What its tests tried."""
 
     @classmethod
     def not_run(cls, session: str, reason: str) -> SessionResult:
@@ -47,8 +50,11 @@ class SessionResult(t.NamedTuple):
         cls, job: plan.Job, status: int | None, seconds: float, log: pathlib.Path, results: pathlib.Path
     ) -> SessionResult:
         """Return the result of a session that ended with ``status`` (None: it was ended after too long a time)."""
-        records = _recorded(results)
+        lines = _recorded(results)
+        records = [line for line in lines if "test" in line]
         passed, failed, reasons = _counted(records)
+        record = tried.Record.of(lines)
+        failed += record.mistakes
         whole = f"{job.session} as a whole, see {log}"
         detail = "took too long" if status is None else ""
         if job.counts_tests:
@@ -63,7 +69,7 @@ class SessionResult(t.NamedTuple):
             failed = [whole]
         skipped = tuple(f"{job.session}: {why}" for why in reasons)
         tests = tuple(slowest.TimedTest(job.session, _name(record), record["seconds"]) for record in records)
-        return cls(job.session, passed, tuple(failed), skipped, seconds, detail, tests)
+        return cls(job.session, passed, tuple(failed), skipped, seconds, detail, tests, record)
 
     @property
     def word(self) -> str:
@@ -107,13 +113,22 @@ def _counted(records: list[dict[str, t.Any]]) -> tuple[int, list[str], list[str]
     return len(by_outcome["passed"]), failed, [record["reason"] for record in by_outcome["skipped"]]
 
 
-def show(results: list[SessionResult], missing: list[str]) -> int:
-    """Print the table, the slowest tests, what did not run, what failed and the final count; return the exit status."""
+def show(results: list[SessionResult], missing: list[str], output: pathlib.Path) -> int:
+    """Print the tables, the slowest tests, what did not run, what failed and the final count; return the exit status.
+
+    The whole of what is shown in short goes into the folder ``output``.
+    """
     write = sys.stdout.write
     write("\n")
     for result in results:
         write(result.line() + "\n")
     write(slowest.block([test for result in results for test in result.tests]))
+    record = tried.Record.joined(result.record for result in results)
+    if record.cells:
+        matrix = output / tried.MATRIX
+        matrix.write_text(record.whole_matrix(), encoding="utf-8")
+        write(record.short_matrix(matrix))
+    write(record.table())
     skipped = [why for result in results for why in result.skipped] + missing
     for why, times in collections.Counter(skipped).items():
         write(f"not run: {why}" + (f" ({times} times)" if times > 1 else "") + "\n")

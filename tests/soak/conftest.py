@@ -12,12 +12,14 @@ import typing as t
 import hypothesis
 import pytest
 from ansible_collections.certfleet.collectssl.tests.soak import results
+from ansible_collections.certfleet.collectssl.tests.soak.mutation.table import Findings
 from ansible_collections.certfleet.collectssl.tests.soak.soaking import Soak
 
 # In a CI system, Hypothesis tries the same examples each time.
 hypothesis.settings.load_profile("default")
 
 _COUNTED = "counted by the soak"
+_MUTANTS = "mutants of the soak"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--minutes", type=float, default=1.0, help="for each soak")
     parser.addoption("--seed", type=int, default=time.time_ns() % 1_000_000_007)
     parser.addoption("--commit", default="not told")
+    parser.addoption("--corpus", type=pathlib.Path, help="the file for what a guided fuzz found out")
     parser.addoption("--results", type=pathlib.Path, help="the file for the table")
 
 
@@ -35,6 +38,7 @@ def soak(request: pytest.FixtureRequest) -> t.Iterator[Soak]:
     yield value
     # What is still here when the test is over is found in its report.
     request.node.user_properties.append((_COUNTED, dict(value.counts)))
+    request.node.user_properties.append((_MUTANTS, value.mutants))
 
 
 class _Table:
@@ -45,6 +49,7 @@ class _Table:
         self._outcomes: dict[str, str] = {}
         self._seconds: dict[str, float] = {}
         self._found: list[results.Found] = []
+        self._mutants: list[Findings] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Put together what the three parts of a test say."""
@@ -55,6 +60,7 @@ class _Table:
         if report.when == "teardown":
             name = test.rpartition("::")[2].removeprefix("test_").replace("_", " ").replace("[", ": ").rstrip("]")
             counts = dict(report.user_properties).get(_COUNTED, {})
+            self._mutants += t.cast("list[Findings]", dict(report.user_properties).get(_MUTANTS, []))
             seed = self._config.getoption("--seed")
             self._found.append(
                 results.Found(name, self._outcomes[test], self._seconds[test], seed, t.cast(dict[str, int], counts))
@@ -63,10 +69,11 @@ class _Table:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the table, and write the file if there is to be one."""
         terminalreporter.write("\n" + results.table(self._found))
+        terminalreporter.write(results.mutants(self._mutants))
         path = self._config.getoption("--results")
         if path and self._found:
             minutes, commit = self._config.getoption("--minutes"), self._config.getoption("--commit")
-            path.write_text(results.document(self._found, commit, minutes), encoding="utf-8")
+            path.write_text(results.document(self._found, self._mutants, commit, minutes), encoding="utf-8")
             terminalreporter.write(f"\nwritten to {path}\n")
 
 

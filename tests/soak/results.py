@@ -11,6 +11,7 @@ import pathlib
 import platform
 import typing as t
 
+from ansible_collections.certfleet.collectssl.tests.soak.mutation.table import Findings, all_mutants
 from ansible_collections.certfleet.collectssl.tests.soak.soaking import CORES
 
 _HEAD = """\
@@ -40,7 +41,7 @@ class Found(t.NamedTuple):
         return self.name, self.outcome, f"{self.seconds:.0f} s", str(self.seed), counts
 
 
-def document(found: t.Iterable[Found], commit: str, minutes: float) -> str:
+def document(found: t.Iterable[Found], tried: t.Sequence[Findings], commit: str, minutes: float) -> str:
     """Everything about a run, in Markdown."""
     now = datetime.datetime.now(datetime.timezone.utc)
     packages = ", ".join(
@@ -53,12 +54,58 @@ def document(found: t.Iterable[Found], commit: str, minutes: float) -> str:
         ("versions", f"Python {platform.python_version()}, {packages}, {platform.system()} on {platform.machine()}"),
     )
     licence = [line.removeprefix("# ") for line in pathlib.Path(__file__).read_text(encoding="utf-8").splitlines()[:3]]
-    return _HEAD.format(licence="\n".join(licence)) + _table(("", ""), about) + "\n" + table(found)
+    return _HEAD.format(licence="\n".join(licence)) + _table(("", ""), about) + "\n" + table(found) + mutants(tried)
 
 
 def table(found: t.Iterable[Found]) -> str:
     """What became of each soak, in Markdown."""
     return _table(("soak", "result", "time", "seed", "tried"), (one.row() for one in found))
+
+
+def mutants(tried: t.Sequence[Findings]) -> str:
+    """How many mutants were killed, and which were not, in Markdown; nothing where none were tried."""
+    if not tried:
+        return ""
+    rows = [
+        (
+            one.package.removeprefix("plugins/"),
+            f"{one.tried:,} of {len(all_mutants(one.package)):,}",
+            f"{one.killed:,}",
+            f"{one.rate:.1f}",
+            str(len(one.known)),
+            str(len(one.unknown)),
+            str(one.tests),
+        )
+        for one in tried
+    ]
+    head = ("mutants of", "tried", "killed", "of 100", "survived for a reason", "without one", "tests")
+    survivors = [(key, reason) for one in tried for key, reason in one.known.items()]
+    survivors += [(key, "none yet") for one in tried for key in one.unknown]
+    survivors += [(key, "stale: it is killed, or there is no such mutant") for one in tried for key in one.stale]
+    cells = [
+        (f"{file.removeprefix('plugins/')}: {where}", *_around_what_differs(before, after), reason)
+        for (file, where, before, after), reason in survivors
+    ]
+    listed = "\n" + _table(("survivor", "as it is", "as it was changed", "reason"), cells) if cells else ""
+    return "\n" + _table(head, rows) + listed
+
+
+_AROUND = 40
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def _around_what_differs(before: str, after: str) -> tuple[str, str]:
+    """The part of two texts in which they differ, with a little of what is around it, as code."""
+    begin = _common(before, after)
+    end = _common(before[begin:][::-1], after[begin:][::-1])
+    cut = max(0, begin - _AROUND)
+    texts = [text[cut : max(len(text) - end + _AROUND, begin)] for text in (before, after)]
+    return f"`{texts[0]}`", f"`{texts[1]}`"
 
 
 def _table(head: tuple[str, ...], rows: t.Iterable[tuple[str, ...]]) -> str:

@@ -16,6 +16,8 @@ import time
 import traceback
 import typing as t
 
+from ansible_collections.certfleet.collectssl.tests.soak.mutation.table import Findings
+
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _MEMORY = "/dev/shm"
 
@@ -44,6 +46,8 @@ class Soak:
         self.seconds = seconds
         self.seed = seed
         self.counts: collections.Counter[str] = collections.Counter()
+        self.mutants: list[Findings] = []
+        """What was found in trying mutants."""
 
     def spread(self, work: t.Callable[[Share], None]) -> None:
         """Have ``work`` done by a process for each core, until the time is over or one of them fails.

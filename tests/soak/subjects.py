@@ -12,39 +12,58 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_answer
+from ansible_collections.certfleet.collectssl.tests.support.attackers import points_of
 from ansible_collections.certfleet.collectssl.tests.support.authority import NOW
 from ansible_collections.certfleet.collectssl.tests.support.installation import (
     SmallHost,
     calls_of,
     killed_at,
 )
-from ansible_collections.certfleet.collectssl.tests.support.response_damage import damaged, samples
+from ansible_collections.certfleet.collectssl.tests.support.response_damage import damaged, samples, seeds
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils._install import (
+    attacked,
+    test_attacks_between_calls,
     test_install_killed,
     test_install_property,
 )
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils._wire import test_response_property
 
 __all__ = [
+    "ATTACKS",
     "INSTALLATIONS",
+    "MUTATED",
     "NOW",
     "PROPERTIES",
+    "SITUATIONS",
     "Bundle",
     "ChainError",
     "CollectRequest",
     "CollectResponse",
     "ProtocolError",
     "SmallHost",
+    "attack_at",
     "bundle_of_answer",
     "calls_of",
     "damaged",
     "killed_at",
     "parse",
+    "points_of",
+    "prepare_attack",
     "pretend_file_system",
     "private_keys",
     "samples",
+    "scene",
+    "seeds",
     "the_next_run_repairs",
 ]
+
+ATTACKS = test_attacks_between_calls.ATTACKS
+SITUATIONS = test_attacks_between_calls.SITUATIONS
+"""What another user does, and what root does meanwhile."""
+
+attack_at = test_attacks_between_calls.attack_at
+prepare_attack = test_attacks_between_calls.prepare
+scene = attacked.scene
 
 INSTALLATIONS = test_install_killed._CASES
 """What is installed, and on which kind of file system."""
@@ -62,3 +81,22 @@ PROPERTIES: dict[str, t.Any] = {
     )
 }
 """Tests of Hypothesis that have more to find the longer they run."""
+
+_UNITS = "tests/unit/plugins"
+
+MUTATED = {
+    "plugins/module_utils/_files": [
+        f"{_UNITS}/module_utils/_files",
+        f"{_UNITS}/module_utils/_install",
+        f"{_UNITS}/module_utils/_rollback",
+    ],
+    "plugins/module_utils/_wire": [
+        f"{_UNITS}/module_utils/_wire",
+        # What is made up anew each time kills by chance.
+        f"--deselect={_UNITS}/module_utils/_wire/test_response_fuzz.py",
+    ],
+    "plugins/plugin_utils/_chain": [f"{_UNITS}/plugin_utils/_chain"],
+    "plugins/plugin_utils/_http": [f"{_UNITS}/plugin_utils/_http"],
+    "plugins/plugin_utils/_broker": [f"{_UNITS}/plugin_utils/_broker"],
+}
+"""Packages whose mutants are tried, with the tests that are to kill them."""

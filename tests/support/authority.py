@@ -248,6 +248,23 @@ def unreadable(identifier: str, value: bytes = b"junk") -> x509.UnrecognizedExte
     return x509.UnrecognizedExtension(x509.ObjectIdentifier(identifier), value)
 
 
+def with_unknown_critical_extension(issuer: Authority) -> bytes:
+    """An end-entity certificate in DER, valid at this moment, with a critical extension that nobody knows."""
+    key, (begin, end) = new_key(), from_now(-1, 90)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(distinguished_name("www.example.com"))
+        .issuer_name(distinguished_name(issuer.common_name))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(end)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("www.example.com")]), False)
+        .add_extension(unreadable("1.2.3.4.5", b"\x05\x00"), True)
+    )
+    return der_of(builder.sign(issuer.key, hashes.SHA256()))
+
+
 def broken(der: bytes) -> bytes:
     """A certificate that can be read, with a signature that is wrong."""
     return der[:-1] + bytes((der[-1] ^ 1,))

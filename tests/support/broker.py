@@ -25,6 +25,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.turn import Patience
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling import Attempt
@@ -42,7 +43,7 @@ ISSUED = "issued"
 PASSWORD = "secret word"
 URL = "https://provider.example.com/products/download/CollectSSL"
 
-Reply = str | Exception
+Reply = str | BaseException
 
 
 @functools.cache
@@ -169,7 +170,7 @@ class World(LocalStore):
         """As the broker's store has it."""
         return self._held(f"flight {key}")
 
-    def turn(self, account: str) -> t.ContextManager[None]:
+    def turn(self, account: str, patience: Patience | None = None) -> t.ContextManager[None]:
         """As the broker's store has it."""
         return self._held(f"turn {account}")
 
@@ -212,7 +213,7 @@ class ScriptedProvider:
             reply = self.replies[min(len(self.calls), len(self.replies)) - 1]
             self.world.sleep(0.1)
             self.in_flight -= 1
-        if isinstance(reply, Exception):
+        if isinstance(reply, BaseException):
             raise reply
         return parse((issued(request) if reply == ISSUED else reply).encode("utf-8"), None, request)
 
@@ -239,9 +240,27 @@ class Answers:
         with turn():
             self.requests.append(request)
         reply = self.replies.get(request.identifier, ISSUED)
-        if isinstance(reply, Exception):
+        if isinstance(reply, BaseException):
             raise reply
         return parse((issued(request) if reply == ISSUED else reply).encode("utf-8"), None, request)
+
+
+class ScriptedAnswers:
+    """Stands in for the client in a process of its own: gives the same answer always, and takes note of each call."""
+
+    def __init__(self, reply: str, note: t.Callable[[], t.Any]) -> None:
+        self._reply = reply
+        self._note = note
+
+    def scrub(self, text: str) -> str:
+        """As the client has it."""
+        return text
+
+    def ask(self, request: CollectRequest, turn: t.Callable[[], t.ContextManager[None]]) -> CollectResponse:
+        """As the client has it."""
+        with turn():
+            self._note()
+        return parse(self._reply.encode("utf-8"), None, request)
 
 
 ASK_ONCE = Waiting(0, 300)

@@ -152,7 +152,7 @@ class SmallHost:
 
     def hidden(self) -> list[str]:
         """What a transaction left beside the destinations."""
-        return sorted(name for name in self.state() if "/.collectssl-" in name)
+        return sorted(name for name in self.state() if "/.collectssl" in name)
 
 
 @contextlib.contextmanager
@@ -170,7 +170,7 @@ def module_arguments(arguments: dict[str, t.Any]) -> t.Iterator[None]:
 
 
 #: The calls by which file systems change.
-CALLS = ("open", "link", "rename", "unlink", "symlink", "mkdir", "rmdir", "chmod", "chown", "setxattr", "fsync")
+CALLS = ("open", "link", "rename", "unlink", "mkdir", "rmdir", "fchmod", "fchown", "setxattr", "ftruncate", "fsync")
 
 
 class Meddler:

@@ -81,7 +81,7 @@ for _edge in ("action", "filter", "lookup"):
 _FOLDERS = {room.partition("/")[0] for room in _ARROWS}
 
 #: Files of a package that nobody outside of it imports.
-_PRIVATE = {"module_utils/_files": {"interrupts", "journal", "locks", "recovery", "requirements"}}
+_PRIVATE = {"module_utils/_files": {"hidden", "interrupts", "journal", "recovery", "requirements"}}
 
 #: What a room may import from elsewhere, besides the standard library, by the first word of its name.
 _OTHERS = {
@@ -261,7 +261,7 @@ def test_an_arrow_that_is_turned_round_is_found(upper: str, lower: str) -> None:
         ("module_utils", "_wire/request", "from ansible.module_utils.basic import AnsibleModule"),
         ("module_utils", "_wire/lines", "import ansible.module_utils.basic"),
         ("module_utils", "_install/plan", f"from {_COLLECTION}plugins.module_utils._files import journal"),
-        ("module_utils", "_install/plan", f"from {_COLLECTION}plugins.module_utils._files.locks import locked"),
+        ("module_utils", "_install/plan", f"from {_COLLECTION}plugins.module_utils._files.hidden import locked"),
         ("module_utils", "_files/disk", f"from {_COLLECTION}plugins.module_utils._install.plan import Plan"),
         ("module_utils", "_endpoint/probe", f"from {_COLLECTION}plugins.module_utils._files import disk"),
         ("modules", "x", f"import {_COLLECTION}plugins.plugin_utils._outcome"),

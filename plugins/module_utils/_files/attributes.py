@@ -7,15 +7,69 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import contextlib
+import errno
+import fcntl
 import os
+import struct
 import sys
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, permissions
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place
 
 #: Of these flags each keeps a file from being replaced.
 _FROZEN = "ia"
+
+# From linux/fs.h, by the letters of chattr.
+_FLAGS = {
+    "s": 0x1,
+    "u": 0x2,
+    "c": 0x4,
+    "S": 0x8,
+    "i": 0x10,
+    "a": 0x20,
+    "d": 0x40,
+    "A": 0x80,
+    "j": 0x4000,
+    "t": 0x8000,
+    "D": 0x10000,
+    "T": 0x20000,
+    "e": 0x80000,
+    "C": 0x800000,
+    "x": 0x2000000,
+    "P": 0x20000000,
+    "F": 0x40000000,
+}
+# FS_IOC_GETFLAGS and FS_IOC_SETFLAGS; a few processors tell reading from writing by other bits.
+_READS, _WRITES = (0x4, 0x8) if os.uname().machine[:3] in ("alp", "mip", "ppc", "spa") else (0x8, 0x4)
+_GET_FLAGS = _READS << 28 | struct.calcsize("l") << 16 | 0x6601
+_SET_FLAGS = _WRITES << 28 | struct.calcsize("l") << 16 | 0x6602
+
+
+def flag_bits(descriptor: int) -> int:
+    """The ``lsattr`` flags of an open file; raises ``OSError`` where its file system has none."""
+    if not sys.platform.startswith("linux"):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    return int(struct.unpack("i", fcntl.ioctl(descriptor, _GET_FLAGS, struct.pack("i", 0)))[0])
+
+
+def _give_bits(descriptor: int, bits: int) -> None:
+    if bits != flag_bits(descriptor):
+        fcntl.ioctl(descriptor, _SET_FLAGS, struct.pack("i", bits))
+
+
+def _bits_of(letters: str) -> int:
+    bits = 0
+    for letter in letters:
+        bits |= _FLAGS[letter]
+    return bits
+
+
+def put_flags(place: Place, letters: str) -> None:
+    """Let ``letters`` be those of the flags that keep a file from being replaced which the file at a place has."""
+    with disk.doing(f"The flags of {place.path} (see lsattr) could not be set"), disk.opened(place) as descriptor:
+        _give_bits(descriptor, flag_bits(descriptor) & ~_bits_of(_FROZEN) | _bits_of(letters))
 
 
 class FileAttributes:
@@ -29,18 +83,20 @@ class FileAttributes:
         self._module = module
         self._options_tried = False
 
-    def drift(self, path: str, source: Optional[str], secret: bool) -> Dict[str, Dict[str, Any]]:
+    def drift(self, place: Place, source: Optional[Place], secret: bool) -> Dict[str, Dict[str, Any]]:
         """What attributes of an existing file are not as wanted: ``{"before": {...}, "after": {...}}``, or ``{}``.
 
-        ``source`` is where the file is that ``path`` holds or will hold before the change, None for none; ``secret``
+        ``source`` is where the file is that ``place`` holds or will hold before the change, None for none; ``secret``
         says that it holds a private key.
         """
+        path = place.path
         if source is None:
             self._try_options(path)
             return {}
         diff: Dict[str, Dict[str, Any]] = {}
-        arguments = self._arguments(path, source, secret)
-        with self._raising(path, source), self._pretending():
+        arguments = self._arguments(path, source.path, secret)
+        # A look that changes nothing, by the rules of ansible-core, so it may go by the name.
+        with self._raising(path, source.path), self._pretending():
             changed = self._module.set_fs_attributes_if_different(arguments, False, diff, expand=False)
         return diff if changed else {}
 
@@ -57,61 +113,108 @@ class FileAttributes:
             with self._raising(path, probe), self._pretending():
                 self._module.set_fs_attributes_if_different(arguments, False, {}, expand=False)
 
-    def prepare_staged(self, staged: str, path: str, existing: bool, secret: bool) -> None:
-        """Give a staged file the attributes it is to have at ``path``, except flags that would keep it from there.
+    def prepare_staged(self, staged: int, place: Place, existing: bool, secret: bool) -> None:
+        """Give an open staged file the attributes it is to have at ``place``, but for flags that would keep it off.
 
         What no option speaks of stays as it is with the existing file, or becomes what a new file gets.
         """
         if existing:
-            disk.protect(staged, self._as_wanted(disk.protection(path)))
+            disk.protect(staged, self._as_wanted(disk.protection(place)))
         else:
             umask = os.umask(0o077)
             os.umask(umask)
-            os.chmod(staged, 0o600 if secret else 0o666 & ~umask)
-        with self._raising(path, staged):
-            if not existing and self._module.selinux_enabled():
-                self._module.set_context_if_different(staged, self._module.selinux_default_context(path), False)
-            arguments = self._arguments(path, staged, secret)
-            arguments["attributes"] = None
-            self._module.set_fs_attributes_if_different(arguments, False, expand=False)
+            # Whatever the umask allows, nobody is to write into what others come to trust.
+            disk.set_mode(staged, 0o600 if secret else 0o644 & ~umask)
+        with self._raising(place.path, place.path):
+            if not existing:
+                self._label(staged, self._default_label(place.path))
+            self._settle(staged, place.path, secret)
 
-    def settle(self, path: str, secret: bool) -> None:
+    def settle(self, descriptor: int, path: str, secret: bool) -> None:
         """Give a file that is in its place, and stays there, the attributes that options speak of, less the flags."""
         with self._raising(path, path):
-            arguments = self._arguments(path, path, secret)
-            arguments["attributes"] = None
-            self._module.set_fs_attributes_if_different(arguments, False, expand=False)
+            self._settle(descriptor, path, secret)
 
-    def finish(self, path: str) -> None:
-        """Set the wanted ``lsattr`` flags on a file that is in its place."""
+    def _settle(self, descriptor: int, path: str, secret: bool) -> None:
+        arguments = self._arguments(path, path, secret)
+        self._label(descriptor, arguments["secontext"])
+        status = os.fstat(descriptor)
+        owner, group = permissions.uid_of(self._option("owner")), permissions.gid_of(self._option("group"))
+        wanted = (status.st_uid if owner is None else owner, status.st_gid if group is None else group)
+        if wanted != (status.st_uid, status.st_gid):
+            os.fchown(descriptor, *wanted)
+        if arguments["mode"] is not None:
+            disk.set_mode(descriptor, self._octal(descriptor, arguments["mode"], path))
+
+    def protection_to_be(self, place: Place, secret: bool) -> disk.Protection:
+        """The protection that ``settle`` would give a file."""
+        mode = self._arguments(place.path, place.path, secret)["mode"]
+        with disk.opened(place) as descriptor:
+            wanted = self._as_wanted(disk.protection_of(descriptor))
+            return wanted if mode is None else wanted._replace(mode=self._octal(descriptor, mode, place.path))
+
+    def _octal(self, descriptor: int, mode: Any, path: str) -> int:
+        if isinstance(mode, int):
+            return mode
         try:
-            with self._raising(path, path):
-                flags = self._module.params.get("attributes")
-                self._module.set_attributes_if_different(path, flags, False, expand=False)
-        except InstallError as exc:
-            if permissions.is_root():
-                raise
-            raise InstallError(f"{str(exc).rstrip('.')} for {permissions.user()}.{permissions.remedy()}") from exc
+            return int(mode, 8)
+        except ValueError:
+            pass
+        try:
+            return int(self._module._symbolic_mode_to_octal(os.fstat(descriptor), mode))
+        except ValueError as exc:
+            raise InstallError(f"{path}: {mode} is no mode.") from exc
 
-    def flags(self, path: str) -> str:
+    def _default_label(self, path: str) -> List[Optional[str]]:
+        """What a new file is labelled; found from its path alone."""
+        if not self._module.selinux_enabled():
+            return []
+        return list(self._module.selinux_default_context(path))
+
+    def _label(self, descriptor: int, context: Optional[List[Optional[str]]]) -> None:
+        if not context or not any(context) or not self._module.selinux_enabled():
+            return
+        try:
+            present = os.getxattr(descriptor, disk.LABEL).rstrip(b"\0").decode("ascii", "replace").split(":", 3)
+        except OSError as exc:
+            if exc.errno in (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP):
+                return  # a file system whose files have no labels of their own
+            raise
+        wanted = [new or old for new, old in zip(list(context) + [None] * 4, present)]
+        if wanted != present:
+            os.setxattr(descriptor, disk.LABEL, ":".join(wanted).encode("ascii") + b"\0")
+
+    def finish(self, descriptor: int, path: str) -> None:
+        """Set the wanted ``lsattr`` flags on an open file that is in its place."""
+        wanted = self._module.params.get("attributes")
+        if not wanted:
+            return
+        sign, letters = (wanted[0], wanted[1:]) if wanted[0] in "+-=" else ("=", wanted)
+        unknown = [letter for letter in letters if letter not in _FLAGS]
+        if unknown:
+            raise InstallError(f"{path}: attributes: there is no flag {unknown[0]}.")
+        try:
+            present, named = flag_bits(descriptor), _bits_of(letters)
+            # What is neither set nor taken by chattr is of the file system.
+            fixed = present & ~_bits_of("".join(_FLAGS))
+            bits = {"+": present | named, "-": present & ~named, "=": fixed | named}[sign]
+            _give_bits(descriptor, bits)
+        except OSError as exc:
+            raise InstallError(f"{path}: chattr failed: {permissions.cause(exc)}.{permissions.advice(exc)}") from exc
+
+    def flags(self, place: Place) -> str:
         """The ``lsattr`` letters of a file that keep it from being replaced.
 
         A task that could set flags, and does not, meets none of its own, and is spared the look.
         """
         if not self._module.params.get("attributes", True):
             return ""
-        present = self._module.get_file_attributes(path, include_version=False).get("attr_flags", "")
-        return "".join(letter for letter in _FROZEN if letter in present)
-
-    def put_flags(self, path: str, letters: str) -> None:
-        """Let ``letters`` be those of the flags above that a file has."""
-        command = self._module.get_bin_path("chattr")
-        off = "".join(letter for letter in _FROZEN if letter not in letters)
-        for change in ("-" + off if off else "", "+" + letters if letters else ""):
-            if command and change:
-                rc, _stdout, stderr = self._module.run_command([command, change, path], handle_exceptions=False)
-                if rc != 0:
-                    raise InstallError(f"chattr {change} {path} failed: {stderr.strip()}")
+        try:
+            with disk.opened(place) as descriptor:
+                present = flag_bits(descriptor)
+        except OSError:
+            return ""  # no such flags here, or none that this user could see
+        return "".join(letter for letter in _FROZEN if present & _FLAGS[letter])
 
     def _as_wanted(self, present: disk.Protection) -> disk.Protection:
         """A protection with the owner and group that options name, and without a label that they replace."""

@@ -1,88 +1,115 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal of a transaction, and the hidden files beside the destinations.
+"""The journal of a transaction, and the rules that make it all or nothing.
 
-Beside a destination ``site.pem`` a transaction keeps ``.collectssl-site.pem.new.key`` (what it will become),
-``.old.key`` (what it was) and ``.journal.key`` (the list of all files of the transaction beside the first of them, a
-symbolic link to that list beside the others, so that whichever of them a later run manages, it finds the list). They
-all end in ``.key``, since HAProxy loads every file of a folder, hidden ones too, but for a few extensions. The rules:
+It lies in the hidden folder beside one destination, where nobody else may write if there is such a folder; those beside
+the others have a note that says where, so that whichever of them a later run manages, it finds the journal. What a
+destination will become and what it was are files of random names in the hidden folder beside it. The rules:
 
 * the journal appears only after every new and every old file is whole and flushed;
 * no destination is touched before the journal is there and flushed;
 * no old file is removed before the journal is gone and flushed.
 
-So while there is a journal the state before can be had back, and once there is none, hidden files are mere leftovers.
+So while there is a journal the state before can be had back, and once there is none, what else is in a hidden folder is
+mere leftovers. A journal says ``switching`` until every file is in its place and approved of, which the next run
+undoes, and ``held`` from then on, until whoever holds the old files lets them go or has them back.
 Nothing here holds key material except an old or new file of one that holds it itself, under its protection.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
 import errno
-import hashlib
 import json
 import os
+import re
 import stat
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, permissions
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, hidden, permissions
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.hidden import HiddenFolder
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place, Places, in_folder
 
-#: A file name longer than this leaves no room for ours around it; its digest then stands for it.
-_LONGEST_NAME = 200
+#: The states of a transaction.
+SWITCHING, HELD = "switching", "held"
 
+_VERSION = 1
+_RANDOM = re.compile(r"[0-9a-f]{32}\Z")
+#: One name in a folder.
+_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\0]+\Z")
+_ALL_BITS = 0o7777
+_FLAGS = re.compile(r"[ia]{0,2}\Z")
 
-class HiddenNames(NamedTuple):
-    """The names that a transaction uses beside one destination."""
+#: No journal comes near this size (bytes): a thousand destinations are a tenth of it.
+_LONGEST = 8 << 20
 
-    new: str
-    old: str
-    journal: str
-    draft: str
-
-
-def hidden_names(path: str) -> HiddenNames:
-    """The hidden names beside ``path``, an absolute path without symbolic links."""
-    directory, name = os.path.split(path)
-    encoded = os.fsencode(name)
-    if len(encoded) > _LONGEST_NAME:
-        name = hashlib.sha256(encoded).hexdigest()
-    stem = os.path.join(directory, ".collectssl-" + name)
-    return HiddenNames(stem + ".new.key", stem + ".old.key", stem + ".journal.key", stem + ".draft.key")
+#: By the key of the folder beside which they are.
+HiddenFolders = Mapping[object, HiddenFolder]
 
 
 class Entry(NamedTuple):
     """One destination of a transaction.
 
-    ``before`` and ``after`` are inode numbers of the file that was there and the file that takes its place, None for no
-    file. ``flags`` are the ``lsattr`` letters to be put back, ``backup`` the backup the transaction makes; ``in_place``
-    says that it may write into the file that was there. Where ``rewrites`` says that it does so always, ``protection``
-    is the one to be put back, as ``packed`` has it.
+    ``new`` and ``old`` are names in the hidden folder beside it, None where there is no such file. ``before`` and
+    ``after`` are inode numbers of the file that was there and the file that takes its place, None for no file.
+    ``flags`` are the ``lsattr`` letters to be put back, ``backup`` the name of the backup that the transaction makes,
+    and ``backup_within`` the protection that it does not go beyond, None for that of the file; ``in_place`` says that
+    it may write into the file that was there. Where ``rewrites`` says that it does so always, ``protection`` is the one
+    to be put back; both are as ``packed`` has them.
     """
 
     path: str
+    folder: int
+    new: Optional[str]
+    old: Optional[str]
     before: Optional[int]
     after: Optional[int]
     backup: Optional[str]
+    backup_within: Optional[List[Any]]
     flags: str
     in_place: bool
     rewrites: bool = False
     protection: Optional[List[Any]] = None
 
     @property
-    def names(self) -> HiddenNames:
-        """The hidden names beside this destination."""
-        return hidden_names(self.path)
+    def names(self) -> List[str]:
+        """Its names in the hidden folder."""
+        return [name for name in (self.new, self.old) if name is not None]
+
+
+class Located(NamedTuple):
+    """An entry with its destination and its hidden files as they can be reached."""
+
+    entry: Entry
+    place: Place
+    hidden: HiddenFolder
+
+    @property
+    def new(self) -> Place:
+        """What the destination is to become."""
+        return in_folder(self.hidden, self.entry.new or "")
+
+    @property
+    def old(self) -> Place:
+        """What it was."""
+        return in_folder(self.hidden, self.entry.old or "")
+
+    @property
+    def backup(self) -> Place:
+        """What of that is kept."""
+        return in_folder(self.place.there, self.entry.backup or "")
 
 
 class Journal(NamedTuple):
-    """An unfinished transaction: the file that says so, and its destinations in the order they are changed."""
+    """An unfinished transaction: its state, its destinations in the order they are changed, where the journal is."""
 
-    path: str
-    entries: Tuple[Entry, ...]
+    state: str
+    entries: Tuple[Located, ...]
+    home: HiddenFolder
 
-    def directories(self) -> List[str]:
-        """The directories of every destination."""
-        return [os.path.dirname(entry.path) for entry in self.entries]
+    def hiddens(self) -> List[HiddenFolder]:
+        """Every hidden folder that it uses."""
+        return list({one.hidden.key: one.hidden for one in self.entries}.values())
 
 
 def packed(protection: disk.Protection) -> List[Any]:
@@ -96,98 +123,187 @@ def unpacked(values: List[Any]) -> disk.Protection:
     return disk.Protection(mode, uid, gid, tuple((name, bytes.fromhex(value)) for name, value in extended))
 
 
-def write(entries: Tuple[Entry, ...]) -> Journal:
-    """Declare a transaction begun. Everything it needs for being undone must be flushed already."""
-    names = entries[0].names
-    for entry in entries[1:]:
-        os.symlink(names.journal, entry.names.journal)
-    journal = Journal(names.journal, entries)
-    disk.sync_directories(journal.directories())
-    disk.create(names.draft, json.dumps([dict(entry._asdict()) for entry in entries]).encode("utf-8"))
-    os.rename(names.draft, names.journal)
-    disk.sync_directories([os.path.dirname(names.journal)])
-    return journal
+def begun(entries: Tuple[Located, ...]) -> Journal:
+    """A transaction that begins. Its journal lies where nobody else could move it away, if there is such a folder.
+
+    For whoever owns the folder around a hidden one can move that elsewhere; without the journal, what other folders
+    keep would be taken for leftovers.
+    """
+    safe = [one.hidden for one in entries if one.place.there.settled]
+    return Journal(SWITCHING, entries, (safe or [entries[0].hidden])[0])
+
+
+def write(journal: Journal) -> None:
+    """Declare a transaction begun, or in another state. All it needs for being undone must be flushed already."""
+    home = journal.home
+    for other in journal.hiddens():
+        if other is not home and journal.state == SWITCHING:
+            _put(other, {"version": _VERSION, "elsewhere": home.beside.path})
+    disk.sync_folders(journal.hiddens())
+    entries = [dict(one.entry._asdict()) for one in journal.entries]
+    _put(home, {"version": _VERSION, "state": journal.state, "entries": entries})
+    disk.sync_folders([home, home.beside])
+
+
+def _put(where: HiddenFolder, value: Dict[str, Any]) -> None:
+    draft = in_folder(where, where.new_name())
+    disk.write_new(draft, json.dumps(value).encode("ascii"))
+    disk.rename(draft, where.journal)
 
 
 def close(journal: Journal) -> None:
     """Declare a transaction ended, well or undone: the one moment in which it takes effect."""
-    disk.sync_directories(journal.directories())
-    disk.remove(journal.path)
+    disk.sync_folders(one.place.there for one in journal.entries)
+    disk.remove(journal.home.journal)
 
 
 def clean(journal: Journal) -> None:
     """Remove what a closed transaction leaves, once it is certain that the journal cannot come back without it."""
-    disk.sync_directories([os.path.dirname(journal.path)])
-    disk.remove(*leftovers(entry.path for entry in journal.entries))
+    disk.sync_folders([journal.home])
+    for where in journal.hiddens():
+        where.clear()
 
 
-def leftovers(paths: Iterable[str]) -> List[str]:
-    """The hidden files beside these destinations; no more than that where no journal speaks of them."""
-    return [name for path in paths for name in hidden_names(path) if os.path.lexists(name)]
+def find(places: Places, found_in: HiddenFolders) -> Tuple[List[Journal], List[str]]:
+    """The unfinished transactions that these hidden folders take part in, and the folders that they need besides.
 
-
-def find(paths: Iterable[str]) -> List[Journal]:
-    """The journals of unfinished transactions that any of these destinations took part in.
-
-    Raises ``InstallError`` for one that this user cannot trust: undoing it would move files as somebody else says.
+    Only where no other folder is needed are they complete. Raises ``InstallError`` for a journal that this user cannot
+    trust: undoing it would move files as somebody else says.
     """
-    found: Dict[str, Journal] = {}
-    for path in paths:
-        target = _target(path)
-        data = None if target is None else _content(path, target)
-        if target is not None and data is not None:
-            found[target] = Journal(target, _entries(path, target, data))
-    return [found[target] for target in sorted(found)]
+    journals: Dict[object, Journal] = {}
+    more: List[str] = []
+    for where in found_in.values():
+        value = _value(where)
+        if value is None:
+            continue
+        home: Optional[HiddenFolder] = where
+        if "elsewhere" in value:
+            home, value = _elsewhere(places, where, value["elsewhere"], found_in, more)
+        if home is None or value is None or home.key in journals:
+            continue
+        entries = _entries(home, value)
+        missing = [path for path in (os.path.dirname(one.path) for one in entries) if not _known(path, found_in)]
+        if missing:
+            more.extend(missing)
+        else:
+            journals[home.key] = Journal(value["state"], tuple(_located(home, one, found_in) for one in entries), home)
+    return list(journals.values()), more
 
 
-def _target(path: str) -> Optional[str]:
-    """Where the journal beside a destination really is, None for none."""
-    name = hidden_names(path).journal
+def _known(path: str, found_in: HiddenFolders) -> Optional[HiddenFolder]:
+    return next((where for where in found_in.values() if where.beside.path == path), None)
+
+
+def _elsewhere(
+    places: Places, where: HiddenFolder, path: Any, found_in: HiddenFolders, more: List[str]
+) -> Tuple[Optional[HiddenFolder], Optional[Dict[str, Any]]]:
+    """The journal that a note speaks of, None for one that has been closed; its folder may have to be locked first."""
+    if not isinstance(path, str) or not os.path.isabs(path):
+        raise _untrusted(where, "it cannot be read")
+    home = _known(path, found_in)
+    if home is None:
+        folder = places.folder("The journal of an interrupted run", path)
+        if folder is not None and folder.path == path and hidden.look(folder) is not None:
+            more.append(path)
+        return None, None
+    value = _value(home)
+    return (None, None) if value is None or "elsewhere" in value else (home, value)
+
+
+def _value(where: HiddenFolder) -> Optional[Dict[str, Any]]:
     try:
-        owner = os.lstat(name).st_uid
+        descriptor = os.open(
+            hidden.JOURNAL,
+            os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0),
+            dir_fd=where.descriptor,
+        )
     except OSError as exc:
-        if exc.errno in (errno.ENOENT, errno.ENOTDIR):
+        if exc.errno == errno.ENOENT:
             return None
-        permissions.require_way(path, path)
-        raise InstallError(
-            f"{path} could not be looked at: {permissions.cause(exc)}.{permissions.advice(exc)}"
-        ) from exc
-    if owner != os.geteuid():
-        raise _untrusted(path, f"it belongs to the user {permissions.user_named(owner)}")
-    return os.path.realpath(name)
-
-
-def _content(path: str, target: str) -> Optional[bytes]:
+        raise _untrusted(where, permissions.cause(exc)) from exc
     try:
-        descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
-    except OSError as exc:
-        if exc.errno in (errno.ENOENT, errno.ENOTDIR):
-            return None  # the link to one that has been closed
-        permissions.require_way(path, target)
-        raise _untrusted(path, permissions.cause(exc)) from exc
-    with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-            raise _untrusted(path, f"it belongs to the user {permissions.user_named(status.st_uid)}, or is no file")
-        if stat.S_IMODE(status.st_mode) & 0o077 or status.st_nlink != 1:
-            raise _untrusted(path, "others may have written it")
-        return file.read()
-
-
-def _entries(path: str, target: str, data: bytes) -> Tuple[Entry, ...]:
+        reason = disk.distrust(status, stat.S_ISREG)
+        if reason or status.st_size > _LONGEST:
+            raise _untrusted(where, reason or "it is too long")
+        data = disk.read_from(descriptor, _LONGEST)
+    finally:
+        os.close(descriptor)
     try:
-        entries = tuple(Entry(**fields) for fields in json.loads(data.decode("utf-8")))
-    except (TypeError, ValueError) as exc:
-        raise _untrusted(path, "it cannot be read") from exc
-    if not entries or entries[0].names.journal != target:
-        raise _untrusted(path, "it is not where it was written")
+        value = json.loads(data.decode("ascii"))
+    except (ValueError, RecursionError) as exc:
+        raise _untrusted(where, "it cannot be read") from exc
+    if not isinstance(value, dict) or value.get("version") != _VERSION:
+        raise _untrusted(where, "it cannot be read")
+    return value
+
+
+def _entries(home: HiddenFolder, value: Dict[str, Any]) -> List[Entry]:
+    try:
+        entries = [Entry(**fields) for fields in value["entries"]]
+        well = value["state"] in (SWITCHING, HELD) and bool(entries) and all(_is_well_formed(one) for one in entries)
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise _untrusted(home, "it cannot be read") from exc
+    if not well:
+        raise _untrusted(home, "it cannot be read")
+    if home.beside.path not in [os.path.dirname(one.path) for one in entries]:
+        raise _untrusted(home, "it is not where it was written")
     return entries
 
 
-def _untrusted(path: str, reason: str) -> InstallError:
+def _is_well_formed(entry: Entry) -> bool:
+    def number(value: Any) -> bool:
+        return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+    def name(value: Any) -> bool:
+        return value is None or (isinstance(value, str) and bool(_RANDOM.match(value)))
+
+    own = os.path.basename(entry.path)
+    backup = entry.backup
+    return (
+        os.path.isabs(entry.path)
+        and os.path.normpath(entry.path) == entry.path
+        and bool(own)
+        and min(entry.path) >= " "
+        and number(entry.folder)
+        and name(entry.new)
+        and name(entry.old)
+        and number(entry.before)
+        and number(entry.after)
+        and (backup is None or (isinstance(backup, str) and _NAME.match(backup) is not None))
+        and _is_protection(entry.backup_within)
+        and _is_protection(entry.protection)
+        and isinstance(entry.flags, str)
+        and bool(_FLAGS.match(entry.flags))
+        and isinstance(entry.in_place, bool)
+        and isinstance(entry.rewrites, bool)
+    )
+
+
+def _is_protection(values: Any) -> bool:
+    """Whether this is None, or a protection as ``packed`` makes it; raises ``TypeError`` or ``ValueError`` for some."""
+    if values is None:
+        return True
+    mode, uid, gid, extended = values
+    return (
+        all(type(number) is int and 0 <= number < 1 << 32 for number in (mode, uid, gid))
+        and mode <= _ALL_BITS
+        and all(
+            isinstance(name, str) and "\0" not in name and bytes.fromhex(value) is not None for name, value in extended
+        )
+    )
+
+
+def _located(home: HiddenFolder, entry: Entry, found_in: HiddenFolders) -> Located:
+    where = _known(os.path.dirname(entry.path), found_in)
+    if where is None or where.beside.inode != entry.folder:
+        raise _untrusted(home, "the folders are not those it was written for")
+    return Located(entry, in_folder(where.beside, os.path.basename(entry.path)), where)
+
+
+def _untrusted(where: HiddenFolder, reason: str) -> InstallError:
     return InstallError(
-        f"A hidden journal beside {path} says that another run was interrupted, but it cannot be acted upon: {reason}. "
-        "Nothing was changed. Run again as the user of that run, or compare the files by hand and remove the hidden "
-        "files of the same name.",
+        f"The journal in {where.path} says that another run was interrupted, but it cannot be acted upon: {reason}. "
+        "Nothing was changed. Run again as the user of that run, or compare the files by hand and remove that folder.",
         settled=True,
     )

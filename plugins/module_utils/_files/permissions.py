@@ -77,6 +77,15 @@ def gid_of(group: Optional[str]) -> Optional[int]:
         return None
 
 
+def group_is_of_one(gid: int, uid: int) -> bool:
+    """Whether a group is the own group of a user: called like the user, and with no other members."""
+    try:
+        group, name = grp.getgrgid(gid), pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return False
+    return group.gr_name == name and not set(group.gr_mem) - {name}
+
+
 def may_own(uid: int) -> bool:
     """Whether a file that this user makes can belong to ``uid``."""
     return is_root() or uid == os.geteuid()

@@ -7,29 +7,32 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import os
-from typing import Callable, Dict, Iterable, List, Optional
+from typing import Dict, Iterable, List, Optional
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import attributes, disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import (
-    Entry,
+    HELD,
     Journal,
+    Located,
     clean,
     close,
     unpacked,
 )
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place, in_folder
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 
 #: What undoing does to one destination.
 LEAVE, RESTORE, REMOVE, SET_ASIDE = "leave", "restore", "remove", "set aside"
 
 
-def undo_action(entry: Entry) -> str:
+def undo_action(one: Located) -> str:
     """What undoing does to a destination, judged by what is there now."""
-    present = disk.inode(entry.path)
+    entry = one.entry
+    present = disk.inode(one.place)
     if entry.before is None:
         # Somebody else's file that came since is not ours to remove.
         return REMOVE if present is not None and present == entry.after else LEAVE
-    if not os.path.lexists(entry.names.old):
+    if entry.old is None or disk.inode(one.old) is None:
         return LEAVE  # undone already, by a run that was itself interrupted
     if present == entry.before and not (entry.in_place or entry.rewrites):
         return LEAVE  # not changed yet
@@ -38,55 +41,55 @@ def undo_action(entry: Entry) -> str:
     return SET_ASIDE
 
 
-def put_back(journal: Journal, put_flags: Callable[[str, str], None]) -> List[str]:
+def put_back(journal: Journal) -> List[str]:
     """Put everything back as it was before the transaction, and close it. Can be repeated until it succeeds.
 
-    ``put_flags(path, letters)`` makes ``lsattr`` flags be ``letters``; it is called only for transactions that
-    touched them. Returns the names under which old files were set aside, because somebody else has put other ones in
-    their place since.
+    Returns the names under which old files were set aside, because somebody else has put other ones in their place
+    since.
     """
     aside = []
-    for entry in reversed(journal.entries):
-        action = undo_action(entry)
-        if entry.flags and action in (RESTORE, REMOVE) and os.path.lexists(entry.path):
-            put_flags(entry.path, "")
+    for one in reversed(journal.entries):
+        entry = one.entry
+        action = undo_action(one)
+        if entry.flags and action in (RESTORE, REMOVE) and one.place.exists:
+            attributes.put_flags(one.place, "")
         if action == RESTORE:
-            _restore(entry)
+            _restore(one)
         elif action == REMOVE:
-            disk.remove(entry.path)
+            disk.remove(one.place)
         elif action == SET_ASIDE:
-            aside.append(disk.backup_name(entry.path))
-            os.rename(entry.names.old, aside[-1])
-        if entry.flags and action in (RESTORE, LEAVE) and os.path.lexists(entry.path):
-            put_flags(entry.path, entry.flags)
+            aside.append(disk.backup_name(one.place.path))
+            disk.rename(one.old, in_folder(one.place.there, os.path.basename(aside[-1])))
+        if entry.flags and action in (RESTORE, LEAVE) and one.place.exists:
+            attributes.put_flags(one.place, entry.flags)
         if entry.backup:
-            disk.remove(entry.backup)
+            disk.remove(one.backup)
         # So that the disk never holds an earlier step of going back without the later one: a key must not leave the
         # place it was put before it is back in the place it came from.
-        disk.sync_directories([os.path.dirname(entry.path)])
+        disk.sync_folders([one.place.there])
     close(journal)
     clean(journal)
     return aside
 
 
-def _restore(entry: Entry) -> None:
-    old, path = entry.names.old, entry.path
-    if entry.protection is None or not os.path.lexists(path):
-        disk.replace(old, path, entry.in_place)
+def _restore(one: Located) -> None:
+    entry = one.entry
+    if entry.protection is None or not one.place.exists:
+        disk.replace(one.old, one.place, entry.in_place)
         return
     wanted = unpacked(entry.protection)
-    disk.overwrite(old, path, lambda: disk.protect(path, wanted))
-    disk.remove(old)
+    disk.overwrite(one.old, one.place, lambda descriptor: disk.protect(descriptor, wanted))
+    disk.remove(one.old)
 
 
 def view_once_undone(journals: Iterable[Journal]) -> View:
-    """The file system as ``put_back`` will make it."""
-    instead: Dict[str, Optional[str]] = {}
+    """The file system as it will be when those that are ``switching`` are put back, and the others let go."""
+    instead: Dict[str, Optional[Place]] = {}
     for journal in journals:
-        for entry in journal.entries:
-            action = undo_action(entry)
+        for one in journal.entries:
+            action = LEAVE if journal.state == HELD else undo_action(one)
             if action == RESTORE:
-                instead[entry.path] = entry.names.old
+                instead[one.place.path] = one.old
             elif action == REMOVE:
-                instead[entry.path] = None
+                instead[one.place.path] = None
     return View(instead)

@@ -15,12 +15,13 @@ from typing import Any, Optional
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, permissions
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import group_named, user_named
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
 
 _BECOME = "Run the task with become"
 
 
-def require_possible(module: Any, subject: str, step: Step, source: Optional[str], settles: bool) -> None:
+def require_possible(module: Any, subject: str, step: Step, source: Optional[Place], settles: bool) -> None:
     """Raise ``InstallError`` where this user could not carry out a step, or would lose the owner or group of its file.
 
     ``subject`` begins the message. ``source`` is where the file is read that is there before, None for none;
@@ -29,6 +30,7 @@ def require_possible(module: Any, subject: str, step: Step, source: Optional[str
     check = _Check(module, subject, step, source)
     check.mount()
     check.backup()
+    check.one_name()
     if not permissions.is_root():
         check.place()
         if check.rewritten is not None:
@@ -42,12 +44,12 @@ def require_possible(module: Any, subject: str, step: Step, source: Optional[str
 
 
 class _Check:
-    def __init__(self, module: Any, subject: str, step: Step, source: Optional[str]) -> None:
+    def __init__(self, module: Any, subject: str, step: Step, source: Optional[Place]) -> None:
         self._subject = subject
         self._step = step
         self._path = step.path
         self._source = source
-        self._status = None if source is None else os.stat(source)
+        self._status = None if source is None else source.status()
         self._owner = module.params.get("owner")
         self._group = module.params.get("group")
         self._in_place = bool(module.params.get("in_place"))
@@ -79,6 +81,16 @@ class _Check:
                 f"the name of a backup of {self._path}, with the time in it, would be longer than its file system "
                 "allows",
                 "Give the file a shorter name, or leave backup out.",
+            )
+
+    def one_name(self) -> None:
+        """A file that is written into changes under all its names, and one of them may be a trap."""
+        present = self.rewritten
+        if present is not None and present.st_nlink > 1 and not self._step.place.there.settled:
+            raise self._refusal(
+                f"{self._path} has other names as well (hard links), and others could have given it this one, so it is "
+                "not written into (in_place)",
+                "Remove it, or leave in_place out.",
             )
 
     def place(self) -> None:
@@ -130,24 +142,27 @@ class _Check:
                 f"{_BECOME}, or give group: {group_named(os.getegid())} if that is wanted.",
             )
 
-    def origin(self, origin: str) -> None:
+    def origin(self, origin: Place) -> None:
         """What is moved keeps its owner and group as the very same file, or as a copy that can be given them."""
-        status = os.stat(origin)
-        one_disk = status.st_dev == os.stat(self._step.directory).st_dev
-        link = one_disk and not (self.rewritten or self._unsafe or self._step.own) and permissions.may_link(origin)
+        status = origin.status()
+        if status is None:
+            return
+        one_disk = status.st_dev == self._step.place.there.key[0]
+        own = self._step.own or self._step.origin_within is not None
+        link = one_disk and not (self.rewritten or self._unsafe or own) and permissions.may_link(origin.path)
         if not link and not self._can_copy(status):
             raise self._refusal(
-                f"{origin} belongs to {user_named(status.st_uid)}:{group_named(status.st_gid)}, and "
+                f"{origin.path} belongs to {user_named(status.st_uid)}:{group_named(status.st_gid)}, and "
                 f"{permissions.user()} cannot move it to {self._path} without making it a file of their own",
                 f"{_BECOME}.",
             )
         target = self.rewritten
         if target is None or permissions.may_own(target.st_uid):
             return
-        if disk.protection(origin)[:3] != disk.protection(self._path)[:3]:
+        if disk.protection(origin)[:3] != disk.protection(self._step.place)[:3]:
             raise self._refusal(
                 f"{self._path} belongs to {user_named(target.st_uid)}, so {permissions.user()} cannot give it the "
-                f"owner, group and mode of {origin} (in_place)",
+                f"owner, group and mode of {origin.path} (in_place)",
                 f"{_BECOME}.",
             )
 
@@ -157,7 +172,7 @@ class _Check:
             return
         if self._unsafe and not self._in_place:
             kept, without = "keep a copy that does, too, while it writes into the file (unsafe_writes)", "unsafe_writes"
-        elif self._step.backup is not None and (self.rewritten or not permissions.may_link(self._source)):
+        elif self._step.backup is not None and (self.rewritten or not permissions.may_link(self._source.path)):
             kept, without = "make a backup that does, too", "backup"
         else:
             return

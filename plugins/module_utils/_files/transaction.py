@@ -3,34 +3,48 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Many files as one: all of a change, or nothing of it, whatever interrupts it. The door of this package.
 
-Whoever changes files takes them for himself (``locked_for_change``), undoes what an interrupted run did to them
-(``find``, ``undo``, ``sweep``; ``preview`` to look without touching), and has its own steps carried out (``commit``).
-``journal`` has the rules that make it all or nothing. Nothing here knows what the files are for.
+Whoever looks at files asks first whether a run left something beside them (``is_clean``), and afterwards whether
+anything came between (``unchanged_since``). Whoever changes files takes them for himself (``locked_for_change``), ends
+what an interrupted run did to them (``settle``; ``preview`` to look without touching), and has its own steps carried
+out: ``hold`` keeps the old files until they are let go (``let_go``) or had back (``undo``); ``commit`` lets them go at
+once. ``journal`` has the rules that make it all or nothing. Nothing here knows what the files are for.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
 import contextlib
 import os
-from typing import Any, ContextManager, Dict, FrozenSet, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import (
+    attributes as _attributes,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import (
     disk,
+    hidden,
     journal,
-    locks,
     permissions,
     requirements,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk import doing
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk import Protection, doing
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.hidden import HiddenFolder
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.interrupts import Interrupted, Interrupts
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import (
+    HELD,
+    SWITCHING,
     Entry,
     Journal,
-    hidden_names,
-    leftovers,
+    Located,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import advice, cause
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import (
+    Folder,
+    Place,
+    Places,
+    in_folder,
+    unique,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.recovery import put_back, view_once_undone
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
@@ -40,91 +54,138 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._text import 
 Unfinished = List[Journal]
 
 
-def locked_for_reading(paths: Iterable[str], beside: Iterable[str] = ()) -> ContextManager[None]:
-    """Within the context nobody changes these files, nor those in the directories ``beside``; others may read, too.
+class Locked(NamedTuple):
+    """Files that nobody else changes meanwhile: what interrupted runs did to them, and where things are kept."""
 
-    Raises ``InstallError`` as ``locks.locked`` does.
+    unfinished: Unfinished
+    hidden: Dict[object, HiddenFolder]
+
+
+def _folders(places: Iterable[Place]) -> List[Folder]:
+    return unique(place.folder for place in places if place.folder is not None)
+
+
+def is_clean(places: Iterable[Place]) -> bool:
+    """Whether no run is under way beside these files, and none that was interrupted left anything there.
+
+    What somebody else put there under that name is not of a run of this user.
     """
-    return locks.locked([os.path.dirname(path) for path in paths] + list(beside), exclusive=False)
+    return not any(hidden.look(folder) == "" for folder in _folders(places))
+
+
+def moment_of(places: Iterable[Place]) -> List[int]:
+    """When names beside these files last changed; as long as it stays so, no file of them was replaced."""
+    return [folder.changed_at() for folder in _folders(places)]
+
+
+def require_own(places: Iterable[Place]) -> None:
+    """Raise ``InstallError`` where somebody else's things stand where a transaction would keep its own."""
+    for folder in _folders(places):
+        if hidden.look(folder):
+            found = hidden.open_existing(folder)
+            if found is not None:
+                os.close(found.descriptor)
 
 
 @contextlib.contextmanager
-def locked_for_change(paths: Iterable[str], beside: Iterable[str] = ()) -> Iterator[Unfinished]:
-    """Within the context nobody else changes these files; yields the transactions of interrupted runs that did.
+def locked_for_reading(known: Places, places: Iterable[Place]) -> Iterator[Locked]:
+    """Within the context nobody changes these files; others may read, too. Nothing is made for it.
 
-    The other files of those transactions are locked as well, and the directories ``beside``. Raises ``InstallError`` as
-    ``locks.locked`` does.
+    Raises ``InstallError`` as ``hidden.locked`` does.
     """
-    paths = list(paths)
-    directories = [os.path.dirname(path) for path in paths] + list(beside)
+    with _locked(known, _folders(places), exclusive=False) as locked:
+        yield locked
+
+
+@contextlib.contextmanager
+def locked_for_change(known: Places, places: Iterable[Place]) -> Iterator[Locked]:
+    """Within the context nobody else changes these files, nor those of the unfinished transactions that it yields.
+
+    A signal that would end the process ends the work instead. Raises ``InstallError`` for that, and as
+    ``hidden.locked`` does.
+    """
+    with Interrupts():
+        try:
+            with _locked(known, _folders(places), exclusive=True) as locked:
+                yield locked
+        except (Interrupted, KeyboardInterrupt) as exc:
+            raise InstallError(f"{_why_ended(exc)} Nothing new was installed.", settled=True) from exc
+
+
+@contextlib.contextmanager
+def _locked(known: Places, folders: List[Folder], exclusive: bool) -> Iterator[Locked]:
     while True:
-        with locks.locked(directories, exclusive=True):
-            unfinished = find(paths)
-            more = [one for begun in unfinished for one in begun.directories() if one not in directories]
-            if not more:
-                yield unfinished
+        with hidden.locked(folders, exclusive) as held:
+            unfinished, more = journal.find(known, held)
+            others = [known.folder("The journal of an interrupted run", path) for path in more]
+            new = [folder for folder in others if folder is not None and folder.key not in held]
+            if not new:
+                if more:
+                    raise InstallError(
+                        f"An earlier run was interrupted while it changed files in {more[0]}, which cannot be reached "
+                        "any more. Nothing was changed. Bring that folder back, or compare the files by hand and "
+                        f"remove the folders {hidden.NAME}.",
+                        settled=True,
+                    )
+                yield Locked(unfinished, held)
                 return
         # Released in between: two runs that each wait for what the other holds would wait for ever.
-        directories.extend(more)
+        folders = unique([*folders, *new])
 
 
-def find(paths: Iterable[str]) -> Unfinished:
-    """The transactions that interrupted runs left unfinished, as far as any of these files took part in them.
+class Settled(NamedTuple):
+    """What was ended, by the paths of the files: put back, or let go as the run that changed them would have done.
 
-    Raises ``InstallError`` for one that cannot be trusted: undoing it would move files as somebody else says.
+    Of neither did the interrupted run tell anybody.
     """
-    return journal.find(paths)
+
+    put_back: FrozenSet[str] = frozenset()
+    let_go: FrozenSet[str] = frozenset()
 
 
-def is_clean(paths: Iterable[str]) -> bool:
-    """Whether no run that was interrupted left anything beside these files."""
-    return not leftovers(paths)
-
-
-def preview(module: Any, unfinished: Unfinished) -> Tuple[View, FrozenSet[str]]:
-    """The files as ``undo`` would make them, and those that it would alter; warns that they are not so yet."""
-    if unfinished:
+def preview(module: Any, unfinished: Unfinished) -> Tuple[View, Settled]:
+    """The files as ``settle`` would make them, and what it would do; warns that they are not so yet."""
+    if any(begun.state == SWITCHING for begun in unfinished):
         module.warn("An earlier run was interrupted; a real run would first put its files back")
     view = view_once_undone(unfinished)
-    return view, _altered(view, unfinished)
+    return view, _to_settle(view, unfinished)
 
 
-def undo(module: Any, unfinished: Unfinished, attributes: FileAttributes) -> FrozenSet[str]:
-    """Put back what these transactions did, and warn of it; the files that this altered.
+def settle(module: Any, locked: Locked) -> Settled:
+    """End what interrupted runs left: put back what was being switched, and warn of it; let go what was held.
 
-    Raises ``InstallError`` where that cannot be done.
+    Raises ``InstallError`` where it cannot be done.
     """
-    altered = _altered(view_once_undone(unfinished), unfinished)
-    for begun in unfinished:
-        paths = ", ".join(entry.path for entry in begun.entries)
+    settled = _to_settle(view_once_undone(locked.unfinished), locked.unfinished)
+    for begun in locked.unfinished:
+        paths = ", ".join(one.place.path for one in begun.entries)
         try:
-            aside = put_back(begun, attributes.put_flags)
+            if begun.state == HELD:
+                let_go(module, begun)
+                continue
+            aside = put_back(begun)
         except OSError as exc:
             raise InstallError(
                 f"An earlier run was interrupted while it changed {paths}, and putting them back failed: "
-                f"{cause(exc)}.{advice(exc)} Nothing else was changed, and what is not back yet is kept as a hidden "
-                "file beside it. Mend that and run again.",
+                f"{cause(exc)}.{advice(exc)} Nothing else was changed, and what is not back yet is kept in the folder "
+                f"{hidden.NAME} beside it. Mend that and run again.",
                 settled=True,
             ) from exc
         module.warn(f"An earlier run was interrupted; these files were put back first: {paths}")
         for name in aside:
             module.warn(f"A file was replaced by hand after that run; the one it had replaced is kept as {name}")
-    return altered
+    _sweep(locked.hidden)
+    return settled
 
 
-def sweep(paths: Iterable[str]) -> None:
-    """Remove what interrupted runs left beside these files, none of them being unfinished; raises ``InstallError``."""
-    paths = list(paths)
-    try:
-        disk.remove(*leftovers(paths))
-    except OSError as exc:
-        folders = ", ".join(sorted({os.path.dirname(path) for path in paths}))
-        raise InstallError(
-            f"A hidden file that an interrupted run left in {folders} could not be removed: {cause(exc)}.{advice(exc)}"
-        ) from exc
+def _sweep(folders: Dict[object, HiddenFolder]) -> None:
+    """Remove what interrupted runs left in these folders, none of them being unfinished; raises ``InstallError``."""
+    for one in folders.values():
+        with doing(f"What an interrupted run left in {one.path} could not be removed"):
+            one.clear()
 
 
-def require_possible(module: Any, subject: str, step: Step, source: Optional[str], settles: bool) -> None:
+def require_possible(module: Any, subject: str, step: Step, source: Optional[Place], settles: bool) -> None:
     """Raise ``InstallError`` where this user could not carry out a step, or would lose the owner or group of its file.
 
     ``subject`` begins the message. ``source`` is where the file is read that is there before, None for none;
@@ -134,25 +195,136 @@ def require_possible(module: Any, subject: str, step: Step, source: Optional[str
     requirements.require_possible(module, subject, step, source, settles)
 
 
-def commit(module: Any, steps: Tuple[Step, ...], attributes: FileAttributes, validate: List[str]) -> Dict[str, str]:
-    """Change files in the order of the steps; the backups made, by the path of the file.
+def commit(
+    module: Any, locked: Locked, steps: Tuple[Step, ...], attributes: FileAttributes, validate: List[str]
+) -> Dict[str, str]:
+    """Change files in the order of the steps, for good; the backups made, by the path of the file.
 
-    The caller holds ``locked_for_change``. ``validate`` is a command, in words, that is run once the new files are in
-    place, or nothing. Raises ``InstallError`` after having put everything back as it was.
+    The caller holds ``locked_for_change``, and has settled what it found. ``validate`` is a command, in words, that is
+    run once the new files are in place, or nothing. Raises ``InstallError`` after having put everything back as it was.
     """
-    return Transaction(module, steps, attributes, validate).run()
+    backups: Dict[str, str] = Transaction(module, locked, steps, attributes, validate).run(_for_good)
+    return backups
 
 
-def _altered(view: View, unfinished: Unfinished) -> FrozenSet[str]:
-    paths = (entry.path for begun in unfinished for entry in begun.entries)
-    return frozenset(path for path in paths if view.alters(path))
+def hold(
+    module: Any, locked: Locked, steps: Tuple[Step, ...], attributes: FileAttributes, validate: List[str]
+) -> Journal:
+    """As ``commit``, but what the files were is kept, and can be had back: by ``undo``, here or in a later run.
+
+    ``let_go`` ends that, and is to be called before the lock is given up; a run that finds ``held`` may do either.
+    """
+    held: Journal = Transaction(module, locked, steps, attributes, validate).run(_held)
+    return held
+
+
+def let_go(module: Any, held: Journal) -> Dict[str, str]:
+    """Make the backups of what is held, and forget it; the backups made, by the path of the file.
+
+    Raises ``InstallError`` or ``OSError`` before anything is forgotten.
+    """
+    backups = _back_up(held)
+    _end(module, held)
+    return backups
+
+
+def undo(module: Any, held: Journal) -> None:
+    """Put everything back as it was before ``hold``; raises ``InstallError`` where that cannot be done."""
+    paths = ", ".join(one.place.path for one in held.entries)
+    try:
+        aside = put_back(held)
+    except OSError as exc:
+        raise InstallError(
+            f"Putting back {paths} failed: {cause(exc)}.{advice(exc)} What is not back yet is kept in the folder "
+            f"{hidden.NAME} beside it; the next run puts it back first.",
+            settled=True,
+        ) from exc
+    for name in aside:
+        module.warn(f"A file was replaced by hand meanwhile; the one it had replaced is kept as {name}")
+
+
+def _to_settle(view: View, unfinished: Unfinished) -> Settled:
+    found = [(begun.state, one.place) for begun in unfinished for one in begun.entries]
+    return Settled(
+        frozenset(place.path for state, place in found if state == SWITCHING and view.alters(place)),
+        frozenset(place.path for state, place in found if state == HELD),
+    )
+
+
+def _why_ended(exc: BaseException) -> str:
+    if isinstance(exc, KeyboardInterrupt):
+        return "The run was interrupted."
+    if isinstance(exc, OSError):
+        return f"The files could not be changed: {cause(exc)}.{advice(exc)}"
+    return str(exc)
+
+
+def _for_good(module: Any, begun: Journal, interrupts: Interrupts) -> Dict[str, str]:
+    backups = _back_up(begun)
+    interrupts.hold()
+    _end(module, begun)
+    return backups
+
+
+def _held(dummy: Any, begun: Journal, interrupts: Interrupts) -> Journal:
+    held = begun._replace(state=HELD)
+    interrupts.hold()
+    with doing("The journal of the transaction could not be written"):
+        journal.write(held)
+    return held
+
+
+def _back_up(begun: Journal) -> Dict[str, str]:
+    backups = {}
+    for one in begun.entries:
+        if one.entry.backup is not None:
+            with doing(f"The backup {one.backup.path} could not be made"):
+                # A run that was killed in the middle has left a part of it.
+                disk.remove(one.backup)
+                _make_backup(one)
+            backups[one.place.path] = one.backup.path
+    return backups
+
+
+def _make_backup(one: Located) -> None:
+    if one.entry.backup_within is None:
+        disk.duplicate(one.old, one.backup)
+        return
+    allowed, present = journal.unpacked(one.entry.backup_within), disk.protection(one.old)
+    if present.within(allowed) == present:
+        disk.duplicate(one.old, one.backup)
+    else:
+        disk.copy(one.old, one.backup, faithful=False, change=lambda protection: protection.within(allowed))
+
+
+def _end(module: Any, begun: Journal) -> None:
+    with doing("The transaction could not be closed"):
+        journal.close(begun)
+    try:
+        journal.clean(begun)
+    except OSError as exc:
+        module.warn(
+            f"The files are installed, but what was kept in {hidden.NAME} beside them could not be removed: "
+            f"{cause(exc)}. The next run removes it."
+        )
+
+
+class _Staged(NamedTuple):
+    """A staged file: its name in the hidden folder, its inode, and its descriptor where it is still open."""
+
+    name: str
+    inode: Optional[int]
+    descriptor: Optional[int]
 
 
 class Transaction:
-    """Files that change together, in the order of the steps. Their directories are locked by the caller."""
+    """Files that change together, in the order of the steps. Their folders are locked by the caller."""
 
-    def __init__(self, module: Any, steps: Tuple[Step, ...], attributes: FileAttributes, validate: List[str]) -> None:
+    def __init__(
+        self, module: Any, locked: Locked, steps: Tuple[Step, ...], attributes: FileAttributes, validate: List[str]
+    ) -> None:
         self._module = module
+        self._hidden = locked.hidden
         self._attributes = attributes
         self._validate_command = validate
         self._in_place = bool(module.params.get("unsafe_writes"))
@@ -161,117 +333,192 @@ class Transaction:
         # when they give way, and come back by them.
         self._aside: Set[str] = set()
         self._steps = steps
+        self._staged: Dict[str, _Staged] = {}
+        self._old: Dict[str, str] = {}
+        self._before: Dict[str, Optional[int]] = {}
+        self._begun: Optional[Journal] = None
         self._interrupts = Interrupts()
 
-    def run(self) -> Dict[str, str]:
-        """Carry it out; the backups made, by the real path of the file.
+    def run(self, conclude: Any) -> Any:
+        """Carry it out, and give what ``conclude(module, journal, interrupts)`` makes of it.
 
         Raises ``InstallError`` after having put everything back as it was.
         """
         with self._interrupts:
             try:
-                begun = self._stage()
-                self._swap(begun)
+                self._begun = self._stage()
+                self._swap(self._begun)
                 self._validate()
-                backups = self._back_up()
-                self._end(begun)
+                return conclude(self._module, self._begun, self._interrupts)
             except BaseException as exc:
                 self._interrupts.hold()
                 if not isinstance(exc, (InstallError, OSError, Interrupted, KeyboardInterrupt)):
                     self._roll_back("An unexpected error came up.", exc)
                     raise
-                message = self._message(exc)
+                message = _why_ended(exc)
                 outcome = self._roll_back(message, exc)
                 raise InstallError(f"{message} {outcome}", getattr(exc, "details", None), settled=True) from exc
-        return backups
-
-    @staticmethod
-    def _message(exc: BaseException) -> str:
-        if isinstance(exc, KeyboardInterrupt):
-            return "The run was interrupted."
-        if isinstance(exc, OSError):
-            return f"The files could not be changed: {cause(exc)}.{advice(exc)}"
-        return str(exc)
+            finally:
+                for staged in self._staged.values():
+                    if staged.descriptor is not None:
+                        os.close(staged.descriptor)
 
     def _is_rewritten(self, step: Step) -> bool:
         return self._rewrites and step.existed and step.stays
 
+    def _beside(self, step: Step) -> HiddenFolder:
+        return self._hidden[step.place.there.key]
+
     def _stage(self) -> Journal:
         for step in self._steps:
-            names = hidden_names(step.path)
-            rewritten = self._is_rewritten(step)
             if step.content is not None:
                 with doing(f"{step.path} could not be written in {step.directory}"):
-                    disk.create(names.new, step.content)
-                if not rewritten:
-                    with doing(f"The attributes of {step.path} could not be set"):
-                        self._attributes.prepare_staged(names.new, step.path, step.existed, step.secret)
-                        disk.sync_file(names.new)
+                    self._write(step, step.content)
             elif step.origin is not None:
-                with doing(f"{step.origin} could not be brought to {step.directory}"):
-                    link = not self._in_place and not rewritten and not step.own
-                    disk.duplicate(step.origin, names.new, link=link)
-                    disk.sync_file(names.new)
+                with doing(f"{step.origin.path} could not be brought to {step.directory}"):
+                    self._bring(step, step.origin)
             if step.existed:
                 with doing(f"{step.path} could not be kept for going back"):
                     self._keep(step)
         with doing("The directories could not be flushed"):
-            disk.sync_directories(step.directory for step in self._steps)
+            disk.sync_folders(self._hidden.values())
         with doing(f"The journal of the transaction beside {self._steps[0].path} could not be written"):
-            return journal.write(tuple(self._entry(step) for step in self._steps))
+            begun = journal.begun(tuple(self._located(step) for step in self._steps))
+            journal.write(begun)
+            return begun
+
+    def _write(self, step: Step, content: bytes) -> None:
+        beside = self._beside(step)
+        name = beside.new_name()
+        descriptor = disk.create(in_folder(beside, name), content)
+        self._staged[step.path] = _Staged(name, os.fstat(descriptor).st_ino, descriptor)
+        if not self._is_rewritten(step):
+            with doing(f"The attributes of {step.path} could not be set"):
+                self._attributes.prepare_staged(descriptor, step.place, step.existed, step.secret)
+        os.fsync(descriptor)
+
+    def _bring(self, step: Step, origin: Place) -> None:
+        beside = self._beside(step)
+        new = in_folder(beside, beside.new_name())
+        by_link = not (self._in_place or self._is_rewritten(step) or step.own or step.origin_within is not None)
+        if not (by_link and disk.link(origin, new)):
+            self._copy(step, origin, new)
+        elif step.origin_inode is not None and disk.inode(new) != step.origin_inode:
+            raise InstallError(f"{origin.path} was replaced while this run looked at it.")
+        self._staged[step.path] = _Staged(new.name, disk.inode(new), None)
+        disk.sync_file(new)
+
+    @staticmethod
+    def _copy(step: Step, origin: Place, new: Place) -> None:
+        allowed = step.origin_within
+
+        def change(protection: Protection) -> Protection:
+            return protection if allowed is None else protection.closed_as(allowed)
+
+        disk.copy(origin, new, change=change, expected=step.origin_inode)
 
     def _keep(self, step: Step) -> None:
-        old = hidden_names(step.path).old
+        beside = self._beside(step)
+        old = in_folder(beside, beside.new_name())
+        self._old[step.path] = old.name
+        self._before[step.path] = present = disk.inode(step.place)
         if self._is_rewritten(step):
-            disk.copy_for_itself(step.path, old)
-            return
-        try:
-            disk.duplicate(step.path, old, link=not self._in_place)
-        except PermissionError:
-            if self._in_place:
-                raise
-            self._aside.add(step.path)
+            disk.copy_for_itself(step.place, old)
+        else:
+            try:
+                disk.duplicate(step.place, old, by_link=not self._in_place)
+            except PermissionError:
+                if self._in_place:
+                    raise
+                self._aside.add(step.path)
+        self._require_same(step.place, present, step)
 
-    def _entry(self, step: Step) -> Entry:
-        flags = self._attributes.flags(step.path) if step.existed else ""
-        return Entry(
+    def _located(self, step: Step) -> Located:
+        rewritten = self._is_rewritten(step)
+        staged = self._staged.get(step.path)
+        entry = Entry(
             path=step.path,
-            before=disk.inode(step.path) if step.existed else None,
-            after=disk.inode(hidden_names(step.path).new) if step.stays else None,
-            backup=step.backup,
-            flags=flags,
+            folder=step.place.there.inode,
+            new=None if staged is None else staged.name,
+            old=self._old.get(step.path),
+            before=self._before.get(step.path),
+            after=None if staged is None else staged.inode,
+            backup=None if step.backup is None else os.path.basename(step.backup),
+            backup_within=self._backup_within(step, staged),
+            flags=self._attributes.flags(step.place) if step.existed else "",
             in_place=self._in_place,
-            rewrites=self._is_rewritten(step),
-            protection=journal.packed(disk.protection(step.path)) if self._is_rewritten(step) else None,
+            rewrites=rewritten,
+            protection=journal.packed(disk.protection(step.place)) if rewritten else None,
         )
+        return Located(entry, step.place, self._beside(step))
+
+    def _backup_within(self, step: Step, staged: Optional[_Staged]) -> Optional[List[Any]]:
+        """The protection that a backup is not to go beyond, that of the new file; None where there is no key in it."""
+        if not step.secret or step.backup is None or staged is None:
+            return None
+        if self._is_rewritten(step) and step.content is not None:
+            to_be = self._attributes.protection_to_be(step.place, step.secret)
+        else:
+            to_be = disk.protection(in_folder(self._beside(step), staged.name))
+        return journal.packed(to_be._replace(extended=to_be.acl))
 
     def _swap(self, begun: Journal) -> None:
-        for step, entry in zip(self._steps, begun.entries):
+        for step, one in zip(self._steps, begun.entries):
             with doing(f"{step.path} could not be replaced"):
-                if entry.flags:
-                    self._attributes.put_flags(step.path, "")
-                if step.path in self._aside:
-                    os.rename(step.path, entry.names.old)
-                if entry.rewrites:
-                    self._rewrite(step, entry.names.new)
-                elif step.stays:
-                    disk.replace(entry.names.new, step.path, self._in_place)
-                else:
-                    disk.remove(step.path)
-                if step.content is not None:
-                    self._attributes.finish(step.path)
-                elif step.stays and entry.flags:
-                    self._attributes.put_flags(step.path, entry.flags)
+                self._swap_one(step, one)
         with doing("The directories could not be flushed"):
-            disk.sync_directories(begun.directories())
+            disk.sync_folders(one.place.there for one in begun.entries)
 
-    def _rewrite(self, step: Step, new: str) -> None:
-        if step.content is not None:
-            disk.overwrite(new, step.path, lambda: self._attributes.settle(step.path, step.secret))
+    def _swap_one(self, step: Step, one: Located) -> None:
+        entry = one.entry
+        if entry.flags:
+            _attributes.put_flags(one.place, "")
+        if step.path in self._aside:
+            disk.rename(one.place, one.old)
+        if entry.rewrites:
+            self._rewrite(step, one)
+        elif step.stays:
+            self._require_same(one.new, entry.after, step)
+            disk.replace(one.new, one.place, self._in_place)
+            if not self._in_place:
+                self._require_same(one.place, entry.after, step)
         else:
-            wanted = disk.protection(new)
-            disk.overwrite(new, step.path, lambda: disk.protect(step.path, wanted))
-        disk.remove(new)
+            if step.path not in self._aside:
+                self._require_same(one.place, entry.before, step)
+            disk.remove(one.place)
+        if step.content is not None:
+            self._finish(step, one)
+        elif step.stays and entry.flags:
+            _attributes.put_flags(one.place, entry.flags)
+
+    @staticmethod
+    def _require_same(place: Place, inode: Optional[int], step: Step) -> None:
+        """Whoever owns the folder may put another file there; it is not to be taken for ours."""
+        if disk.inode(place) != inode:
+            raise InstallError(f"{step.path} was replaced by somebody else while this run changed it.")
+
+    def _finish(self, step: Step, one: Located) -> None:
+        if not self._module.params.get("attributes"):
+            return
+        staged = self._staged[step.path]
+        if staged.descriptor is not None and disk.inode(one.place) == staged.inode:
+            self._attributes.finish(staged.descriptor, step.path)
+            return
+        with disk.opened(one.place) as descriptor:
+            self._attributes.finish(descriptor, step.path)
+
+    def _rewrite(self, step: Step, one: Located) -> None:
+        if step.content is not None:
+            disk.overwrite(
+                one.new,
+                one.place,
+                lambda descriptor: self._attributes.settle(descriptor, step.path, step.secret),
+                one.entry.before,
+            )
+        else:
+            wanted = disk.protection(one.new)
+            disk.overwrite(one.new, one.place, lambda descriptor: disk.protect(descriptor, wanted), one.entry.before)
+        disk.remove(one.new)
 
     def _validate(self) -> None:
         if not self._validate_command:
@@ -296,40 +543,19 @@ class Transaction:
                 {"rc": rc, "stdout": decodable(stdout), "stderr": decodable(stderr)},
             )
 
-    def _back_up(self) -> Dict[str, str]:
-        backups = {}
-        for step in self._steps:
-            if step.backup is not None:
-                with doing(f"The backup {step.backup} could not be made"):
-                    disk.duplicate(hidden_names(step.path).old, step.backup)
-                backups[step.path] = step.backup
-        return backups
-
-    def _end(self, begun: Journal) -> None:
-        self._interrupts.hold()
-        with doing("The transaction could not be closed"):
-            journal.close(begun)
-        try:
-            journal.clean(begun)
-        except OSError as exc:
-            self._module.warn(
-                "The files are installed, but hidden files beside them could not be removed: "
-                f"{cause(exc)}. The next run removes them."
-            )
-
     def _roll_back(self, message: str, failure: BaseException) -> str:
         """Undo what has been done so far; a sentence that says how the files are now."""
+        begun = self._begun
         try:
-            begun = find([self._steps[0].path])
-            for one in begun:
-                put_back(one, self._attributes.put_flags)
-            disk.remove(*leftovers(step.path for step in self._steps))
+            if begun is not None and begun.home.journal.exists:
+                put_back(begun)
+            _sweep(self._hidden)
         except (InstallError, OSError) as exc:
             reason = cause(exc) if isinstance(exc, OSError) else str(exc)
             raise InstallError(
-                "{} Putting the files back did not succeed either: {}. The old files are kept beside them as hidden "
-                "files ending in .old.key; the next run puts them back first.".format(message, reason.rstrip(".")),
+                f"{message} Putting the files back did not succeed either: {reason.rstrip('.')}. The old files are "
+                f"kept in the folder {hidden.NAME} beside them; the next run puts them back first.",
                 getattr(failure, "details", None),
                 settled=True,
             ) from exc
-        return "Every file has been put back as it was." if begun else "No file was changed."
+        return "Every file has been put back as it was." if begun is not None else "No file was changed."

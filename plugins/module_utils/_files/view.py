@@ -6,28 +6,28 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-import os
 from typing import Dict, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place
 
 
 class View:
     """For looking at files without touching them; ``instead`` says where some paths are read, None for no file."""
 
-    def __init__(self, instead: Dict[str, Optional[str]]) -> None:
+    def __init__(self, instead: Dict[str, Optional[Place]]) -> None:
         self._instead = instead
 
-    def source(self, path: str) -> Optional[str]:
-        """Where that is read which ``path`` will hold; None where nothing will be there."""
-        source = self._instead.get(path, path)
-        return source if source is not None and os.path.lexists(source) else None
+    def source(self, place: Place) -> Optional[Place]:
+        """Where that is read which ``place`` will hold; None where nothing will be there."""
+        source = self._instead.get(place.path, place)
+        return source if source is not None and disk.inode(source) is not None else None
 
-    def read(self, path: str) -> Optional[bytes]:
-        """What ``path`` will hold; None where nothing will be there."""
-        source = self.source(path)
+    def read(self, place: Place) -> Optional[bytes]:
+        """What ``place`` will hold; None where nothing will be there."""
+        source = self.source(place)
         return None if source is None else disk.read(source)
 
-    def alters(self, path: str) -> bool:
-        """Whether ``path`` will hold something else than it does."""
-        return path in self._instead and self.read(path) != disk.read(path)
+    def alters(self, place: Place) -> bool:
+        """Whether ``place`` will hold something else than it does."""
+        return place.path in self._instead and self.read(place) != disk.read(place)

@@ -6,18 +6,14 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-import errno
 import os
+import stat
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import FILE_ROLES
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import (
-    advice,
-    cause,
-    require_way,
-)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place, Places
 
 #: The role of the private key file in the results.
 PRIVATE_KEY = "privatekey"
@@ -35,7 +31,12 @@ class Destination(NamedTuple):
     option: str
     role: str
     path: str
-    real: str
+    place: Place
+
+    @property
+    def real(self) -> str:
+        """The path of the file that is there, without symbolic links."""
+        return self.place.path
 
     @property
     def directory(self) -> str:
@@ -55,15 +56,17 @@ class Destinations(NamedTuple):
         return self.files + tuple(key for key in (self.privatekey, self.pending) if key is not None)
 
 
-def destinations(params: Dict[str, Any]) -> Destinations:
-    """The files that the options of a task name.
+def destinations(params: Dict[str, Any], places: Places) -> Destinations:
+    """The files that the options of a task name, in folders that ``places`` keeps open.
 
-    Raises ``InstallError`` for a path that is relative, names a directory or leads through one that this user may not
-    enter, and for two options with one file.
+    Raises ``InstallError`` for a path that is relative, names a directory, leads through one that this user may not
+    enter or over a link that somebody else could have made, and for two options with one file.
     """
-    files = tuple(_destination(option, role, params[option]) for option, role in FILE_ROLES if params.get(option))
+    files = tuple(
+        _destination(option, role, params[option], places) for option, role in FILE_ROLES if params.get(option)
+    )
     keys = [
-        _destination(option, PRIVATE_KEY, params[option]) if params.get(option) else None
+        _destination(option, PRIVATE_KEY, params[option], places) if params.get(option) else None
         for option in ("privatekey_path", "pending_privatekey_path")
     ]
     wanted = Destinations(files, keys[0], keys[1])
@@ -78,21 +81,12 @@ def destinations(params: Dict[str, Any]) -> Destinations:
     return wanted
 
 
-def _destination(option: str, role: str, path: str) -> Destination:
-    if not os.path.isabs(path):
-        raise InstallError(f"{option}: {path} is a relative path; give an absolute one.")
-    require_way(option, path)
-    try:
-        os.stat(path)
-    except OSError as exc:
-        # A name that is too long, or links in a circle: there can be no such file.
-        if exc.errno not in (errno.ENOENT, errno.ENOTDIR):
-            raise InstallError(f"{option}: {path} could not be looked at: {cause(exc)}.{advice(exc)}") from exc
-    if path.endswith("/") or os.path.isdir(path):
-        raise InstallError(f"{option}: {path} is a directory; name a file in it.")
-    if os.path.exists(path) and not os.path.isfile(path):
+def _destination(option: str, role: str, path: str, places: Places) -> Destination:
+    place = places.find(option, path)
+    status = place.status()
+    if status is not None and not stat.S_ISREG(status.st_mode):
         raise InstallError(f"{option}: {path} is not a regular file.")
-    return Destination(option, role, path, os.path.realpath(path))
+    return Destination(option, role, path, place)
 
 
 class ChainParts(NamedTuple):

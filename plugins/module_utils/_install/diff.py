@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install.privatekey import key_blocks
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import printable
 
 _KEY_LINE = "# private key not shown\n"
 _OTHER_KEY_LINE = "# private key not shown; another one than before\n"
@@ -61,5 +62,5 @@ def _attributes(drift: Dict[str, Dict[str, Any]], side: str) -> str:
     pairs: List[Tuple[str, Any]] = sorted(drift.get(side, {}).items())
     for name, value in pairs:
         text = ":".join(str(part) for part in value) if isinstance(value, (list, tuple)) else str(value)
-        lines.append(f"# {name}: {text}\n")
+        lines.append(f"# {name}: {printable(text)}\n")
     return "".join(lines)

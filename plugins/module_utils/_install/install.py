@@ -7,12 +7,13 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import shlex
-from typing import Any, Dict, FrozenSet, List
+from typing import Any, Dict, List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import advice, cause
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Places
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install.destinations import (
     chain_parts,
@@ -29,7 +30,8 @@ def install(module: Any) -> Dict[str, Any]:
     """
     undone: List[str] = []
     try:
-        return _Installation(module, undone).run()
+        with Places() as places:
+            return _Installation(module, places, undone).run()
     except InstallError as exc:
         if exc.settled:
             raise
@@ -48,43 +50,66 @@ def _left(undone: List[str]) -> str:
 
 
 class _Installation:
-    def __init__(self, module: Any, undone: List[str]) -> None:
+    def __init__(self, module: Any, places: Places, undone: List[str]) -> None:
         self._module = module
+        self._places = places
         self._undone = undone
-        self._wanted = destinations(module.params)
+        self._wanted = destinations(module.params, places)
         self._parts = chain_parts(module.params)
         self._validate = _words(module.params.get("validate"))
         self._attributes = FileAttributes(module)
-        self._paths = [destination.real for destination in self._wanted.everything()]
+        self._files = [destination.place for destination in self._wanted.everything()]
 
     def run(self) -> Dict[str, Any]:
-        with transaction.locked_for_reading(self._paths):
-            unfinished = transaction.find(self._paths)
-            idle = not unfinished and transaction.is_clean(self._paths)
-            if idle or self._module.check_mode:
-                plan = self._plan(*transaction.preview(self._module, unfinished))
-                if self._module.check_mode or not plan.replaces:
-                    return self._result(plan, {})
-        # Released in between: two runs that both wait to be the only one would wait for each other.
-        with transaction.locked_for_change(self._paths) as unfinished:
-            return self._change(unfinished)
+        plan = self._seen()
+        if plan is not None and not plan.replaces:
+            return self._result(plan, {})
+        transaction.require_own(self._files)
+        if plan is not None and self._module.check_mode:
+            return self._result(plan, {})
+        if not self._module.check_mode:
+            with transaction.locked_for_change(self._places, self._files) as locked:
+                return self._change(locked)
+        if plan is None:
+            with transaction.locked_for_reading(self._places, self._files) as locked:
+                plan = self._plan(*transaction.preview(self._module, locked.unfinished))
+        return self._result(plan, {})
 
-    def _change(self, unfinished: transaction.Unfinished) -> Dict[str, Any]:
-        undone = transaction.undo(self._module, unfinished, self._attributes)
-        self._undone.extend(undone)
-        plan = self._plan(View({}), undone)
-        transaction.sweep(self._paths)
+    def _seen(self) -> Optional[Plan]:
+        """The plan as the files are, None where a run was, or is, at them; nothing is locked for it."""
+        moment = transaction.moment_of(self._files)
+        if not transaction.is_clean(self._files):
+            return None
+        plan: Optional[Plan] = None
+        failure: Optional[Exception] = None
+        try:
+            plan = self._plan(View({}), transaction.Settled())
+        except (InstallError, OSError) as exc:
+            failure = exc
+        if not transaction.is_clean(self._files) or transaction.moment_of(self._files) != moment:
+            return None  # what was seen, right or wrong, may be half of what a run made of it
+        if failure is not None:
+            raise failure
+        return plan
+
+    def _change(self, locked: transaction.Locked) -> Dict[str, Any]:
+        settled = transaction.settle(self._module, locked)
+        self._undone.extend(settled.put_back)
+        plan = self._plan(View({}), settled)
         backups: Dict[str, str] = {}
         if plan.replaces:
             steps = plan.steps(bool(self._module.params["backup"]))
-            backups = transaction.commit(self._module, steps, self._attributes, self._validate)
+            backups = transaction.commit(self._module, locked, steps, self._attributes, self._validate)
         return self._result(plan, backups)
 
-    def _plan(self, view: View, undone: FrozenSet[str]) -> Plan:
-        return make_plan(self._module, self._wanted, self._parts, self._attributes, view, undone)
+    def _plan(self, view: View, settled: transaction.Settled) -> Plan:
+        touched = settled.put_back | settled.let_go
+        return make_plan(self._module, self._wanted, self._parts, self._attributes, view, touched)
 
     def _result(self, plan: Plan, backups: Dict[str, str]) -> Dict[str, Any]:
         files = plan.files(backups)
+        if plan.move is not None and plan.move.warning is not None:
+            self._module.warn(plan.move.warning)
         result: Dict[str, Any] = {"changed": any(file["changed"] for file in files), "files": files}
         if self._module._diff:
             result["diff"] = plan.diff()

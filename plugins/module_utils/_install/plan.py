@@ -62,7 +62,7 @@ class Change(NamedTuple):
         existed = self.before is not None
         keeps = backup and existed and self.before != self.wanted
         return Step(
-            self.destination.real,
+            self.destination.place,
             existed,
             content=self.wanted,
             backup=disk.backup_name(self.destination.real) if keeps else None,
@@ -71,16 +71,31 @@ class Change(NamedTuple):
 
 
 class Move(NamedTuple):
-    """The pending private key that is to become the private key; ``existed`` says that there is one to be replaced."""
+    """The pending private key that is to become the private key; ``existed`` says that there is one to be replaced.
+
+    ``inode`` is the one under which the pending key was seen, None where it is yet to come. Where it would open its
+    place to more than the key before was open to, ``within`` is the protection of that one, and ``warning`` says so.
+    """
 
     pending: Destination
     privatekey: Destination
     existed: bool
+    inode: Optional[int] = None
+    within: Optional[disk.Protection] = None
+    warning: Optional[str] = None
 
     def step(self, backup: bool) -> Step:
         """How the private key comes to be the pending one."""
         name = disk.backup_name(self.privatekey.real) if backup and self.existed else None
-        return Step(self.privatekey.real, self.existed, origin=self.pending.real, backup=name)
+        return Step(
+            self.privatekey.place,
+            self.existed,
+            origin=self.pending.place,
+            backup=name,
+            secret=True,
+            origin_inode=self.inode,
+            origin_within=self.within,
+        )
 
 
 class Plan(NamedTuple):
@@ -101,7 +116,7 @@ class Plan(NamedTuple):
         last = []
         if self.move is not None:
             found.append((PRIVATE_KEY, self.move.step(backup)))
-            last.append(Step(self.move.pending.real, existed=True))
+            last.append(Step(self.move.pending.place, existed=True))
         found.sort(key=lambda pair: ORDER.index(pair[0]))
         return (*(step for _role, step in found), *last)
 
@@ -149,7 +164,7 @@ def make_plan(
     backup = bool(module.params["backup"])
     for change in plan.changes:
         if change.replaces and _has_directory(module, change.destination):
-            source = view.source(change.destination.real)
+            source = view.source(change.destination.place)
             require_possible(module, change.destination.option, change.step(backup), source, bool(change.drift))
     if plan.move is not None:
         _require_movable(module, plan.move, backup, view)
@@ -158,11 +173,11 @@ def make_plan(
 
 def _require_movable(module: Any, move: Move, backup: bool, view: View) -> None:
     there = [_has_directory(module, key) for key in (move.privatekey, move.pending)]
-    source = view.source(move.pending.real)
+    source = view.source(move.pending.place)
     if all(there) and source is not None:
         step = move.step(backup)._replace(origin=source)
-        require_possible(module, move.privatekey.option, step, view.source(move.privatekey.real), False)
-        require_possible(module, move.pending.option, Step(move.pending.real, existed=True), source, False)
+        require_possible(module, move.privatekey.option, step, view.source(move.privatekey.place), False)
+        require_possible(module, move.pending.option, Step(move.pending.place, existed=True), source, False)
 
 
 def _has_directory(module: Any, destination: Destination) -> bool:
@@ -211,7 +226,7 @@ class _Planner:
         before: Dict[str, Optional[bytes]] = {}
         for destination in self._wanted.files:
             with disk.doing(f"{destination.option}: {destination.path} could not be read"):
-                before[destination.real] = self._view.read(destination.real)
+                before[destination.real] = self._view.read(destination.place)
         key, move = self._key(before)
         key_undone = self._wanted.privatekey
         if key_undone is not None and key_undone.real not in self._undone:
@@ -221,7 +236,7 @@ class _Planner:
 
     def _change(self, destination: Destination, before: Optional[bytes], key: Optional[str]) -> Change:
         combined = destination.role == COMBINED
-        drift = self._attributes.drift(destination.real, self._view.source(destination.real), combined)
+        drift = self._attributes.drift(destination.place, self._view.source(destination.place), combined)
         content = self._content(destination, key or "", foreign_blocks(before) if combined and before else "")
         undone = destination.real in self._undone
         return Change(destination, before, content, drift, undone, key_to_come=combined and key is None)
@@ -236,9 +251,13 @@ class _Planner:
         for destination in self._wanted.files:
             # In the steady state the certificate is in a file already.
             if destination.role in ("certificate", "fullchain"):
-                source = self._view.source(destination.real)
+                source = self._view.source(destination.place)
                 if source is not None and before[destination.real] == self._content(destination, ""):
-                    return self._choose_key(self._wanted.privatekey, source)
+                    with disk.opened(source) as descriptor:
+                        path = disk.by_name(descriptor)
+                        # Whoever owns the folder may have put another one there since.
+                        if path is not None and disk.read_from(descriptor) == before[destination.real]:
+                            return self._choose_key(self._wanted.privatekey, path)
         certificate = self._parts.leaf.encode("latin-1")
         with disk.doing("The certificate could not be written to a temporary file"), disk.scratch(
             self._module.tmpdir, certificate
@@ -262,12 +281,12 @@ class _Planner:
         question = "Was it ordered with another key?"
         if pending is None:
             raise InstallError(f"{refusal} {question}")
-        move = Move(pending, key, self._view.source(key.real) is not None)
+        move = self._move(pending, key)
         if self._is_to_come(pending):
             self._warn_of(pending, refusal + " ")
             return None, move
         also = f"{pending.path} (pending_privatekey_path)"
-        if self._view.source(pending.real) is None:
+        if self._view.source(pending.place) is None:
             raise InstallError(f"{refusal} There is no file {also} either. {question}")
         blocks = self._try_key(pending, certificate_file)
         if blocks is None:
@@ -275,16 +294,16 @@ class _Planner:
         return blocks, move
 
     def _is_to_come(self, key: Destination) -> bool:
-        return bool(self._module.check_mode) and self._view.source(key.real) is None
+        return bool(self._module.check_mode) and self._view.source(key.place) is None
 
     def _foreseen_key(self, key: Destination, certificate_file: str) -> Tuple[Optional[str], Optional[Move]]:
         """For a key that an earlier task of the play would have made, unless the pending one takes that place."""
         pending = self._wanted.pending
-        if pending is not None and self._view.source(pending.real) is not None:
+        if pending is not None and self._view.source(pending.place) is not None:
             with contextlib.suppress(InstallError):
                 blocks = self._try_key(pending, certificate_file)
                 if blocks is not None:
-                    return blocks, Move(pending, key, False)
+                    return blocks, self._move(pending, key)
         self._warn_of(key)
         return None, None
 
@@ -294,10 +313,35 @@ class _Planner:
             "play would have made it; whether the certificate belongs to it was not checked."
         )
 
+    def _move(self, pending: Destination, key: Destination) -> Move:
+        """The move of a pending key to its place, where it is open to nobody that the key before was not open to."""
+        new, old = self._view.source(pending.place), self._view.source(key.place)
+        inode = None if new is None else disk.inode(new)
+        if new is None or old is None:
+            return Move(pending, key, old is not None, inode)
+        given, allowed = disk.protection(new), disk.protection(old)
+        closed = given.closed_as(allowed)
+        if closed == given:
+            return Move(pending, key, True, inode)
+        unlisted = " and no access control list" if given.acl != closed.acl else ""
+        warning = (
+            f"{pending.path} (pending_privatekey_path) has mode {given.mode:04o} and {key.path} (privatekey_path) "
+            f"{allowed.mode:04o}: the new key gets {closed.mode:04o}{unlisted}, so that it is open to nobody that the "
+            "old one was not open to"
+        )
+        return Move(pending, key, True, inode, allowed, warning)
+
     def _try_key(self, key: Destination, certificate_file: str) -> Optional[str]:
-        source = self._view.source(key.real)
-        blocks = privatekey.load(key.option, key.path, source)
-        passphrase = self._module.params.get("privatekey_passphrase")
-        if source is None or not privatekey.matches(key.option, key.path, source, certificate_file, passphrase):
-            return None
-        return blocks
+        source = self._view.source(key.place)
+        if source is None:
+            raise InstallError(f"{key.option}: there is no file {key.path}.")
+        with disk.doing(f"{key.option}: {key.path} could not be read"), disk.opened(source) as descriptor:
+            blocks = privatekey.load(key.option, key.path, descriptor)
+            passphrase = self._module.params.get("privatekey_passphrase")
+            file = disk.by_name(descriptor)
+            if file is not None:
+                right = privatekey.matches(key.option, key.path, file, certificate_file, passphrase)
+            else:
+                with disk.scratch(self._module.tmpdir, blocks.encode("latin-1")) as copy:
+                    right = privatekey.matches(key.option, key.path, copy, certificate_file, passphrase)
+        return blocks if right else None

@@ -6,10 +6,10 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-import os
 from typing import List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import LONGEST_PASSPHRASE
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import advice, cause
@@ -22,27 +22,17 @@ _MISMATCH = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNE
 _POLICY = ("_TOO_SMALL", "_TOO_WEAK")
 
 
-#: The TLS library takes no longer passphrase, in bytes.
-_LONGEST_PASSPHRASE = 1024
-
-
 def key_blocks(data: bytes) -> str:
     """The PEM blocks of a key file that hold a private key, encrypted or not; empty where there are none."""
     return "".join(_pem.blocks(data.decode("latin-1"), "PRIVATE KEY"))
 
 
-def load(option: str, path: str, source: Optional[str]) -> str:
-    """The private key blocks of the key file that ``option`` names.
+def load(option: str, path: str, descriptor: int) -> str:
+    """The private key blocks of the key file that ``option`` names, which is open.
 
-    ``source`` is where it is read, None where it is missing. Raises ``InstallError`` for a file that is missing, cannot
-    be read or holds no PEM private key.
+    Raises ``InstallError`` for a file that holds no PEM private key, and ``OSError`` for one that cannot be read.
     """
-    if source is None:
-        raise InstallError(f"{option}: there is no file {path}.")
-    if os.path.isdir(source):
-        raise InstallError(f"{option}: {path} is a directory, not a private key file.")
-    with disk.doing(f"{option}: {path} could not be read"):
-        blocks = key_blocks(disk.read(source) or b"")
+    blocks = key_blocks(disk.read_from(descriptor))
     if not blocks:
         raise InstallError(f"{option}: {path} is not a private key in PEM format.")
     return blocks
@@ -64,8 +54,8 @@ def matches(option: str, path: str, source: str, certificate_file: str, passphra
         ) from exc
 
     secret = (passphrase or "").encode("utf-8", "surrogateescape")
-    if len(secret) > _LONGEST_PASSPHRASE:
-        raise InstallError(f"privatekey_passphrase is longer than the TLS library takes ({_LONGEST_PASSPHRASE} bytes).")
+    if len(secret) > LONGEST_PASSPHRASE:
+        raise InstallError(f"privatekey_passphrase is longer than the TLS library takes ({LONGEST_PASSPHRASE} bytes).")
     asked: List[bool] = []
 
     def answer() -> bytes:

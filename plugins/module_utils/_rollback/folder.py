@@ -20,6 +20,7 @@ from typing import Dict, Iterable, List, Optional
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk import doing
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place, Places
 
 #: The copy of each file that a point holds, by the real path of the file; None for a file that was not there.
 Manifest = Dict[str, Optional[str]]
@@ -33,9 +34,10 @@ class DamagedPoint(InstallError):
 
 
 class RollbackFolder:
-    """The folder ``name`` in ``directory``. Errors are ``InstallError``."""
+    """The folder ``name`` in ``directory``, reached by ``places``. Errors are ``InstallError``."""
 
-    def __init__(self, directory: str, name: str) -> None:
+    def __init__(self, directory: str, name: str, places: Places) -> None:
+        self._places = places
         self.path = os.path.join(directory, name)
         self.directory = os.path.dirname(self.path)
 
@@ -62,7 +64,7 @@ class RollbackFolder:
         """What the point holds, None if there is no point. Raises ``DamagedPoint`` where that cannot be told."""
         path = os.path.join(self.path, _MANIFEST)
         with doing(f"The rollback point {self.path} could not be read"):
-            data = disk.read(path)
+            data = disk.read(self._place(_MANIFEST))
             if data is None:
                 return None
             for folder in (self.directory, self.path):
@@ -79,9 +81,16 @@ class RollbackFolder:
                 raise self._damaged(f"there is no {os.path.join(self.path, name)}")
         return files
 
-    def copy(self, path: str) -> str:
+    def copy(self, path: str) -> Place:
         """Where the copy of a file is, or would be."""
-        return os.path.join(self.path, _copy_name(path))
+        return self._place(_copy_name(path))
+
+    def _place(self, name: str) -> Place:
+        return self._places.find("directory", os.path.join(self.path, name))
+
+    def _flush(self, *paths: str) -> None:
+        found = [self._places.folder("directory", path) for path in paths]
+        disk.sync_folders(folder for folder in found if folder is not None)
 
     def keep(self, held: Manifest, new: Iterable[str]) -> Manifest:
         """Copy these files, too, those of them that exist; what the point holds then. All of it, or nothing."""
@@ -110,8 +119,8 @@ class RollbackFolder:
         """Remove the point, and the folder of all points with the last of them."""
         if self.exists:
             with doing(f"The rollback point {self.path} could not be removed"):
-                disk.remove(os.path.join(self.path, _MANIFEST))
-                disk.sync_directories([self.path])
+                disk.remove(self._place(_MANIFEST))
+                self._flush(self.path)
                 self._tidy({})
                 os.rmdir(self.path)
         # A run that was killed here has left it empty.
@@ -123,15 +132,14 @@ class RollbackFolder:
         wanted = dict(held)
         for path in new:
             wanted[path] = None
-            if disk.inode(path) is not None:
+            source = self._places.find("paths", path)
+            if disk.inode(source) is not None:
                 wanted[path] = _copy_name(path)
-                disk.duplicate(path, self.copy(path), link=False, faithful=False)
-                disk.sync_file(self.copy(path))
-        draft = os.path.join(self.path, _DRAFT)
-        disk.create(draft, json.dumps({"files": list(wanted.items())}).encode("utf-8"))
-        disk.sync_directories([self.path])
-        os.rename(draft, os.path.join(self.path, _MANIFEST))
-        disk.sync_directories([self.path, self.directory])
+                disk.duplicate(source, self.copy(path), by_link=False, faithful=False)
+        disk.write_new(self._place(_DRAFT), json.dumps({"files": list(wanted.items())}).encode("utf-8"))
+        self._flush(self.path)
+        disk.rename(self._place(_DRAFT), self._place(_MANIFEST))
+        self._flush(self.path, self.directory)
         return wanted
 
     def _make_folders(self) -> None:
@@ -147,7 +155,7 @@ class RollbackFolder:
         kept = [name for name in held.values() if name] + [_MANIFEST] * bool(held)
         for name in self._holdings():
             if name not in kept:
-                disk.remove(os.path.join(self.path, name))
+                disk.remove(self._place(name))
 
     def _holdings(self) -> List[str]:
         if not self.exists:

@@ -124,7 +124,7 @@ class _Reading:
         # None of the other lines looks like a boundary, so what does is a part of a certificate.
         if any(_BEGIN in line or _END in line for line in self._lines[:begin]):
             raise ProtocolError("The answer begins in the middle of the certificates.")
-        self._told = with_certificates(self._told, "certificates", ["\n".join(self._lines[begin:end]) + "\n"], kind)
+        self._told = with_certificates(self._told, "certificates", ["\n".join(self._lines[begin:end])], kind)
         if is_torn("\n".join(self._lines[end:])):
             raise ProtocolError("The answer ends in the middle of the certificates: it was cut off.")
         self._take_blocks(begin, end)

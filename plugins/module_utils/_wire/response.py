@@ -11,7 +11,7 @@ import dataclasses
 from typing import Any, Dict, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, printable
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire import lines, urlencoded
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.fields import Fields
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
@@ -92,7 +92,7 @@ class CollectResponse(Fields):
 
 def order_not_asked(request: CollectRequest, message: str) -> Dict[str, Any]:
     """The order dictionary of an order that could not be asked, with the reason."""
-    order = CollectResponse(status_code=0, message=message).order(request)
+    order = CollectResponse(status_code=0).order(request)
     order.update({"state": "error", "status": {"code": None, "name": "not_asked", "message": message}})
     return order
 
@@ -104,6 +104,8 @@ def parse(body: bytes, content_type: Optional[str], request: CollectRequest) -> 
     :arg content_type: what the answer says it is; only told in errors, since the service is not exact about it.
     :arg request: what was asked; where the form leaves something open, it decides.
     :raises ProtocolError: where it is not an answer of the interface, or is cut off.
+
+    All text in the value is printable: whatever is done with it, no sign in it is obeyed by a terminal.
     """
     container = _bare_container(body) if request.binary else None
     if container:
@@ -112,8 +114,15 @@ def parse(body: bytes, content_type: Optional[str], request: CollectRequest) -> 
     for reader in (lines.read, urlencoded.read):
         fields = reader(text, request)
         if fields is not None:
-            return CollectResponse(**vars(fields))
+            return CollectResponse(**{name: _readable(value) for name, value in vars(fields).items()})
     raise ProtocolError(_not_an_answer(text, content_type))
+
+
+def _readable(value: Any) -> Any:
+    """The value of a field with all text in it made printable; certificates are octets and stay what they are."""
+    if isinstance(value, tuple):
+        return tuple(_readable(part) for part in value)
+    return printable(value) if isinstance(value, str) else value
 
 
 def _bare_container(body: bytes) -> Optional[Tuple[str, bytes]]:

@@ -10,35 +10,47 @@ breaking changes at any time.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import datetime
 import functools
 import hashlib
 import hmac
 import os
 import time
+import traceback
 import typing as t
 import urllib.parse
 
 from ansible import constants as C
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import (
     ChainError,
+    CollectError,
     ProtocolError,
     TransportError,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_STATUS, CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import order_not_asked
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.run import Run
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.turn import Patience
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle, moment
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Failure, Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling import Attempt
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider, Waiting
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import standing
 
+# Beside the time that a call may take with all its retries, for what is between them (seconds).
+_GRACE = 60
+
 
 class Broker:
     """Asks a provider about orders, at most once each for a whole run.
 
-    :arg announce: takes a line for the user while a pending order is waited for.
+    It asks, and waits, for as long as that run goes on, and ends this process where it does not.
+
+    :arg announce: takes a line for the user while a pending order, or the turn of the account, is waited for.
+    :arg sleep: how to sleep, in place of a sleep that ends with the run.
     :arg attempt: which attempt of a task asks, where it may poll by itself.
     :arg detail: takes a line about each call, for who looks closely; it holds no secret.
     """
@@ -49,15 +61,16 @@ class Broker:
         announce: t.Callable[[str], None],
         store: LocalStore | None = None,
         clock: t.Callable[[], float] = time.time,
-        sleep: t.Callable[[float], None] = time.sleep,
+        sleep: t.Callable[[float], None] | None = None,
         attempt: Attempt | None = None,
         detail: t.Callable[[str], None] | None = None,
     ) -> None:
         self._provider = provider
         self._announce = announce
-        self._store = store or LocalStore(C.DEFAULT_LOCAL_TMP, C.ANSIBLE_HOME)
+        self._run = Run()
         self._clock = clock
-        self._sleep = sleep
+        self._sleep = sleep or self._run.sleep
+        self._store = store or LocalStore(C.DEFAULT_LOCAL_TMP, C.ANSIBLE_HOME, self._sleep)
         self._attempt = attempt or Attempt()
         self._detail = detail
         self._route = _keyed(provider.transport.route)
@@ -73,6 +86,8 @@ class Broker:
         """
         outcome = self._waited_for(request, waiting)
         self._attempt.was_given(self._key(request), outcome)
+        # Whoever is told goes on to do something about it, and may be an action of others, that looks up.
+        self._run.must_go_on()
         return outcome
 
     def announce_once(self, request: CollectRequest, line: str) -> None:
@@ -98,6 +113,7 @@ class Broker:
         recorded = self._recorded(key, request, waiting, since)
         if recorded is None:
             with self._store.flight(key):
+                self._run.must_go_on()
                 recorded = self._recorded(key, request, waiting, since)
                 if recorded is None:
                     return self._asked(key, request, waiting, since)
@@ -126,7 +142,7 @@ class Broker:
         self._store.write(key, [outcome.as_record() for outcome in old])
         outcome = self._ask(request)
         begun = self._begin_in_record(key, old, waiting)
-        if waiting.timeout and (outcome.pending or since is not None or begun is not None):
+        if waiting.timeout and (outcome.waits or since is not None or begun is not None):
             begun = _begin_of_wait(since, begun, waiting, outcome.asked_at)
         outcome = outcome._replace(
             waiting_since=begun,
@@ -149,37 +165,95 @@ class Broker:
         )
 
     def _outcomes(self, key: str) -> list[Outcome]:
-        return [Outcome.from_record(record) for record in self._store.read(key)]
+        try:
+            return [Outcome.from_record(record) for record in self._store.read(key)]
+        except CollectError:
+            raise
+        # What is no outcome tells nothing, whatever it is.
+        except Exception:
+            return []
 
     def _ask(self, request: CollectRequest) -> Outcome:
+        """Make the call and read its answer: the one place that does, and so the one that catches what comes of it.
+
+        A list of what may be raised would have gaps: servers, libraries and want of memory see to that. A fault that is
+        not recorded here would be met anew by each host, each with a call of its own.
+        :raises CollectError: for a reason of this controller's own, which is none of the order's.
+        """
+        answer = _Answer()
+        try:
+            self._fill(answer, request)
+        except ChainError as exc:
+            answer.error = Failure(ChainError, answer.scrub(f"What came for {request.label()} cannot be used. {exc}"))
+        except (TransportError, ProtocolError) as exc:
+            answer.error = Failure(type(exc), str(exc))
+        except CollectError:
+            raise
+        except BaseException as exc:
+            if not _is_fault(exc):
+                raise
+            answer.error = Failure(ProtocolError, self._said_of_fault(request, exc))
+            self._show(exc, answer)
+        return Outcome(
+            request=request,
+            asked_at=self._clock(),
+            waiting_since=None,
+            route=self._route,
+            order=answer.order or order_not_asked(request, answer.error.message if answer.error else ""),
+            bundle=answer.bundle,
+            error=answer.error,
+            doubts=self._provider.credentials.doubts(),
+        )
+
+    def _fill(self, answer: _Answer, request: CollectRequest) -> None:
         # Imported by the one worker that asks; the others live off its record, and these two are slow to load.
         from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_answer
         from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
 
         client = Client(self._provider, self._sleep, self._detail)
-        bundle: Bundle | None = None
-        error: Failure | None = None
-        order: dict[str, t.Any] | None = None
-        try:
-            response = client.ask(request, functools.partial(self._store.turn, self._account()))
-            order = _scrubbed(response.order(request), client.scrub)
-            if response.state == "issued" and request.query_type != QUERY_STATUS:
-                bundle = bundle_of_answer(response, request, datetime.datetime.now(datetime.timezone.utc))
-        except ChainError as exc:
-            error = Failure(ChainError, client.scrub(f"What came for {request.label()} cannot be used. {exc}"))
-        except (TransportError, ProtocolError) as exc:
-            error = Failure(type(exc), str(exc))
-        now = self._clock()
-        return Outcome(
-            request=request,
-            asked_at=now,
-            waiting_since=None,
-            route=self._route,
-            order=order if order is not None else order_not_asked(request, error.message if error else ""),
-            bundle=bundle,
-            error=error,
-            doubts=self._provider.credentials.doubts(),
+        answer.scrub = client.scrub
+        response = client.ask(request, functools.partial(self._turn, request))
+        answer.order = _scrubbed(response.order(request), client.scrub)
+        if response.state == "issued" and request.query_type != QUERY_STATUS:
+            now = datetime.datetime.now(datetime.timezone.utc)
+            bundle = bundle_of_answer(response, request, now)
+            if bundle.facts is not None:
+                # What every host is going to read is read here once.
+                moment(bundle.facts["not_before"])
+                bundle.described(now)
+            answer.bundle = bundle
+
+    @contextlib.contextmanager
+    def _turn(self, request: CollectRequest) -> t.Iterator[None]:
+        transport = self._provider.transport
+        patience = Patience(
+            limit=(transport.retries + 1) * transport.request_timeout + _GRACE,
+            what=f"{self._host()} could not be asked about {request.label()}",
+            say=self._announce,
         )
+        with self._store.turn(self._account(), patience):
+            self._run.must_go_on()
+            yield
+
+    def _said_of_fault(self, request: CollectRequest, fault: BaseException) -> str:
+        return (
+            f"What {self._host()} sent about {request.label()} cannot be used: reading it failed with "
+            f"{type(fault).__name__}, which is a fault of this collection or of a library, and none of the order. Run "
+            "again later; if it stays so, report it together with what -vvv shows."
+        )
+
+    def _show(self, fault: BaseException, answer: _Answer) -> None:
+        """Show who looks closely where a fault came from, without secrets."""
+        if self._detail is None:
+            return
+        # Where memory or depth has run out, it may have for this too.
+        with contextlib.suppress(Exception):
+            trace = answer.scrub("".join(traceback.format_exception(fault)))
+            lines = ["".join(char if char.isprintable() else "?" for char in line) for line in trace.splitlines()]
+            self._detail("\n".join(["collectssl: where the fault came from:", *lines]))
+
+    def _host(self) -> str:
+        return urllib.parse.urlsplit(self._provider.url).netloc
 
     def _announce_progress(self, outcome: Outcome, waiting: Waiting) -> None:
         if not outcome.waits or outcome.waiting_since is None:
@@ -190,7 +264,7 @@ class Broker:
             return
         state = (
             standing(outcome.request, outcome.order)
-            if outcome.pending
+            if outcome.error is None
             else (f"{outcome.request.label()} could not be asked this time")
         )
         self._announce(
@@ -214,6 +288,23 @@ class Broker:
         asker = (self._provider.url, credentials.login_name, credentials.login_password, credentials.collection_code)
         order = (request.identifier_kind, request.identifier, request.product)
         return _keyed((*asker, verified, *order))
+
+
+@dataclasses.dataclass
+class _Answer:
+    """What a call brought, as far as it came."""
+
+    order: dict[str, t.Any] | None = None
+    bundle: Bundle | None = None
+    error: Failure | None = None
+    #: Takes secrets out of a text; until it is known how, nothing of a text is shown.
+    scrub: t.Callable[[str], str] = "***".format
+
+
+def _is_fault(raised: BaseException) -> bool:
+    """Whether something went wrong, rather than somebody ending this process or its task (Ctrl-C, a timeout)."""
+    # What libraries in Rust raise where they give up is no Exception, and has no name that could be imported.
+    return isinstance(raised, Exception) or type(raised).__name__ == "PanicException"
 
 
 def _begin_of_wait(since: float | None, shared: float | None, waiting: Waiting, now: float) -> float:

@@ -13,8 +13,8 @@ import datetime
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate, rules
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import iso
 
 if t.TYPE_CHECKING:
     from cryptography import x509
@@ -36,16 +36,29 @@ class ChainPath:
     fault: str | None = None
 
 
-def best_path(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf: bool, has_issuers: bool) -> ChainPath:
+# Ways that are looked at for one that breaks no rule; each costs a few signatures.
+_MAX_TRIED = 16
+
+
+def best_path(
+    pool: list[x509.Certificate],
+    now: datetime.datetime,
+    *,
+    has_leaf: bool,
+    has_issuers: bool,
+    for_server: bool = False,
+) -> ChainPath:
     """The chain from its end upwards, with the root where it is there.
 
     Where several chains are there (an authority may be certified by itself and by others), one whose authorities are
-    valid is taken first, then one that reaches a root, then the longest, which most clients can follow.
+    valid is taken first, then one that reaches a root, then the longest, which most clients can follow; of these the
+    first that breaks none of the rules that clients have.
 
     :arg has_leaf: whether it begins with the end-entity certificate.
     :arg has_issuers: whether the end-entity certificate alone is too little.
+    :arg for_server: whether its purpose is to be that of a server.
     :raises ChainError: where it is not one chain, a signature does not verify or cannot be checked, a part that is
-        needed cannot be read, or an authority is not valid now.
+        needed cannot be read, an authority is not valid now, or a rule is broken.
     """
     search = _Search(pool)
     ends = [_leaf(pool)] if has_leaf else _lowest_authorities(pool)
@@ -55,12 +68,33 @@ def best_path(pool: list[x509.Certificate], now: datetime.datetime, *, has_leaf:
     def rank(path: ChainPath) -> tuple[bool, bool, bool, int]:
         return (path.fault is None, not _invalid(path.steps[begin:], now), path.complete, len(path.steps))
 
-    best = max(paths, key=rank)
+    ranked = sorted(paths, key=rank, reverse=True)
+    best = ranked[0]
     linked = {cert for path in paths for cert in path.steps}
-    _check(best, [cert for cert in pool if cert not in linked], alone_is_too_little=has_issuers and len(pool) == 1)
+    strangers = [cert for cert in pool if cert not in linked]
+    _check(best, strangers, alone_is_too_little=has_issuers and len(pool) == 1)
     for authority in _invalid(best.steps[begin:], now):
         raise ChainError(_reason(authority, now))
+    refusal = _refusal(best, has_leaf, for_server)
+    for path in ranked[1:_MAX_TRIED] if refusal else ():
+        # Only what is no worse in all else: linked without a fault, and of authorities that are valid.
+        equal = rank(path)[:2] == rank(best)[:2] and (path.complete or not strangers)
+        if equal and _refusal(path, has_leaf, for_server) is None:
+            return path
+    if refusal is not None:
+        raise ChainError(refusal)
     return best
+
+
+def _refusal(path: ChainPath, has_leaf: bool, for_server: bool) -> str | None:
+    """The rule that a chain breaks, or cannot be checked for, as sentences; None where there is none."""
+    try:
+        broken = rules.fault(path.steps, has_leaf=has_leaf)
+        if broken is None and for_server:
+            broken = rules.server_fault(path.steps, has_leaf=has_leaf)
+    except ChainError as unchecked:
+        return str(unchecked)
+    return broken
 
 
 def _leaf(pool: list[x509.Certificate]) -> x509.Certificate:
@@ -203,5 +237,5 @@ def _reason(authority: x509.Certificate, now: datetime.datetime) -> str:
     name = certificate.name(authority)
     begin, end = certificate.validity(authority)
     if begin > now:
-        return f"The certificate authority {name} of the chain is not valid before {begin.strftime(ISO_FORMAT)}."
-    return f"The certificate authority {name} of the chain expired at {end.strftime(ISO_FORMAT)}."
+        return f"The certificate authority {name} of the chain is not valid before {iso(begin)}."
+    return f"The certificate authority {name} of the chain expired at {iso(end)}."

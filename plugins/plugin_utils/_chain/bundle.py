@@ -18,7 +18,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed
 
 # Facts that users do not see.
-_FOR_CHECKS = ("common_name", "unread_names")
+_FOR_CHECKS = ("common_name", "unread_names", "server_fault")
 
 _LABEL = re.compile(r"[a-z0-9_-]+\Z")
 
@@ -74,15 +74,18 @@ class Bundle(t.NamedTuple):
                 f"days; min_validity_days asks for {min_validity_days}."
             )
 
-    def check_names(self, expected_names: t.Iterable[str]) -> None:
+    def check_names(self, expected_names: t.Sequence[str]) -> None:
         """Raises ``ChainError`` unless the certificate covers each name: DNS, wildcard, IP or e-mail address.
+
+        Where the name of a host is among them, the chain has to be one for servers.
 
         Names and addresses may be written as ``host`` and ``server_name`` of ``tls_endpoint_info`` take them.
         """
         facts = t.cast("dict[str, t.Any]", self.facts)
         names = facts["subject_alt_names"]
-        if not names and not facts["unread_names"] and facts["common_name"] is not None:
-            names = [f"DNS:{facts['common_name']}"]
+        # Whoever expects the name of a host means a server; an e-mail address is of a person's certificate.
+        if facts["server_fault"] is not None and any("@" not in name for name in expected_names):
+            raise ChainError(facts["server_fault"])
         missing = [name for name in expected_names if not any(_covers(given, name.strip()) for given in names)]
         if missing:
             unread = facts["unread_names"]
@@ -100,6 +103,12 @@ class Bundle(t.NamedTuple):
     def from_record(cls, record: dict[str, t.Any]) -> Bundle:
         """The value that ``as_record`` was called on."""
         return cls(**{**record, "intermediates": tuple(record["intermediates"])})
+
+
+def iso(at: datetime.datetime) -> str:
+    """An instant, in UTC, as users see it; ``moment`` reads it."""
+    # What strftime makes of a year before 1000 depends on the platform.
+    return at.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def moment(text: str) -> datetime.datetime:

@@ -17,27 +17,26 @@ import warnings
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint
-from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed, printable
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _library
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import der
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import ISO_FORMAT
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import der, stand_ins
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import iso
 
 try:
     import cryptography
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import serialization
 except ImportError as exc:
     _IMPORT_ERROR: ImportError | None = exc
     _VERSION = None
-    UNREADABLE: tuple[type[Exception], ...] = ()
 else:
     _IMPORT_ERROR = None
     _VERSION = cryptography.__version__
-    #: What the library raises for something that it cannot read, or does not know.
-    UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion)
 
-_OLDEST_VERSION = "42"
+#: What the library raises for something that it cannot read, or does not know. Which exceptions these are differs from
+#: version to version (a type of string that those before 50 have no name for is a KeyError), so no list is right.
+UNREADABLE = Exception
 
 # Which keys make which signatures, by how their object identifiers begin.
 _SIGNED_BY = (
@@ -87,7 +86,7 @@ class Verdict(t.NamedTuple):
 
 def require_cryptography() -> None:
     """Raises ``CollectError`` with what to do where the library is missing, or too old."""
-    _library.require("cryptography", _OLDEST_VERSION, _VERSION, _IMPORT_ERROR)
+    _library.require("cryptography", _library.OLDEST["cryptography"], _VERSION, _IMPORT_ERROR)
 
 
 def load(data: bytes) -> x509.Certificate:
@@ -109,7 +108,7 @@ def _unread_name(data: bytes) -> str:
         common_name, serial_number = der.subject_and_serial(data)
     except ValueError:
         return f"A certificate of {len(data)} bytes"
-    return f"The certificate {excerpt(f'CN={common_name}', _NAME_SIZE)} (serial number {serial_number})"
+    return f"The certificate {excerpt(printable(f'CN={common_name}'), _NAME_SIZE)} (serial number {serial_number})"
 
 
 def _why(exc: Exception) -> str:
@@ -123,6 +122,8 @@ def _reading(cert: x509.Certificate, part: str) -> t.Iterator[None]:
         warnings.simplefilter("ignore")
         try:
             yield
+        except ChainError:
+            raise
         except UNREADABLE as exc:
             raise ChainError(
                 f"{part} of the certificate {name(cert)} cannot be read: {_why(exc)}. Without it the chain cannot be "
@@ -214,6 +215,51 @@ def is_authority(cert: x509.Certificate) -> bool:
     return cert.version is x509.Version.v1 and is_self_issued(cert)
 
 
+def path_length(cert: x509.Certificate) -> int | None:
+    """How many authorities may stand below this one; None for any number."""
+    value = extension(cert, "2.5.29.19")
+    with _reading(cert, "The extension basicConstraints (2.5.29.19)"):
+        return None if value is None else der.path_length(value)
+
+
+def extension(cert: x509.Certificate, dotted: str) -> bytes | None:
+    """The value of an extension in DER, None where there is none."""
+    fields = _fields(cert)
+    with _reading(cert, f"The extension {dotted}"):
+        found = [value for identifier, value in fields.extensions if der.dotted(identifier) == dotted]
+        if len(found) > 1:
+            raise ValueError("it is there more than once")
+        # Read once by the library, so that what is no such extension is not taken for one that forbids.
+        if found:
+            stand_ins.read(dotted, found[0])
+    return found[0] if found else None
+
+
+def read_extension(cert: x509.Certificate, dotted: str, value: bytes) -> t.Any:
+    """The value of an extension as the library has it."""
+    with _reading(cert, f"The extension {dotted}"):
+        return stand_ins.read(dotted, value)
+
+
+def critical_extensions(cert: x509.Certificate) -> dict[str, bytes]:
+    """The values in DER of extensions that nobody may pass over, by dotted identifier."""
+    fields = _fields(cert)
+    with _reading(cert, "An extension"):
+        return {der.dotted(kind): value for kind, value in fields.extensions if kind in fields.critical}
+
+
+def has_alternative_names(cert: x509.Certificate) -> bool:
+    """Whether a certificate has any name outside of its subject."""
+    names_read, unread = _alternative_names(cert)
+    return bool(names_read or unread)
+
+
+def subject_name(cert: x509.Certificate) -> x509.Name:
+    """The subject with its parts."""
+    with _reading(cert, "The subject"):
+        return cert.subject
+
+
 def subject(cert: x509.Certificate) -> bytes:
     """The name of a certificate, to be compared with that of an issuer."""
     return _fields(cert).subject
@@ -254,7 +300,7 @@ def _shown(cert: x509.Certificate, part: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return excerpt(getattr(cert, part).rfc4514_string(), _NAME_SIZE)
+            return excerpt(printable(getattr(cert, part).rfc4514_string()), _NAME_SIZE)
         except UNREADABLE:
             return f"(unreadable {part}, serial number {serial_number(cert)})"
 
@@ -270,7 +316,7 @@ def told_apart(certs: t.Iterable[x509.Certificate]) -> str:
 
 
 def _with_serial_and_validity(cert: x509.Certificate) -> str:
-    begin, end = (moment.strftime(ISO_FORMAT) for moment in validity(cert))
+    begin, end = map(iso, validity(cert))
     return f"{name(cert)} (serial number {serial_number(cert)}, valid from {begin} to {end})"
 
 
@@ -293,14 +339,15 @@ def facts(leaf: x509.Certificate, intermediates: t.Iterable[x509.Certificate]) -
     begin, end = validity(leaf)
     alternative_names, unread = _alternative_names(leaf)
     return {
-        "subject": whole_subject,
-        "common_name": str(common_names[-1].value) if common_names else None,
-        "issuer": whole_issuer,
+        "subject": printable(whole_subject),
+        "common_name": printable(str(common_names[-1].value)) if common_names else None,
+        "issuer": printable(whole_issuer),
         "serial_number": str(serial_number(leaf)),
         "subject_alt_names": alternative_names,
         "unread_names": unread,
-        "not_before": begin.strftime(ISO_FORMAT),
-        "not_after": end.strftime(ISO_FORMAT),
+        "server_fault": None,
+        "not_before": iso(begin),
+        "not_after": iso(end),
         "fingerprint_sha256": fingerprint(leaf.public_bytes(serialization.Encoding.DER)),
         "chain": [name(cert) for cert in intermediates],
     }
@@ -310,4 +357,5 @@ def _alternative_names(cert: x509.Certificate) -> tuple[list[str], int]:
     fields = _fields(cert)
     with _reading(cert, "The extension subjectAltName (2.5.29.17)"):
         value = fields.extension(der.SUBJECT_ALT_NAME)
-        return ([], 0) if value is None else der.general_names(value)
+        found, unread = ([], 0) if value is None else der.general_names(value)
+        return [printable(name) for name in found], unread

@@ -9,33 +9,20 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import io
-import struct
-import sys
 import typing as t
 import warnings
 import zipfile
-import zlib
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import certificates
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import is_certificate
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate, netscape
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import netscape
 
 _ZIP_MAX_ENTRIES = 32
 _ZIP_MAX_SIZE = 1024 * 1024
 _ZIP_MAX_RATIO = 100
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    RuntimeError,
-    NotImplementedError,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,
-)
 _CERTIFICATE_SUFFIXES = (".crt", ".cer", ".pem", ".der")
 
 
@@ -45,23 +32,28 @@ def unpack(container_type: str, data: bytes) -> list[bytes]:
     :arg container_type: ``zip``, ``pkcs7`` or ``netscape``.
     :raises ChainError: where it cannot be read, or is larger than any chain.
     """
-    return _READERS[container_type](data)
+    what, reader = _READERS[container_type]
+    try:
+        return reader(data)
+    except ChainError:
+        raise
+    except Exception as exc:
+        # What the libraries raise for what somebody made up on purpose is not in their documentation.
+        raise ChainError(f"The {what} cannot be read: {excerpt(str(exc)) or type(exc).__name__}") from exc
 
 
 def _from_zip(data: bytes) -> list[bytes]:
     found: list[bytes] = []
     room = _ZIP_MAX_SIZE
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            if len(entries) > _ZIP_MAX_ENTRIES:
-                raise ChainError(f"The ZIP archive has {len(entries)} entries; {_ZIP_MAX_ENTRIES} at most are read.")
-            for entry in entries:
-                content = _content(archive, entry, room)
-                room -= len(content)
-                found.extend(_certificates_in_file(entry.filename, content))
-    except _ZIP_ERRORS as exc:
-        raise ChainError(f"The ZIP archive cannot be read: {exc}") from exc
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        # Not entry.is_dir(), which fails for a name of no letters before Python 3.12.
+        entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
+        if len(entries) > _ZIP_MAX_ENTRIES:
+            raise ChainError(f"The ZIP archive has {len(entries)} entries; {_ZIP_MAX_ENTRIES} at most are read.")
+        for entry in entries:
+            content = _content(archive, entry, room)
+            room -= len(content)
+            found.extend(_certificates_in_file(entry.filename, content))
     return found
 
 
@@ -90,29 +82,18 @@ def _certificates_in_file(name: str, content: bytes) -> list[bytes]:
 def _from_pkcs7(data: bytes) -> list[bytes]:
     from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-    try:
-        with warnings.catch_warnings():
-            # DER wants a SET sorted, services put the certificates in chain order, and the library complains.
-            warnings.simplefilter("ignore")
-            return [cert.public_bytes(Encoding.DER) for cert in pkcs7.load_der_pkcs7_certificates(data)]
-    except certificate.UNREADABLE as exc:
-        raise ChainError(f"The PKCS#7 structure cannot be read: {exc}") from exc
+    with warnings.catch_warnings():
+        # DER wants a SET sorted, services put the certificates in chain order, and the library complains.
+        warnings.simplefilter("ignore")
+        return [cert.public_bytes(Encoding.DER) for cert in pkcs7.load_der_pkcs7_certificates(data)]
 
 
 def _from_netscape(data: bytes) -> list[bytes]:
-    if netscape.ASN1_IMPORT_ERROR is not None:
-        raise ChainError(
-            "A Netscape certificate sequence (response_type netscape) needs the Python library cryptography, 47 or "
-            f"newer, on the controller, in {sys.executable}; the other forms carry the same chain."
-        ) from netscape.ASN1_IMPORT_ERROR
-    try:
-        return netscape.certificates(data)
-    except ValueError as exc:
-        raise ChainError(f"The Netscape certificate sequence cannot be read: {exc}") from exc
+    return netscape.certificates(data)
 
 
-_READERS: dict[str, t.Callable[[bytes], list[bytes]]] = {
-    "zip": _from_zip,
-    "pkcs7": _from_pkcs7,
-    "netscape": _from_netscape,
+_READERS: dict[str, tuple[str, t.Callable[[bytes], list[bytes]]]] = {
+    "zip": ("ZIP archive", _from_zip),
+    "pkcs7": ("PKCS#7 structure", _from_pkcs7),
+    "netscape": ("Netscape certificate sequence", _from_netscape),
 }

@@ -56,6 +56,7 @@ class Fields(t.NamedTuple):
     subject: bytes
     public_key: bytes
     extensions: tuple[tuple[bytes, bytes], ...]
+    critical: frozenset[bytes] = frozenset()
 
     def extension(self, identifier: bytes) -> bytes | None:
         """The value of an extension, None where there is none."""
@@ -100,6 +101,7 @@ def fields(tbs_certificate: bytes) -> Fields:
         subject=subject.whole,
         public_key=public_key.whole,
         extensions=tuple(_extension(one.parts()) for one in extensions),
+        critical=frozenset(_extension(one.parts())[0] for one in extensions if _is_critical(one.parts())),
     )
 
 
@@ -131,6 +133,14 @@ def dotted(identifier: bytes) -> str:
         raise ValueError("an object identifier is cut off")
     first = min(numbers[0] // 40, 2)
     return ".".join(str(number) for number in (first, numbers[0] - 40 * first, *numbers[1:-1]))
+
+
+def path_length(basic_constraints: bytes) -> int | None:
+    """How many authorities may stand below the subject, as the value of the extension says; None for any number."""
+    numbers = [_integer(part) for part in sequence(basic_constraints) if part.tag == INTEGER]
+    if numbers and numbers[0] < 0:
+        raise ValueError("its path length is negative")
+    return numbers[0] if numbers else None
 
 
 def is_ca(basic_constraints: bytes) -> bool:
@@ -187,6 +197,10 @@ def _extension(parts: list[Element]) -> tuple[bytes, bytes]:
     if len(parts) < 2 or parts[0].tag != OBJECT_IDENTIFIER or parts[-1].tag != OCTET_STRING:
         raise ValueError("an extension is not what RFC 5280 describes")
     return parts[0].content, parts[-1].content
+
+
+def _is_critical(parts: list[Element]) -> bool:
+    return len(parts) == 3 and parts[1].tag == BOOLEAN and parts[1].content != b"\x00"
 
 
 def _extent(data: bytes, at: int) -> tuple[int, int]:

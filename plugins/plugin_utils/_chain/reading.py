@@ -25,6 +25,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import
     certificate,
     containers,
     content,
+    rules,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 
@@ -52,6 +53,7 @@ def bundle_of_answer(response: CollectResponse, request: CollectRequest, now: da
         now,
         has_leaf=request.query_type != QUERY_CHAIN,
         has_issuers=request.query_type in (QUERY_ALL, QUERY_CHAIN),
+        for_server=request.product == "ssl",
     )
 
 
@@ -69,9 +71,7 @@ def bundle_of_content(text: str, now: datetime.datetime) -> Bundle:
 def describe_pem(text: str) -> str:
     """A text for a diff: each PEM certificate gives way to its subject, serial number, validity and fingerprint."""
     certificate.require_cryptography()
-    for block in _pem.blocks(text):
-        text = text.replace(block, _description(block))
-    return text
+    return _pem.replaced(text, _description)
 
 
 def first_of_pem(text: str, now: datetime.datetime) -> dict[str, t.Any]:
@@ -98,22 +98,44 @@ def _description(block: str) -> str:
     )
 
 
-def _bundle(ders: list[bytes], now: datetime.datetime, *, has_leaf: bool, has_issuers: bool) -> Bundle:
+def _bundle(
+    ders: list[bytes], now: datetime.datetime, *, has_leaf: bool, has_issuers: bool, for_server: bool = False
+) -> Bundle:
     certificate.require_cryptography()
     unique = list(dict.fromkeys(ders))
     if len(unique) > _MAX_CERTIFICATES:
         raise ChainError(f"{len(unique)} certificates came, more than any chain has ({_MAX_CERTIFICATES} are read).")
     try:
-        pool = [certificate.load(der) for der in unique]
-        path = building.best_path(pool, now, has_leaf=has_leaf, has_issuers=has_issuers)
-        steps = list(path.steps)
-        leaf = steps.pop(0) if has_leaf else None
-        root = steps.pop() if steps and path.complete else None
-        return Bundle(
-            certificate=certificate.pem(leaf) if leaf else None,
-            intermediates=tuple(certificate.pem(step) for step in steps),
-            root=certificate.pem(root) if root else None,
-            facts=certificate.facts(leaf, steps) if leaf else None,
-        )
-    except certificate.UNREADABLE as exc:
-        raise ChainError(f"A certificate of the chain cannot be read: {exc}") from exc
+        return _checked(unique, now, has_leaf, has_issuers, for_server)
+    except ChainError:
+        raise
+    except Exception as exc:
+        # Whatever a library makes of what others wrote is a fault of what they wrote, and never of the run.
+        raise ChainError(
+            f"A certificate of the chain cannot be read: {excerpt(str(exc)) or type(exc).__name__}"
+        ) from exc
+
+
+def _checked(ders: list[bytes], now: datetime.datetime, has_leaf: bool, has_issuers: bool, for_server: bool) -> Bundle:
+    pool = [certificate.load(der) for der in ders]
+    path = building.best_path(pool, now, has_leaf=has_leaf, has_issuers=has_issuers, for_server=for_server)
+    steps = list(path.steps)
+    leaf = steps.pop(0) if has_leaf else None
+    root = steps.pop() if steps and path.complete else None
+    facts = None
+    if leaf is not None:
+        facts = {**certificate.facts(leaf, steps), "server_fault": None if for_server else _server_fault(path)}
+    return Bundle(
+        certificate=certificate.pem(leaf) if leaf else None,
+        intermediates=tuple(certificate.pem(step) for step in steps),
+        root=certificate.pem(root) if root else None,
+        facts=facts,
+    )
+
+
+def _server_fault(path: building.ChainPath) -> str | None:
+    """Kept for those tasks that expect names of hosts, where the chain itself does not tell what it is for."""
+    try:
+        return rules.server_fault(path.steps, has_leaf=True)
+    except ChainError as unchecked:
+        return str(unchecked)

@@ -9,45 +9,42 @@ This plugin util is private to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import email.utils
 import random
 import time
+import traceback
 import typing as t
 import urllib.parse
-import warnings
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError, TransportError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import (
+    CollectError,
+    ProtocolError,
+    TransportError,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, printable
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import (
     CALL_LIMIT_REACHED,
     CollectResponse,
     parse,
 )
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _library
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import exchange, libraries
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.bounded import TooMuch
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.exchange import Reply, Seen
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import secrets_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.secrets import scrubber
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.session import (
     REQUESTS_IMPORT_ERROR,
-    REQUESTS_VERSION,
-    session_for,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider
 
 if REQUESTS_IMPORT_ERROR is None:
-    import requests
-    import urllib3.exceptions
-    from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.faults import ERRORS, Fault, describe
-
-#: No answer of the interface comes near this size (bytes).
-MAX_BODY = 4 * 1024 * 1024
+    from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.faults import Fault, describe
 
 # How much of what is not an answer is looked at for its error (characters).
 _READ_AGAIN = 32 * 1024
 
-_RETRYABLE_STATUSES = (429, 502, 503, 504)
 # What no other try mends.
 _ELSEWHERE = "Check api_url: the interface is not at this address."
 _ADVICE = {
@@ -59,6 +56,8 @@ _ADVICE = {
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _LONGEST_RETRY_AFTER = 120.0
+# A date takes 29 characters.
+_LONGEST_DATE = 64
 
 Turn = t.Callable[[], t.ContextManager[None]]
 
@@ -70,19 +69,6 @@ class _Retryable(Exception):
         super().__init__(reason)
         self.pause = pause
         self.hint = hint
-
-
-class _Unusable(Exception):
-    """A body that is not read to its end, with the reason as a sentence."""
-
-
-@dataclasses.dataclass
-class _Seen:
-    """What is known of a call once it is over: the HTTP status, the octets read, and what they meant."""
-
-    status: int | None = None
-    octets: int = 0
-    meaning: str = "no answer"
 
 
 class Client:
@@ -97,7 +83,7 @@ class Client:
         sleep: t.Callable[[float], None] = time.sleep,
         detail: t.Callable[[str], None] | None = None,
     ) -> None:
-        _library.require("requests", "2.31", REQUESTS_VERSION, REQUESTS_IMPORT_ERROR)
+        libraries.require()
         self._provider = provider
         self._sleep = sleep
         self._detail = detail
@@ -134,14 +120,14 @@ class Client:
             self._sleep(pause)
 
     def _call(self, request: CollectRequest) -> CollectResponse:
-        seen, began = _Seen(), time.monotonic()
+        seen, began = Seen(), time.monotonic()
         try:
             return self._post(request, seen)
         finally:
             if self._detail is not None:
                 self._detail(self._line(request, seen, time.monotonic() - began))
 
-    def _line(self, request: CollectRequest, seen: _Seen, seconds: float) -> str:
+    def _line(self, request: CollectRequest, seen: Seen, seconds: float) -> str:
         parts = urllib.parse.urlsplit(self._provider.url)
         address = f"https://{parts.hostname}:{parts.port or 443}{parts.path}"
         status = "no HTTP status" if seen.status is None else f"HTTP status {seen.status}"
@@ -150,105 +136,92 @@ class Client:
             f"{seconds:.2f} s"
         )
 
-    def _post(self, request: CollectRequest, seen: _Seen) -> CollectResponse:
+    def _post(self, request: CollectRequest, seen: Seen) -> CollectResponse:
         provider = self._provider
         transport = provider.transport
         variables = provider.credentials.variables() + request.variables()
-        session = session_for(transport.verify)
+        reply: Reply | None = None
         fault: Fault | None = None
-        with warnings.catch_warnings():
-            # Who switched validate_certs off knows it.
-            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
-            try:
-                with contextlib.closing(
-                    session.post(
-                        provider.url,
-                        data=urllib.parse.urlencode(variables).encode("ascii"),
-                        headers={"Content-Type": "application/x-www-form-urlencoded"},
-                        verify=transport.verify is not False,
-                        proxies={"https": transport.proxy} if transport.proxy else {},
-                        timeout=transport.request_timeout,
-                        allow_redirects=False,
-                        stream=True,
-                    )
-                ) as answer:
-                    return self._read(answer, request, seen)
-            except ERRORS as exc:
-                fault = describe(exc, transport.request_timeout, transport.proxy)
-        seen.meaning = fault.reason
+        refusal = ""
+        try:
+            form = urllib.parse.urlencode(variables).encode("ascii")
+            reply = exchange.post(provider.url, form, transport, seen)
+        except CollectError:
+            raise
+        except TooMuch as exc:
+            refusal = self.scrub(str(exc))
+        # Whatever a server may bring the libraries to raise: none of it is for this controller to break on.
+        except Exception as exc:
+            fault = describe(exc, transport.request_timeout, transport.proxy)
+            if not fault.known and self._detail is not None:
+                self._detail(self.scrub(printable("".join(traceback.format_exception(exc)), lines=True)))
         # Raised out here, since what the libraries raise may hold the proxy's address with its password.
+        if reply is not None:
+            return self._read(reply, request, seen)
+        if fault is None:
+            return self._refuse(request, seen.status, refusal)
+        seen.meaning = printable(fault.reason)
+        reason = self.scrub(printable(fault.reason))
         if fault.retryable:
-            raise _Retryable(self.scrub(fault.reason), hint=fault.hint)
-        raise self._not_asked(request, f"{self.scrub(fault.reason)}.", fault.hint)
+            raise _Retryable(reason, hint=fault.hint)
+        raise self._not_asked(request, f"{reason}.", fault.hint)
 
     def _not_asked(self, request: CollectRequest, reason: str, hint: str) -> TransportError:
         return TransportError(f"{self._host} could not be asked about {request.label()}: {reason} {hint}")
 
-    def _read(self, answer: requests.Response, request: CollectRequest, seen: _Seen) -> CollectResponse:
-        status = seen.status = answer.status_code
-        seen.meaning = "no answer of the interface"
-        if status in _RETRYABLE_STATUSES:
-            raise _Retryable(f"it answered with HTTP status {status}", _retry_after(answer.headers.get("Retry-After")))
-        if 300 <= status < 400:
-            raise self._redirected(answer, request)
-        body, content_type = b"", answer.headers.get("Content-Type")
-        try:
-            body = _bounded_body(answer, seen)
-            response = parse(body, content_type, request)
-            seen.meaning = f"status code {response.status_code}"
-            return response
-        except _Unusable as unusable:
-            message = str(unusable)
-        except ProtocolError:
-            message = self._not_an_answer(body, content_type, request)
-        raise ProtocolError(
-            f"What {self._host} sent about {request.label()} with HTTP status {status} cannot be used. {message} "
-            f"{_ADVICE.get(status, 'Run again later; if it stays so, ask the provider.')}"
-        )
+    def _read(self, reply: Reply, request: CollectRequest, seen: Seen) -> CollectResponse:
+        status = reply.status
+        if status in exchange.RETRYABLE:
+            raise _Retryable(f"it answered with HTTP status {status}", _retry_after(reply.headers.get("Retry-After")))
+        if status in exchange.REDIRECTS:
+            raise self._redirected(reply, request)
+        if status != exchange.OK:
+            page = self._not_an_answer(reply, request)
+            return self._refuse(request, status, f"Only HTTP status {exchange.OK} brings an answer. {page}")
+        if reply.missing:
+            raise _Retryable(f"the answer broke off after {len(reply.body)} of {reply.missing} octets")
+        response: CollectResponse | None = None
+        # What it raises may echo a secret, and must not stand behind the error that says so without.
+        with contextlib.suppress(ProtocolError):
+            response = parse(reply.body, reply.headers.get("Content-Type"), request)
+        if response is None:
+            return self._refuse(request, status, self._not_an_answer(reply, request))
+        seen.meaning = f"status code {response.status_code}"
+        return response
 
-    def _redirected(self, answer: requests.Response, request: CollectRequest) -> TransportError:
+    def _refuse(self, request: CollectRequest, status: int | None, message: str) -> t.NoReturn:
+        """Raise what says that no answer came."""
+        came = "" if status is None else f" with HTTP status {status}"
+        advice = _ADVICE.get(status or 0, "Run again later; if it stays so, ask the provider.")
+        raise ProtocolError(f"What {self._host} sent about {request.label()}{came} cannot be used. {message} {advice}")
+
+    def _redirected(self, reply: Reply, request: CollectRequest) -> TransportError:
         try:
             # Clean before it is cut: an echo in it may hold any sign at which an address is cut.
-            location = self.scrub(answer.headers.get("Location", ""))
+            location = self.scrub(reply.headers.get("Location", ""))
             target = urllib.parse.urlsplit(location).netloc.rpartition("@")[2]
         except ValueError:
             target = ""
         return TransportError(
-            f"{self._host} answered the call about {request.label()} with a redirect (HTTP status {answer.status_code})"
+            f"{self._host} answered the call about {request.label()} with a redirect (HTTP status {reply.status})"
             f" to {excerpt(target, 80) or 'elsewhere'}. Redirects are not followed, since the password "
             "would go along. Check api_url."
         )
 
-    def _not_an_answer(self, body: bytes, content_type: str | None, request: CollectRequest) -> str:
+    def _not_an_answer(self, reply: Reply, request: CollectRequest) -> str:
         # Read once more from a clean text, since the excerpt in the message may cut an echoed secret in two. It is cut
         # once it is clean, and is no longer than an excerpt needs.
-        text = self.scrub(body[: 2 * _READ_AGAIN].decode("utf-8", "replace"))[:_READ_AGAIN]
+        text = self.scrub(reply.body[: 2 * _READ_AGAIN].decode("utf-8", "replace"))[:_READ_AGAIN]
+        message = "It is not an answer of the CollectSSL interface, and is not shown."
         try:
-            parse(text.encode("utf-8"), self.scrub(content_type or ""), request)
+            parse(text.encode("utf-8"), self.scrub(reply.headers.get("Content-Type", "")), request)
         except ProtocolError as clean:
             message = self.scrub(str(clean))
-            return message if message.endswith((".", "?", "!")) else f"{message}."
-        return "It is not an answer of the CollectSSL interface, and is not shown."
-
-
-def _bounded_body(answer: requests.Response, seen: _Seen) -> bytes:
-    encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
-        # Not unpacked: it was not asked for, and a few octets may unpack to any size.
-        raise _Unusable(f"It is compressed ({excerpt(encoding, 20)}), which was not asked for.")
-    body = bytearray()
-    while True:
-        chunk = answer.raw.read(65536)
-        if not chunk:
-            break
-        body += chunk
-        seen.octets = len(body)
-        if len(body) > MAX_BODY:
-            raise _Unusable(f"It is longer than {MAX_BODY} octets, and was not read further.")
-    stated = answer.headers.get("Content-Length", "")
-    if stated.isdecimal() and stated.isascii() and int(stated[:18]) > len(body):
-        raise _Retryable(f"the answer broke off after {len(body)} of {stated[:18]} octets")
-    return bytes(body)
+        else:
+            if reply.status != exchange.OK:
+                # An answer, had it come with another status.
+                message = f"It begins: {excerpt(text)}"
+        return message if message.endswith((".", "?", "!")) else f"{message}."
 
 
 def _pause(number: int) -> float:
@@ -257,7 +230,7 @@ def _pause(number: int) -> float:
 
 def _retry_after(header: str | None) -> float | None:
     """Seconds to wait, from either form of the header (RFC 9110, section 10.2.3); None where it is neither."""
-    text = (header or "").strip()
+    text = (header or "").strip()[:_LONGEST_DATE]
     if text.isdecimal() and text.isascii():
         return float(text[:12])
     try:
@@ -265,5 +238,5 @@ def _retry_after(header: str | None) -> float | None:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=datetime.timezone.utc)
         return max(0.0, (moment - datetime.datetime.now(datetime.timezone.utc)).total_seconds())
-    except (TypeError, ValueError, OverflowError, IndexError):
+    except Exception:  # of a date that is none, the library may think anything
         return None

@@ -22,8 +22,7 @@ except ImportError:
     # Said by the client, before it makes any call.
     pass
 else:
-    #: What a call may raise.
-    ERRORS = (
+    _ERRORS = (
         requests.exceptions.RequestException,
         urllib3.exceptions.HTTPError,
         http.client.HTTPException,
@@ -46,12 +45,14 @@ _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PAC
 class Fault(t.NamedTuple):
     """Why a call failed, as the end of a sentence without its full stop; ``hint`` is a sentence of its own.
 
-    ``retryable`` tells whether another try may mend it.
+    ``retryable`` tells whether another try may mend it, ``known`` whether what was raised is what libraries raise for
+    a call that fails; what is not known is told with its trace to who looks closely.
     """
 
     reason: str
     hint: str
     retryable: bool
+    known: bool = True
 
 
 def describe(error: BaseException, seconds: float, proxy: str | None) -> Fault:
@@ -60,9 +61,13 @@ def describe(error: BaseException, seconds: float, proxy: str | None) -> Fault:
     :arg seconds: the time that the call was given.
     :arg proxy: the address of the proxy that it went through.
     """
-    if not isinstance(error, requests.exceptions.ProxyError):
-        return _fault(error, seconds)
+    known = isinstance(error, _ERRORS)
     name = f"the proxy {urllib.parse.urlsplit(proxy or '').netloc.rpartition('@')[2]}"
+    if not isinstance(error, requests.exceptions.ProxyError):
+        fault = _fault(error, seconds)._replace(known=known)
+        # Whose fault that is nobody can tell who was waiting for both.
+        slow = proxy and isinstance(error, TimeoutError)
+        return fault._replace(reason=f"{fault.reason} through {name}") if slow else fault
     status = _TUNNEL_STATUS.search(str(error))
     if status is None:
         # Whether it is the proxy or who stands behind it, the libraries cannot always tell.
@@ -108,6 +113,9 @@ def _retryable_reason(error: BaseException, tls: ssl.SSLError | None, seconds: f
     system = next((found for found in _chain(error) if isinstance(found, OSError) and found.strerror), None)
     if system:
         return str(system.strerror).lower()
+    # The end of a connection is a HTTPException of its own, and was looked for above.
+    if not isinstance(error, _ERRORS) or _find(error, http.client.HTTPException, urllib3.exceptions.HeaderParsingError):
+        return f"what came is damaged, or no HTTP ({type(error).__name__})"
     return f"the call failed ({type(error).__name__})"
 
 

@@ -18,6 +18,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils import _names
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
 
 _VARIABLES = ("https_proxy", "all_proxy")
+# With user and password; a proxy takes no longer line for either.
+_LONGEST = 2048
 _PORT = re.compile(r":[0-9]{1,5}\Z", re.ASCII)
 _NO_BRACKETS = str.maketrans("", "", "[]")
 
@@ -100,6 +102,10 @@ def _value(environment: t.Mapping[str, str], name: str) -> str:
 
 def _checked(proxy: str, source: str) -> str:
     address = proxy if "://" in proxy else f"http://{proxy}"
+    if len(address) > _LONGEST:
+        raise OptionError(
+            f"{source} is longer than the {_LONGEST} characters that an address of a proxy may have here."
+        )
     try:
         parts = urllib.parse.urlsplit(address)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0

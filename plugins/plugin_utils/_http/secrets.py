@@ -16,7 +16,8 @@ import typing as t
 _STAND_IN = "***"
 
 # A run of blanks, in a page as in a form. Every repetition here has a bound, so that no page can make the search slow.
-_BLANKS = r"(?:[\s+]|%(?:25){0,3}(?:20|2b)|&nbsp;|&#0{0,5}32;|&#x0{0,5}20;){1,8}"
+_BLANKS = r"(?:[\s+]|%(?:25){0,3}(?:20|2b)|&nbsp;|&#0{0,5}32;|&#x0{0,5}20;|\\{1,4}(?:[nrtfv]|x(?:0[9a-d]|20|85|a0)))"
+_BLANKS += "{1,8}"
 
 
 def scrubber(secrets: t.Iterable[str]) -> t.Callable[[str], str]:
@@ -52,8 +53,7 @@ def _forms(char: str) -> str:
         *(f"&{name}" for name in _entities().get(char, ())),
         "".join(rf"\\{{1,4}}u{units[at : at + 4]}" for at in range(0, len(units), 4)),
     ]
-    if code < 0x100:
-        forms.append(rf"\\{{1,4}}x{code:02x}")
+    forms.append(rf"\\{{1,4}}x{code:02x}" if code < 0x100 else rf"\\{{1,4}}U{code:08x}")
     if code > 0x7F:
         # UTF-8 that was taken for Latin-1, and Latin-1 that was taken for UTF-8.
         forms += [re.escape(char.encode("utf-8").decode("latin-1")), "\ufffd{1,4}"]

@@ -1,8 +1,10 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The session over which calls travel: kept alive, TLS 1.2 or newer, bounded in time, free of the environment.
+"""What calls travel over: kept alive, TLS 1.2 or newer, bounded in size, free of the environment.
 
+It is an adapter of requests without a session around it. A session reads and unpacks the body of a redirect before
+anybody can look at its status, keeps cookies, and takes proxies, credentials and trust from the environment.
 This plugin util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -10,17 +12,16 @@ from __future__ import annotations
 
 import base64
 import http.client
-import http.cookiejar
 import io
 import os
 import socket
 import ssl
-import time
 import typing as t
 import urllib.parse
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.bounded import Meter, hold
 
 try:
     import requests
@@ -36,27 +37,43 @@ else:
     REQUESTS_IMPORT_ERROR = None
     REQUESTS_VERSION = requests.__version__
 
-_sessions: dict[tuple[int, bool | str], requests.Session] = {}
+#: No answer of the interface comes near this size (bytes).
+MAX_BODY = 4 * 1024 * 1024
+
+# A head, and all that a proxy says to CONNECT (bytes); the lengths and trailers of chunks.
+_MAX_HEAD = 64 * 1024
+_MAX_CHUNKED = MAX_BODY + 1024 * 1024
+_BUFFER = 8192
+
+# What is looked at. Nothing else of a head gets as far as the libraries, which log what they find strange.
+_HEADERS = (
+    *("Content-Type", "Content-Encoding", "Content-Length", "Transfer-Encoding"),
+    *("Connection", "Location", "Retry-After"),
+)
+_SWITCHING_PROTOCOLS = 101
+
+_adapters: dict[tuple[int, bool | str], Adapter] = {}
 
 
-def session_for(verify: bool | str) -> requests.Session:
-    """The session of this process for one kind of trust: the system's (True), none (False), or a file's or folder's.
+def adapter_for(verify: bool | str) -> Adapter:
+    """The adapter of this process for one kind of trust: the system's (True), none (False), or a file's or folder's.
 
     :raises OptionError: where the file or the folder holds nothing to trust.
     """
     process = os.getpid()
-    session = _sessions.get((process, verify))
-    if session is None:
+    adapter = _adapters.get((process, verify))
+    if adapter is None:
         # A forked worker must not speak over a connection that it inherited.
-        for inherited in [key for key in _sessions if key[0] != process]:
-            del _sessions[inherited]
-        session = _sessions[process, verify] = requests.Session()
-        # Neither proxies nor credentials nor trust come from the environment behind the back of the options.
-        session.trust_env = False
-        session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-        session.headers.update({"User-Agent": "certfleet.collectssl", "Accept-Encoding": "identity"})
-        session.mount("https://", _Adapter(_context(verify)))
-    return session
+        for inherited in [key for key in _adapters if key[0] != process]:
+            del _adapters[inherited]
+        adapter = _adapters[process, verify] = Adapter(_context(verify))
+    return adapter
+
+
+def forget(adapter: Adapter) -> None:
+    """Let no later call share connections with one that was hung up on."""
+    for key in [key for key, kept in _adapters.items() if kept is adapter]:
+        del _adapters[key]
 
 
 def _context(verify: bool | str) -> ssl.SSLContext:
@@ -81,7 +98,7 @@ def _context(verify: bool | str) -> ssl.SSLContext:
     return context
 
 
-class _Adapter(HTTPAdapter):
+class Adapter(HTTPAdapter):
     """Speaks with a TLS context of our own, so that nothing hangs on the defaults of the libraries' versions."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
@@ -110,40 +127,53 @@ class _Adapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
 
 
-class _Deadline(io.RawIOBase):
-    """Reads a socket for as long as its timeout says, all reads together; on its own, each read begins anew."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        seconds = sock.gettimeout()
-        self._end = None if seconds is None else time.monotonic() + seconds
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: t.Any) -> int | None:
-        if self._end is not None:
-            left = self._end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("timed out")
-            self._socket.settimeout(left)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_Deadline(sock))
+        self._meter = Meter(sock, _MAX_HEAD, "Its head")
+        self.fp = io.BufferedReader(self._meter, _BUFFER)
+
+    def begin(self) -> None:
+        if getattr(self, "headers", None) is not None:
+            return
+        super().begin()
+        while 100 <= self.status < 200 and self.status != _SWITCHING_PROTOCOLS:
+            # What comes before an answer, such as early hints, however often it does: all of it counts as one head.
+            self.headers = t.cast("t.Any", None)
+            super().begin()
+        kept = http.client.HTTPMessage()
+        for name in _HEADERS:
+            for value in self.headers.get_all(name, ()):
+                kept[name] = value
+        self.headers = self.msg = kept
+        self._meter.allow(_MAX_CHUNKED, "It")
+
+    def _read_next_chunk_size(self) -> int:
+        # As http.client has it, which takes a minus for a digit, and reads to the end for it.
+        size = int(super()._read_next_chunk_size())  # type: ignore[misc]
+        if size < 0:
+            raise http.client.HTTPException("a chunk of negative size")
+        return size
 
 
 class _Connection(HTTPSConnection):
     response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        sock: socket.socket = super()._new_conn()
+        try:
+            hold(sock.fileno())
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def request(self, *args: t.Any, **kwargs: t.Any) -> None:
+        if self.sock is not None:
+            # Perhaps one that is left from an earlier call.
+            hold(self.sock.fileno())
+        super().request(*args, **kwargs)
 
 
 class _Pool(HTTPSConnectionPool):

@@ -5,7 +5,9 @@
 """pytest plugin: append the outcome of every test to the file that ``COLLECTSSL_TEST_RESULTS`` names.
 
 The runner counts from that file, because one session may start pytest many times, through ansible-test or not.
-Each line is a JSON object: ``{"test": node id, "outcome": passed | failed | skipped, "reason": str, "seconds": …}``.
+Each line is a JSON object: ``{"test": node id, "outcome": passed | failed | skipped, "reason": str, "seconds": …}``,
+with the lists ``tried`` and ``matrix`` where the test recorded something so named; ``tests/dev/tried.py`` reads these.
+A line without ``test`` has what the session says of itself: the versions that it ran.
 """
 
 from __future__ import annotations
@@ -15,11 +17,16 @@ import json
 import os
 import typing as t
 
+import collectssl_versions
+
 if t.TYPE_CHECKING:  # pragma: no cover
     import pytest
 
 _SHOWN = 500
 """How many characters of an exception are kept."""
+
+_KEPT = ("tried", "matrix")
+"""The properties of a test that are written down."""
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
@@ -44,12 +51,27 @@ class Recorder:
         self._seconds: dict[str, float] = collections.defaultdict(float)
         self._lines: dict[str, list[dict[str, t.Any]]] = collections.defaultdict(list)
 
+    def pytest_sessionstart(self) -> None:
+        """Write down which libraries there are, and begin to notice programs."""
+        collectssl_versions.listen()
+        _append({"tried": collectssl_versions.libraries()})
+
+    def pytest_sessionfinish(self) -> None:
+        """Write down which programs the tests started."""
+        programs = collectssl_versions.programs()
+        if programs:
+            _append({"tried": programs})
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count the call, and set-up or tear-down only where it isn't the ordinary pass."""
         self._seconds[report.nodeid] += report.duration
         if report.when == "call" or report.outcome != "passed":
             self._add(report)
         if report.when == "teardown":
+            # By now, it has recorded all that it will; where the tear-down failed, its line is the last one.
+            for name, value in report.user_properties:
+                if name in _KEPT and self._lines[report.nodeid]:
+                    self._lines[report.nodeid][-1].setdefault(name, []).append(str(value))
             self._write(report.nodeid)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -75,9 +97,13 @@ class Recorder:
         if lines:
             lines[0]["seconds"] = round(seconds, 3)
         for line in lines:
-            # One write of one short line in append mode: several processes may share the file.
-            with open(os.environ["COLLECTSSL_TEST_RESULTS"], "a", encoding="utf-8") as results:
-                results.write(json.dumps(line) + "\n")
+            _append(line)
+
+
+def _append(line: dict[str, t.Any]) -> None:
+    # One write of one short line in append mode: several processes may share the file.
+    with open(os.environ["COLLECTSSL_TEST_RESULTS"], "a", encoding="utf-8") as results:
+        results.write(json.dumps(line) + "\n")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -74,6 +74,32 @@ def many_entries(certificates: t.Sequence[bytes], entries: int) -> bytes:
     return output.getvalue()
 
 
+class _Nameless(zipfile.ZipInfo):
+    """An entry without a name, which the library takes for a folder or stumbles over, by version."""
+
+    def is_dir(self) -> bool:
+        return False
+
+
+def nameless(certificates: t.Sequence[bytes]) -> bytes:
+    """Return an archive with the certificates and an entry that has no name."""
+    output = io.BytesIO(make(certificates, None, None))
+    with zipfile.ZipFile(output, "a") as archive:
+        archive.writestr(_Nameless("", _WHEN), b"nothing")
+    return output.getvalue()
+
+
+def far_away(certificates: t.Sequence[bytes]) -> bytes:
+    """Return an archive whose last entry is said to lie farther away than files are long."""
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        for index, der in enumerate(certificates):
+            pem = x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
+            archive.writestr(_entry(f"{index}.crt"), pem)
+        archive.infolist()[-1].header_offset = 1 << 63
+    return output.getvalue()
+
+
 def climbing_names(certificates: t.Sequence[bytes]) -> bytes:
     """Return an archive whose entries would leave the folder that a careless client unpacks them to."""
     output = io.BytesIO()

@@ -15,6 +15,9 @@ _SEQUENCE = 0x30
 _SET = 0x31
 _INTEGER = 0x02
 _CONTEXT_0 = 0xA0
+_UTC_TIME = 0x17
+_GENERALIZED_TIME = 0x18
+_BIT_STRING = 0x03
 
 _OID_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 _OID_DATA = bytes.fromhex("06092a864886f70d010701")
@@ -28,6 +31,41 @@ def _tlv(tag: int, *contents: bytes) -> bytes:
         return bytes((tag, length)) + value
     octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
     return bytes((tag, 0x80 | len(octets))) + octets + value
+
+
+def _split(data: bytes) -> list[tuple[int, bytes]]:
+    """Return the elements that follow each other in DER, as tags and values."""
+    found = []
+    while data:
+        tag, length, start = data[0], data[1], 2
+        if length & 0x80:
+            start += length & 0x7F
+            length = int.from_bytes(data[2:start], "big")
+        found.append((tag, data[start : start + length]))
+        data = data[start + length :]
+    return found
+
+
+def _joined(elements: t.Iterable[tuple[int, bytes]]) -> bytes:
+    return b"".join(_tlv(tag, value) for tag, value in elements)
+
+
+def with_start(certificate: bytes, start: bytes, sign: t.Callable[[bytes], bytes]) -> bytes:
+    """Return a DER certificate whose validity begins at a GeneralizedTime, signed anew.
+
+    That of a library does not write a year in which nobody had certificates.
+    """
+    to_sign, algorithm, _signature = _split(_split(certificate)[0][1])
+    parts = _split(to_sign[1])
+    # The one sequence whose elements are times; serial number, algorithm and names are none.
+    place = next(
+        at
+        for at, (tag, value) in enumerate(parts)
+        if tag == _SEQUENCE and _split(value)[0][0] in (_UTC_TIME, _GENERALIZED_TIME)
+    )
+    parts[place] = (_SEQUENCE, _joined([(_GENERALIZED_TIME, start), _split(parts[place][1])[1]]))
+    signed = _tlv(_SEQUENCE, _joined(parts))
+    return _tlv(_SEQUENCE, signed, _tlv(*algorithm), _tlv(_BIT_STRING, b"\x00", sign(signed)))
 
 
 def pkcs7(certificates: t.Sequence[bytes]) -> bytes:

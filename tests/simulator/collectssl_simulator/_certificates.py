@@ -202,6 +202,11 @@ def _expired_leaf(issuer: Issuer, issued: Issued, _parameters: _Parameters) -> S
     return _in_order(_ders(issued.authorities), _der(issuer.another_leaf(issued, validity)), validity)
 
 
+def _ancient_leaf(issuer: Issuer, issued: Issued, _parameters: _Parameters) -> Served:
+    leaf = issuer.pki.with_start(issuer.another_leaf(issued), b"09500101000000Z", issued.issuer)
+    return _in_order(_ders(issued.authorities), leaf, issued.validity)
+
+
 def _not_yet_valid_leaf(issuer: Issuer, issued: Issued, _parameters: _Parameters) -> Served:
     validity = _moved(10, 100)
     return _in_order(_ders(issued.authorities), _der(issuer.another_leaf(issued, validity)), validity)
@@ -255,6 +260,14 @@ def _zip_many_entries(_issuer: Issuer, issued: Issued, parameters: _Parameters) 
     return _with_archive(issued, lambda chain: _archive.many_entries(chain, parameters["entries"]))
 
 
+def _zip_nameless(_issuer: Issuer, issued: Issued, _parameters: _Parameters) -> Served:
+    return _with_archive(issued, _archive.nameless)
+
+
+def _zip_far_away(_issuer: Issuer, issued: Issued, _parameters: _Parameters) -> Served:
+    return _with_archive(issued, _archive.far_away)
+
+
 def _zip_climbing_names(_issuer: Issuer, issued: Issued, _parameters: _Parameters) -> Served:
     return _with_archive(issued, _archive.climbing_names)
 
@@ -267,6 +280,7 @@ _SPOILERS: t.Mapping[str, t.Callable[[Issuer, Issued, _Parameters], Served]] = {
     "missing_intermediate": _missing_intermediate,
     "broken_signature_leaf": _broken_leaf,
     "broken_signature_intermediate": _broken_intermediate,
+    "ancient_leaf": _ancient_leaf,
     "expired_leaf": _expired_leaf,
     "expired_intermediate": _expired_intermediate,
     "not_yet_valid_leaf": _not_yet_valid_leaf,
@@ -278,4 +292,6 @@ _SPOILERS: t.Mapping[str, t.Callable[[Issuer, Issued, _Parameters], Served]] = {
     "zip_bomb": _zip_bomb,
     "zip_many_entries": _zip_many_entries,
     "zip_climbing_names": _zip_climbing_names,
+    "zip_nameless": _zip_nameless,
+    "zip_far_away": _zip_far_away,
 }

@@ -34,14 +34,23 @@ class Delivery:
         self._make_head = make_head
         self._end = end
         self._stop = stop
+        #: How many octets went out so far, before TLS.
+        self.octets = 0
 
     def send(self, body: bytes, fault: Fault | None) -> bool:
         """Send a reply; return whether the connection can be used again. Raises OSError when the client is gone."""
         if fault is not None:
             return _FAULTY[fault.name](self, body, fault.parameters)
         self._end()
-        self._connection.sendall(self._make_head(len(body)) + body)
+        self._put(self._make_head(len(body)) + body)
         return True
+
+    def _put(self, data: bytes) -> None:
+        # In pieces, since of what is sent when the client goes away nobody says how much it took.
+        for start in range(0, len(data), _BLOCK):
+            piece = data[start : start + _BLOCK]
+            self._connection.sendall(piece)
+            self.octets += len(piece)
 
     def _reset_now(self) -> bool:
         self._end()
@@ -54,7 +63,7 @@ class Delivery:
         return self._reset_now()
 
     def _reset_in_body(self, body: bytes, _parameters: t.Mapping[str, t.Any]) -> bool:
-        self._connection.sendall(self._make_head(len(body) + 1) + body[: len(body) // 2])
+        self._put(self._make_head(len(body) + 1) + body[: len(body) // 2])
         self._stop.wait(0.05)
         return self._reset_now()
 
@@ -77,34 +86,66 @@ class Delivery:
         data = self._make_head(len(body)) + body
         pieces = [data[start : start + step] for start in range(0, len(data), step)]
         for piece in pieces[:-1]:
-            self._connection.sendall(piece)
+            self._put(piece)
             if self._stop.wait(parameters["interval"]):
                 break
         self._end()
-        self._connection.sendall(pieces[-1])
+        self._put(pieces[-1])
         return True
 
     def _truncate(self, body: bytes, parameters: t.Mapping[str, t.Any]) -> bool:
         self._end()
-        self._connection.sendall(self._make_head(max(1, len(body))) + _kept(body, parameters))
+        self._put(self._make_head(max(1, len(body))) + _kept(body, parameters))
         return False
 
     def _truncate_body(self, body: bytes, parameters: t.Mapping[str, t.Any]) -> bool:
         self._end()
         kept = _kept(body, parameters)
-        self._connection.sendall(self._make_head(len(kept)) + kept)
+        self._put(self._make_head(len(kept)) + kept)
         return True
 
     def _endless(self, _body: bytes, parameters: t.Mapping[str, t.Any]) -> bool:
-        line = b"x" * 63 + b"\n"
-        block = line * (_BLOCK // len(line))
         start = str(parameters["start"]).encode("utf-8")
+        return self._without_end(self._make_head(None) + start, b"x" * 63 + b"\n")
+
+    def _endless_headers(self, _body: bytes, _parameters: t.Mapping[str, t.Any]) -> bool:
+        head = self._make_head(None)
+        return self._without_end(head[: head.rindex(b"\r\n")], b"X-More: " + b"x" * 54 + b"\r\n")
+
+    def _endless_continue(self, _body: bytes, _parameters: t.Mapping[str, t.Any]) -> bool:
+        return self._without_end(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _without_end(self, start: bytes, line: bytes) -> bool:
+        block = line * (_BLOCK // len(line))
         try:
-            self._connection.sendall(self._make_head(None) + start)
+            self._put(start)
             while not self._stop.is_set():
-                self._connection.sendall(block)
+                self._put(block)
         finally:
             self._end()
+        return False
+
+    def _bad_chunk(self, body: bytes, parameters: t.Mapping[str, t.Any]) -> bool:
+        half = len(body) // 2
+        size = str(parameters["size"]).encode("utf-8")
+        self._end()
+        self._put(self._head_with(b"Transfer-Encoding: chunked"))
+        for stated, piece in ((b"%x" % half, body[:half]), (size, body[half:])):
+            self._put(stated + b"\r\n" + piece + b"\r\n")
+        self._put(b"0\r\n\r\n")
+        return False
+
+    def _bad_length(self, body: bytes, parameters: t.Mapping[str, t.Any]) -> bool:
+        self._end()
+        self._put(self._head_with(b"Content-Length: " + str(parameters["length"]).encode("utf-8")) + body)
+        return False
+
+    def _head_with(self, header: bytes) -> bytes:
+        return self._make_head(None).removesuffix(b"\r\n") + header + b"\r\n\r\n"
+
+    def _not_http(self, _body: bytes, _parameters: t.Mapping[str, t.Any]) -> bool:
+        self._end()
+        self._put(b"\x00\x15220 mail.example.com ESMTP\r\n" * 4)
         return False
 
 
@@ -122,4 +163,9 @@ _FAULTY: t.Mapping[str, t.Callable[[Delivery, bytes, t.Mapping[str, t.Any]], boo
     "truncate": Delivery._truncate,
     "truncate_body": Delivery._truncate_body,
     "endless": Delivery._endless,
+    "endless_headers": Delivery._endless_headers,
+    "endless_continue": Delivery._endless_continue,
+    "bad_chunk": Delivery._bad_chunk,
+    "bad_length": Delivery._bad_length,
+    "not_http": Delivery._not_http,
 }

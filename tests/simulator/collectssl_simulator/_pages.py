@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import functools
+import gzip
 import html
 import http
+import io
 import typing as t
 import urllib.parse
 
@@ -17,8 +20,26 @@ HTML_TYPE = "text/html; charset=utf-8"
 
 def status_page(status: int) -> bytes:
     """Return the page of a proxy for an HTTP status."""
-    phrase = http.HTTPStatus(status).phrase
+    phrase = phrase_of(status)
     return _page(f"{status} {phrase}", f"<center><h1>{status} {phrase}</h1></center>\n<hr><center>gateway</center>")
+
+
+def phrase_of(status: int) -> str:
+    """Return what HTTP calls a status."""
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "Whatever"
+
+
+@functools.cache
+def packed(megabytes: int) -> bytes:
+    """Return so many megabytes, packed to a thousandth of that."""
+    output, block = io.BytesIO(), bytes(1 << 20)
+    with gzip.GzipFile(fileobj=output, mode="wb", mtime=0) as stream:
+        for _unused in range(megabytes):
+            stream.write(block)
+    return output.getvalue()
 
 
 def maintenance_page() -> bytes:

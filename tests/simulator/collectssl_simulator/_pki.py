@@ -20,9 +20,10 @@ import typing as t
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from . import _asn1
 from ._files import write_atomically
 
 PrivateKey = t.Union[rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey]
@@ -156,6 +157,14 @@ def _sign(builder: x509.CertificateBuilder, key: PrivateKey) -> x509.Certificate
     return builder.sign(key, None if without_digest else hashes.SHA256())
 
 
+def _signature(key: PrivateKey, data: bytes) -> bytes:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.sign(data, ec.ECDSA(hashes.SHA256()))
+    return key.sign(data)
+
+
 class Pki:
     """The authorities in a folder, made on first use. Raises OSError and ValueError when the folder can't be used."""
 
@@ -255,6 +264,14 @@ class Pki:
             )
         )
         return _sign(builder, authority.key)
+
+    def with_start(self, certificate: x509.Certificate, start: bytes, issuer: str) -> bytes:
+        """Return a certificate whose validity begins at a GeneralizedTime, in DER, signed anew by its issuer."""
+        return _asn1.with_start(
+            certificate.public_bytes(serialization.Encoding.DER),
+            start,
+            lambda data: _signature(self[issuer].key, data),
+        )
 
     def authorities(self, kind: str) -> list[x509.Certificate]:
         """Return the authorities of a kind of chain (a key of CHAINS), root first."""

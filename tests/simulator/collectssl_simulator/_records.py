@@ -30,6 +30,7 @@ class Call:
     http_status: int | None = None
     fault: str | None = None
     ended: float | None = None
+    octets: int = 0
     noted: bool = False
 
     def as_plain(self) -> dict[str, t.Any]:
@@ -46,6 +47,7 @@ class Call:
             "http_status": self.http_status,
             "fault": self.fault,
             "in_flight": self.in_flight,
+            "octets": self.octets,
         }
 
 

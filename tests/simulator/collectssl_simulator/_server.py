@@ -20,6 +20,7 @@ import urllib.parse
 from . import _control
 from ._delivery import Delivery
 from ._pages import HTML_TYPE, status_page
+from ._records import Call
 from ._service import Reply, Request, Service
 
 API_PATHS = {"/products/download/CollectSSL": "ssl", "/products/download/CollectCCC": "ccc"}
@@ -186,7 +187,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             service.records.note(call)
             if self.server.log is not None:
                 self.server.log(_log_line(call.as_plain()))
-            self._send(reply, lambda: service.records.end(call))
+            self._send(reply, lambda: service.records.end(call), call)
         except OSError:
             self.close_connection = True
         finally:
@@ -207,13 +208,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             status, result = 400, {"error": f"The body is not JSON: {exc}."}
         self._send(Reply(status, "application/json", json.dumps(result, indent=2).encode("utf-8") + b"\n"))
 
-    def _send(self, reply: Reply, end: t.Callable[[], None] = lambda: None) -> None:
+    def _send(self, reply: Reply, end: t.Callable[[], None] = lambda: None, call: Call | None = None) -> None:
         delivery = Delivery(self.connection, lambda length: self._head(reply, length), end, self.server.stop)
         try:
             if not delivery.send(reply.body, reply.delivery):
                 self.close_connection = True
         except OSError:
             self.close_connection = True
+        finally:
+            if call is not None:
+                call.octets = delivery.octets
 
     def _head(self, reply: Reply, length: int | None) -> bytes:
         phrase = self.responses.get(reply.status, ("",))[0]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import threading
 import typing as t
 
@@ -123,15 +124,19 @@ class Service:
         if fault.kind == "line" and _replaces(fault):
             return Reply(200, TEXT_TYPE, b"", delivery=fault)
         reply = self._answer(call, arguments, answer, style)
-        if fault.name == "wrong_content_type":
-            return dataclasses.replace(reply, content_type=fault.parameters["content_type"])
+        if fault.name in _CHANGES:
+            return _CHANGES[fault.name](fault, reply)
         return dataclasses.replace(reply, delivery=fault) if fault.kind == "line" else reply
 
 
 def _replaces(fault: _faults.Fault) -> bool:
     """Whether a fault stands in the place of an answer, so that the order is not even looked at."""
-    return fault.kind == "code" or fault.name in _PAGES or fault.name in ("reset", "stall", "endless")
+    return fault.kind == "code" or fault.name in _PAGES or fault.name in _INSTEAD
 
+
+#: The faults of kind "line" that leave no room for an answer.
+_INSTEAD = ("reset", "stall", "endless", "endless_headers", "endless_continue", "not_http")
+_PACKED = ("Content-Encoding", "gzip")
 
 _Page = t.Callable[[_faults.Fault, t.Sequence[Pair]], Reply]
 
@@ -146,7 +151,19 @@ def _gateway(status: int) -> _Page:
 
 
 def _redirect(fault: _faults.Fault, _pairs: t.Sequence[Pair]) -> Reply:
-    return Reply(fault.parameters["status"], TEXT_TYPE, b"", (("Location", fault.parameters["location"]),))
+    megabytes, location = fault.parameters["megabytes"], ("Location", fault.parameters["location"])
+    if fault.parameters["packed"]:
+        return Reply(fault.parameters["status"], TEXT_TYPE, _pages.packed(megabytes), (location, _PACKED))
+    return Reply(fault.parameters["status"], TEXT_TYPE, bytes(megabytes << 20), (location,))
+
+
+def _bomb(fault: _faults.Fault, _pairs: t.Sequence[Pair]) -> Reply:
+    return Reply(fault.parameters["status"], TEXT_TYPE, _pages.packed(fault.parameters["megabytes"]), (_PACKED,))
+
+
+def _own_page(fault: _faults.Fault, _pairs: t.Sequence[Pair]) -> Reply:
+    given = fault.parameters
+    return Reply(given["status"], given["content_type"], given["body"].encode("utf-8"))
 
 
 _PAGES: t.Mapping[str, _Page] = {
@@ -156,4 +173,16 @@ _PAGES: t.Mapping[str, _Page] = {
     "html_page": lambda fault, pairs: Reply(200, _pages.HTML_TYPE, _pages.maintenance_page()),
     "html_echo": lambda fault, pairs: Reply(fault.parameters["status"], _pages.HTML_TYPE, _pages.echo_page(pairs)),
     "redirect": _redirect,
+    "gzip_bomb": _bomb,
+    "page": _own_page,
+}
+
+#: What a fault makes of the right answer.
+_CHANGES: t.Mapping[str, t.Callable[[_faults.Fault, Reply], Reply]] = {
+    "wrong_content_type": lambda fault, reply: dataclasses.replace(
+        reply, content_type=fault.parameters["content_type"]
+    ),
+    "wrong_status": lambda fault, reply: dataclasses.replace(reply, status=fault.parameters["status"]),
+    "gzip": lambda fault, reply: dataclasses.replace(reply, body=gzip.compress(reply.body), headers=(_PACKED,)),
+    "gzip_broken": lambda fault, reply: dataclasses.replace(reply, headers=(_PACKED,)),
 }

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import pathlib
+import platform
+import re
 import subprocess
 import sys
 
@@ -26,13 +29,24 @@ def slow():
     time.sleep(0.1)
 
 def test_slow(slow): time.sleep(0.1)
-def test_quick(): pass
-def test_wrong(): assert not "this is why"
+
+def test_quick(record_property):
+    record_property("tried", "attack: a planted link: 3")
+    record_property("tried", "hostile body: bytes at random: 70000")
+    record_property("matrix", "reset | collect | refused | 2 tries")
+    record_property("something else", "of no interest here")
+
+def test_wrong(record_property):
+    record_property("tried", "attack: another planted link: 1")
+    record_property("matrix", "stall | collect | installed | 9 tries")
+    assert not "this is why"
+
 def test_left_out(): pytest.skip("no such thing here")
 
 @pytest.fixture
-def messy():
+def messy(record_property):
     yield
+    record_property("tried", "place searched: a folder: 2")
     raise OSError("cannot tidy up")
 
 def test_untidy(messy): pass
@@ -64,15 +78,35 @@ def test_every_test_is_counted_and_timed(result: summary.SessionResult) -> None:
 
 
 def test_the_summary_says_where_the_time_goes_and_ends_with_the_count(
-    result: summary.SessionResult, capsys: pytest.CaptureFixture[str]
+    result: summary.SessionResult, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
 ) -> None:
-    status = summary.show([result], ["something: this machine has none"])
+    status = summary.show([result], ["something: this machine has none"], tmp_path)
     lines = capsys.readouterr().out.splitlines()
     assert status == 1
     assert lines[-1] == "3 passed, 2 failed, 2 skipped"
     assert "not run: something: this machine has none" in lines
     (slowest,) = (line for line in lines if "test_some.py (" in line)
     assert slowest.endswith("s: test_slow)")
+    # What a test tried counts as refused where the test passed, and only there.
+    (attacks,) = (line for line in lines if line.startswith("attacks "))
+    assert attacks.split()[1:5] == ["2", "kinds", "4", "tries"]
+    assert attacks.endswith(" NOT ALL REFUSED: another planted link")
+    (bodies,) = (line for line in lines if line.startswith("hostile bodies "))
+    assert bodies.endswith(" 70000 tries  all refused or read")
+    assert any(line.endswith("NOT ALL WITHOUT ONE: a folder") for line in lines)
+    (matrix,) = (line for line in lines if line.startswith("fault matrix: 2 faults x 1, 2 cells, 1 not as "))
+    assert matrix.endswith(str(tmp_path / "fault-matrix.txt"))
+    whole = (tmp_path / "fault-matrix.txt").read_text().splitlines()
+    assert whole[1].split() == ["collect", "refused", "2", "tries"]
+    assert whole[3].endswith("9 tries  NOT AS IT HAS TO BE")
+
+
+def test_the_summary_says_which_versions_ran(result: summary.SessionResult) -> None:
+    table = result.record.table()
+    assert f"Python {platform.python_version()} on the controller" in table
+    assert f"cryptography {importlib.metadata.version('cryptography')}" in table
+    # This session had no test that starts OpenSSL's program.
+    assert not re.search(r"OpenSSL [0-9.a-z]+(;|$)", table)
 
 
 def test_a_session_without_tests_fails_and_one_that_recorded_none_has_no_times(tmp_path: pathlib.Path) -> None:

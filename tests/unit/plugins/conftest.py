@@ -32,9 +32,9 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
     for name in _SURROUNDINGS:
         monkeypatch.delenv(name, raising=False)
     yield
-    for used in session._sessions.values():
+    for used in session._adapters.values():
         used.close()
-    session._sessions.clear()
+    session._adapters.clear()
 
 
 @pytest.fixture

@@ -11,9 +11,13 @@ import typing as t
 import urllib.parse
 
 import pytest
+from ansible import constants as C
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker import broker as broker_module
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.tests.support import authority, broker, https_server, installation
 from ansible_collections.certfleet.collectssl.tests.support.authority import from_now, pem_of
 from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
@@ -22,6 +26,8 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.plugin_utils._h
     asker,
     asker_of,
 )
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 _TASK = {**ACCOUNT, "path": "/etc/tls/cert.pem"}
 
@@ -54,6 +60,24 @@ class Scene:
         content = pem_of(authority.broken(leaf) if damaged else leaf, issuing.der, root.der)
         return self.task(content=content, order_number=None, **options)
 
+    def rule(self, broken: str) -> str:
+        """What a task says of a chain that breaks a rule."""
+        limit: dict[str, list[x509.ExtensionType]] = {
+            "path length": [x509.BasicConstraints(ca=True, path_length=0)],
+            "name constraints": [x509.NameConstraints(None, [x509.DNSName("example.com")])],
+            "purpose": [x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])],
+        }
+        validity = from_now(-90, 90)
+        root = authority.root(validity=validity, extensions=limit.get(broken, []))
+        names = () if broken == "names" else (x509.DNSName("www.example.com"),)
+        middle = root.subordinate("Issuing CA", validity=validity)
+        lower = middle.subordinate("Lower CA", validity=validity)
+        leaf = lower.leaf(validity=from_now(-1, 90), names=names)
+        if broken == "critical extension":
+            leaf = authority.with_unknown_critical_extension(lower)
+        content = pem_of(leaf, lower.der, middle.der, root.der)
+        return self.task(content=content, order_number=None, expected_names=["www.example.com"])
+
     def gap(self) -> str:
         """An answer without the certificate of the issuing CA."""
         authorities, leaf = broker.chain()
@@ -66,6 +90,23 @@ class Scene:
             with pytest.raises(CollectError) as caught:
                 asked.ask()
         return str(caught.value)
+
+    def turn(self) -> str:
+        """What a task says whose account's turn another call has that does not end."""
+        with self.monkeypatch.context() as patch:
+            patch.setattr(Broker, "_account", lambda _broker: "account")
+            # What three retries of 30 seconds have beside it; so nobody waits here.
+            patch.setattr(broker_module, "_GRACE", -120)
+            with LocalStore(C.DEFAULT_LOCAL_TMP, C.ANSIBLE_HOME).turn("account"):
+                return self.task()
+
+    def open_folder(self) -> str:
+        """What a task says whose folder of locks others may enter."""
+        with self.monkeypatch.context() as patch:
+            patch.setattr(C, "ANSIBLE_HOME", str(self.folder / "open"))
+            (self.folder / "open" / "collectssl").mkdir(parents=True)
+            (self.folder / "open" / "collectssl").chmod(0o755)
+            return self.task()
 
     def unchecked(self) -> str:
         """A chain whose signatures are of an algorithm that nobody has heard of."""
@@ -114,3 +155,9 @@ def file_of_root(host: installation.SmallHost) -> None:
     for path in (host.certs, host.folder / "tmp"):
         path.chmod(0o777)
     host.path.write_text("of root\n", encoding="ascii")
+
+
+def link_in_open_folder(host: installation.SmallHost) -> None:
+    """One that anybody could have put there."""
+    host.certs.chmod(0o777)
+    host.path.symlink_to("elsewhere.pem")

@@ -18,6 +18,7 @@ from ansible_collections.certfleet.collectssl.tests.unit.plugins.scene import (
     closed_folder,
     file_of_root,
     key_of_another,
+    link_in_open_folder,
 )
 
 pytestmark = pytest.mark.usefixtures("run_folder")
@@ -48,6 +49,9 @@ _MESSAGES: dict[str, t.Callable[[Scene], str]] = {
     "invalid": lambda scene: scene.task(_INVALID),
     "line feed": lambda scene: scene.task(_INVALID, login_password=f"{broker.PASSWORD}\n"),
     "busy": lambda scene: scene.call(*[https_server.answer("", 503)] * 4, retries=3),
+    "a turn that does not end": lambda scene: scene.turn(),
+    "a fault of ours": lambda scene: scene.task(OverflowError()),
+    "an open folder": lambda scene: scene.open_folder(),
     "not trusted": lambda scene: scene.call(trusted=False),
     "a page": lambda scene: scene.call(https_server.answer("<html>Maintenance</html>", 200)),
     "nothing there": lambda scene: scene.call(https_server.answer("<html>Not here</html>", 404)),
@@ -60,10 +64,15 @@ _MESSAGES: dict[str, t.Callable[[Scene], str]] = {
     "expired": lambda scene: scene.chain(-60, -1),
     "of tomorrow": lambda scene: scene.chain(1, 60),
     "unheard of": lambda scene: scene.unchecked(),
+    **{
+        f"rule of {name}": lambda scene, name=name: scene.rule(name)  # type: ignore[misc]
+        for name in ("path length", "critical extension", "name constraints", "purpose", "names")
+    },
     "placeholder": lambda scene: scene.placeholder(),
     "another key": lambda scene: scene.target(key_of_another, privatekey_path="{key}"),
     "validate": lambda scene: scene.target(lambda _host: None, validate="/bin/ls /none"),
     "bind mount": lambda scene: scene.mounted(),
+    "planted link": lambda scene: scene.target(link_in_open_folder),
 }
 
 if os.geteuid() == 0:

@@ -6,18 +6,24 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import datetime
+import gzip
 import http.client
 import io
 import socket
 import time
 import typing as t
+import urllib.parse
 import zipfile
 
 import pytest
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _faults
+from cryptography import x509
 
-from .support import PASSWORD, Caller, pem_blocks
+from .support import GOOD, PASSWORD, Caller, pem_blocks
 
+_FORM = "application/x-www-form-urlencoded"
 Start = t.Callable[..., Caller]
 _LOST = (OSError, http.client.HTTPException)
 
@@ -40,6 +46,7 @@ def caller(start: Start) -> Caller:
         ("html_page", 200, b"maintenance"),
         ("empty_body", 200, b""),
         ("redirect", 302, b""),
+        ("page", 403, b"0"),
     ],
 )
 def test_responses_that_are_no_answer(caller: Caller, fault: str, status: int, word: bytes) -> None:
@@ -48,7 +55,7 @@ def test_responses_that_are_no_answer(caller: Caller, fault: str, status: int, w
         answered = caller.call()
         assert answered.status == status
         assert word in answered.body
-        assert not answered.body[:1].isdigit()
+        assert fault == "page" or not answered.body[:1].isdigit()
         assert answered.headers.get("Retry-After") == ("1" if status in (429, 503) else None)
     assert caller.call().lines[0] == "2"
     records = caller.control("GET", "calls")["calls"]
@@ -185,6 +192,125 @@ def test_the_right_answer_under_a_wrong_type(caller: Caller) -> None:
     assert answered.lines[0] == "2"
 
 
+@pytest.mark.parametrize("status", [206, 403, 500, 599])
+def test_the_right_answer_under_a_wrong_status(caller: Caller, status: int) -> None:
+    whole = caller.call().body
+    caller.fault("wrong_status", calls=1, status=status)
+    answered = caller.call()
+    assert (answered.status, answered.body) == (status, whole)
+
+
+def test_a_page_of_ones_own(caller: Caller) -> None:
+    caller.fault("page", calls=1, status=520, body="größer", content_type="text/x-own")
+    answered = caller.call()
+    assert (answered.status, answered.body) == (520, "größer".encode())
+    assert answered.headers["Content-Type"] == "text/x-own"
+
+
+def test_redirects_with_a_body(caller: Caller) -> None:
+    caller.fault("redirect", calls=1, megabytes=2)
+    answered = caller.call()
+    assert (answered.status, len(answered.body)) == (302, 2 << 20)
+    caller.fault("redirect", calls=1, megabytes=2, packed=True, location="https://[")
+    answered = caller.call()
+    assert (answered.headers["Content-Encoding"], answered.headers["Location"]) == ("gzip", "https://[")
+    assert gzip.decompress(answered.body) == bytes(2 << 20)
+
+
+def test_packed_answers(caller: Caller) -> None:
+    whole = caller.call().body
+    caller.fault("gzip", calls=1)
+    answered = caller.call()
+    assert answered.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(answered.body) == whole
+    caller.fault("gzip_broken", calls=1)
+    answered = caller.call()
+    assert (answered.headers["Content-Encoding"], answered.body) == ("gzip", whole)
+    caller.fault("gzip_bomb", calls=1, megabytes=3, status=500)
+    answered = caller.call()
+    assert answered.status == 500
+    assert len(answered.body) < 10_000
+    assert gzip.decompress(answered.body) == bytes(3 << 20)
+
+
+def _raw(caller: Caller, octets: int = 1 << 20) -> bytes:
+    """What comes over the wire for a good call, up to so many octets, or to the end of the connection."""
+    url = urllib.parse.urlsplit(caller.ready["api_url_ssl"])
+    body = urllib.parse.urlencode(GOOD).encode("ascii")
+    head = f"POST {url.path} HTTP/1.1\r\nHost: x\r\nContent-Type: {_FORM}\r\nContent-Length: {len(body)}\r\n\r\n"
+    data = b""
+    with (
+        socket.create_connection((str(url.hostname), int(url.port or 0)), timeout=20) as plain,
+        caller.context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(head.encode("ascii") + body)
+        with contextlib.suppress(OSError):
+            while len(data) < octets:
+                piece = connection.recv(1 << 16)
+                if not piece:
+                    break
+                data += piece
+    return data
+
+
+def test_heads_and_interim_answers_without_end(caller: Caller) -> None:
+    caller.fault("endless_headers", calls=1)
+    data = _raw(caller)
+    assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert data.count(b"\r\nX-More: ") > 10_000
+    assert b"\r\n\r\n" not in data
+    caller.fault("endless_continue", calls=1)
+    data = _raw(caller)
+    assert data.count(b"HTTP/1.1 100 Continue\r\n\r\n") > 10_000
+    assert caller.call().lines[0] == "2"
+
+
+def test_chunks_and_lengths_that_are_none(caller: Caller) -> None:
+    whole = caller.call().body
+    half = len(whole) // 2
+    for size in ("-1", "many"):
+        caller.fault("bad_chunk", calls=1, size=size)
+        head, _blank, body = _raw(caller).partition(b"\r\n\r\n")
+        assert b"Transfer-Encoding: chunked" in head
+        assert b"Content-Length" not in head
+        chunks = b"%x\r\n%s\r\n%s\r\n%s\r\n0\r\n\r\n" % (half, whole[:half], size.encode(), whole[half:])
+        assert body == chunks
+    caller.fault("bad_length", calls=1)
+    head, _blank, body = _raw(caller).partition(b"\r\n\r\n")
+    assert b"\r\nContent-Length: -1" in head
+    assert body == whole
+
+
+def test_octets_that_are_no_http(caller: Caller) -> None:
+    caller.fault("not_http", calls=1)
+    with pytest.raises(http.client.BadStatusLine):
+        caller.call()
+    assert caller.call().lines[0] == "2"
+
+
+def test_how_many_octets_went_out_is_on_record(caller: Caller) -> None:
+    whole = len(_raw(caller, 1))
+    caller.fault("endless", calls=1)
+    _raw(caller, 5 << 20)
+    deadline = time.monotonic() + 20
+    while caller.control("GET", "status")["in_flight"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    first, second = (call["octets"] for call in caller.control("GET", "calls")["calls"])
+    assert first >= whole > 100
+    assert 5 << 20 <= second < 64 << 20
+
+
+def test_a_leaf_of_the_year_950(caller: Caller) -> None:
+    caller.fault("ancient_leaf", calls=1)
+    leaf = x509.load_der_x509_certificate(pem_blocks(caller.call().body)[-1])
+    issuer = x509.load_der_x509_certificate(pem_blocks(caller.call().body)[-2])
+    assert leaf.not_valid_before_utc.year == 950
+    # Everything else is in order.
+    leaf.verify_directly_issued_by(issuer)
+    assert leaf.not_valid_after_utc > datetime.datetime.now(datetime.timezone.utc)
+
+
 def test_a_page_that_shows_the_password(caller: Caller) -> None:
     caller.fault("html_echo", calls=1)
     body = caller.call().body.decode("utf-8")
@@ -202,7 +328,9 @@ def test_styles_as_faults(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["0", "1"])
-@pytest.mark.parametrize("fault", ["zip_bomb", "zip_many_entries", "zip_climbing_names"])
+@pytest.mark.parametrize(
+    "fault", ["zip_bomb", "zip_many_entries", "zip_climbing_names", "zip_nameless", "zip_far_away"]
+)
 def test_archives(caller: Caller, fault: str, encoding: str) -> None:
     parameters = {"zip_bomb": {"megabytes": 8}, "zip_many_entries": {"entries": 99}}.get(fault, {})
     caller.fault(fault, calls=1, **parameters)
@@ -215,6 +343,10 @@ def test_archives(caller: Caller, fault: str, encoding: str) -> None:
         assert max(entry.file_size for entry in entries) == 8 << 20
     elif fault == "zip_many_entries":
         assert len(entries) == 103
+    elif fault == "zip_nameless":
+        assert [entry.filename for entry in entries].count("") == 1
+    elif fault == "zip_far_away":
+        assert [entry.header_offset for entry in entries].count(1 << 63) == 1
     else:
         assert entries[0].filename.startswith("../")
 

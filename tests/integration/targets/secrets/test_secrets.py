@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import pathlib
 import typing as t
+import urllib.parse
 
 import pytest
 import yaml
@@ -109,11 +110,21 @@ def orders(lab: Lab) -> dict[str, str]:
     }
 
 
+def _searched(record_property: t.Callable[[str, object], None], **places: int) -> None:
+    """Let the summary of the run say in how many places a secret was looked for, and not found."""
+    for name, count in places.items():
+        record_property("tried", f"place searched: {name.replace('_', ' ')}: {count}")
+
+
+def _files_below(folders: t.Iterable[pathlib.Path]) -> int:
+    return sum(1 for folder in folders for _path in search.walk(folder))
+
+
 def _said(run: Run) -> bytes:
     return (run.output + json.dumps([result.data for result in run.results], ensure_ascii=False)).encode("utf-8")
 
 
-def test_a_run_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
+def test_a_run_tells_nobody(lab: Lab, orders: dict[str, str], record_property: t.Callable[[str, object], None]) -> None:
     """Everything loud, everything kept, credentials from a vault: searched while slow calls go on, and after."""
     encrypted = certificates.make_key(passphrase=_PASSPHRASE)
     lab.order(orders["installed"], key=certificates.public_key(encrypted, _PASSPHRASE))
@@ -171,6 +182,8 @@ def test_a_run_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
     for folder in kept:
         assert search.found_below(folder, simulator.PASSWORD) == []
         assert search.found_below(folder, simulator.COLLECTION_CODE) == []
+        # Nor does what stays of a module hold the passphrase that it needed.
+        assert search.found_below(folder, _PASSPHRASE) == []
     assert f"order number {orders['pending']} is pending".encode() in log.read_bytes()
 
     payloads = [path for path in search.walk(lab.folder / "target tmp") if path.name.startswith("AnsiballZ_collectssl")]
@@ -182,17 +195,37 @@ def test_a_run_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
         assert any(b"fullchain.pem" in part for part in parts)
         for word in (simulator.LOGIN.encode(), lab.simulator.url().encode()):
             assert all(word not in part for part in parts), word
+    _searched(
+        record_property,
+        command_lines_of_processes=len(watch.command_lines),
+        files_while_a_run_goes_on=len(watch.files),
+        files_that_a_run_left=_files_below(kept),
+        output_and_results=1,
+        log_of_Ansible=1,
+        payloads_unpacked=len(payloads),
+    )
 
 
-def test_the_environment_and_a_passphrase_tell_nobody(lab: Lab, orders: dict[str, str]) -> None:
+def test_the_environment_and_a_passphrase_tell_nobody(
+    lab: Lab, orders: dict[str, str], record_property: t.Callable[[str, object], None]
+) -> None:
     """Credentials from the controller's environment; an encrypted key, opened, and not opened, by a passphrase."""
     log = lab.folder / "log" / "environment.log"
     log.parent.mkdir(exist_ok=True)
     encrypted = certificates.make_key(passphrase=_PASSPHRASE)
     lab.order(orders["installed"], key=certificates.public_key(encrypted, _PASSPHRASE))
     files.write(lab.host_folder("web01") / "key.pem", encrypted, 0o600)
+    # What every command that the module runs inherits, and what each process above it has to show.
+    script = files.write(
+        lab.folder / "check",
+        f"#!/bin/sh\nset -e\ncat /proc/$$/environ /proc/$$/cmdline > '{lab.folder}/target tmp/inherited'\n",
+        0o755,
+    )
+    proxy_password = "s&cret of the proxy"
+    proxy = f"http://me:{urllib.parse.quote(proxy_password)}@127.0.0.1:1"
     install = {
         "order_number": orders["installed"],
+        "validate": str(script),
         "path": "{{ dir }}/cert.pem",
         "combined_path": "{{ dir }}/combined.pem",
         "privatekey_path": "{{ dir }}/key.pem",
@@ -210,10 +243,15 @@ def test_the_environment_and_a_passphrase_tell_nobody(lab: Lab, orders: dict[str
         "-vvvv",
         "--diff",
         *_vaulted(lab, {"vaulted_passphrase": _PASSPHRASE}),
-        environment={**_KEEPING, "ANSIBLE_LOG_PATH": str(log)},
+        environment={**_KEEPING, "ANSIBLE_LOG_PATH": str(log), "all_proxy": proxy, "no_proxy": "*", "KEPT": "kept"},
     )
     assert run.returncode == 0, run.shown
     assert run.one("install").changed
+    inherited = (lab.folder / "target tmp" / "inherited").read_bytes()
+    assert b"KEPT=kept" in inherited
+    assert b"COLLECTSSL_" not in inherited
+    assert search.shown_in(inherited, proxy_password) == {}
+    assert any(path.name.startswith("AnsiballZ_") for path in search.walk(lab.folder / "target tmp"))
     assert "privatekey_passphrase does not open" in run.one("amiss").message
     assert run.one("echo").status == "failed"
     assert (lab.host_folder("web01") / "combined.pem").read_text().startswith(encrypted)
@@ -222,10 +260,21 @@ def test_the_environment_and_a_passphrase_tell_nobody(lab: Lab, orders: dict[str
         assert search.shown_in(text, secret) == {}
     assert not certificates.shows_key(text.decode("utf-8", "replace"), encrypted)
     for name in ("controller", "tmp", "target tmp", "hosts"):
-        assert search.found_below(lab.folder / name, simulator.PASSWORD) == []
+        for secret in (simulator.PASSWORD, _PASSPHRASE, proxy_password):
+            assert search.found_below(lab.folder / name, secret) == []
+    left = _files_below(lab.folder / name for name in ("controller", "tmp", "target tmp", "hosts"))
+    _searched(
+        record_property,
+        files_that_a_run_left=left,
+        output_and_results=1,
+        log_of_Ansible=1,
+        environments_of_commands_on_a_host=1,
+    )
 
 
-def test_an_ad_hoc_line_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
+def test_an_ad_hoc_line_tells_nobody(
+    lab: Lab, orders: dict[str, str], record_property: t.Callable[[str, object], None]
+) -> None:
     """With credentials from the environment, as is recommended for it, also where it fails."""
     for number in (orders["looked up"], orders["echoed"]):
         run = lab.ad_hoc(
@@ -233,3 +282,4 @@ def test_an_ad_hoc_line_tells_nobody(lab: Lab, orders: dict[str, str]) -> None:
         )
         assert run.returncode == (0 if number == orders["looked up"] else 2), run.shown
         assert search.shown_in(_said(run), simulator.PASSWORD) == {}
+        _searched(record_property, output_and_results=1)

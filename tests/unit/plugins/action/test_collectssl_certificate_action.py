@@ -12,10 +12,11 @@ import typing as t
 import urllib.parse
 
 import pytest
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_certificate import ActionModule, _about
-from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import TARGET_OPTIONS
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import BESIDE, TARGET_OPTIONS
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import TransportError
 from ansible_collections.certfleet.collectssl.tests.support.broker import (
     PASSWORD,
@@ -49,6 +50,8 @@ class Target:
         self.result = result or INSTALLED
         self.runs: list[dict[str, t.Any]] = []
         monkeypatch.setattr(ActionModule, "_execute_module", self._execute_module)
+        # Nothing is put on a target, then, but by the module.
+        monkeypatch.setattr(ActionModule, "_is_pipelining_enabled", lambda *_args, **_kwargs: True)
 
     def _execute_module(self, module_name: str, module_args: dict[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
         assert module_name == "certfleet.collectssl.collectssl_certificate"
@@ -388,3 +391,86 @@ def test_nothing_of_a_secret_is_left_on_the_disk(tmp_path: pathlib.Path, target:
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert PASSWORD.encode() not in path.read_bytes()
+
+
+# What a kept or killed payload must not hold.
+
+ENCRYPTED = {**TASK, "privatekey_path": "/key", "privatekey_passphrase": "of the key \u00fc"}
+
+
+def _passphrase_there(module_args: dict[str, t.Any]) -> pathlib.Path:
+    begin, path = module_args["privatekey_passphrase"][:1], module_args["privatekey_passphrase"][1:]
+    assert begin == BESIDE
+    return pathlib.Path(path)
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("keep", [True, False])
+def test_without_pipelining_a_passphrase_goes_in_a_file_of_its_own(
+    keep: bool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[pathlib.Path, bytes, int]] = []
+
+    def execute(_self: t.Any, module_args: dict[str, t.Any], **_arguments: t.Any) -> dict[str, t.Any]:
+        path = _passphrase_there(module_args)
+        seen.append((path, path.read_bytes(), path.stat().st_mode & 0o7777))
+        assert path.parent.stat().st_mode & 0o077 == 0
+        assert "of the key" not in repr(module_args)
+        if keep:
+            raise RuntimeError("the connection broke")
+        return dict(INSTALLED)
+
+    monkeypatch.setattr(ActionModule, "_execute_module", execute)
+    monkeypatch.setattr(C, "DEFAULT_KEEP_REMOTE_FILES", keep)
+    monkeypatch.setenv("ANSIBLE_REMOTE_TMP", str(tmp_path / "remote"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    action = action_of(ActionModule, dict(ENCRYPTED))
+    if keep:
+        with pytest.raises(RuntimeError):
+            action.run(task_vars={})
+    else:
+        assert action.run(task_vars={})["changed"]
+        action.cleanup(force=True)
+    ((path, octets, mode),) = seen
+    assert (octets, mode) == ("of the key \u00fc".encode(), 0o600)
+    # Whatever became of the run of the module, and with all files kept.
+    assert not path.exists()
+    assert not [left for left in tmp_path.rglob("*") if left.is_file() and b"of the key" in left.read_bytes()]
+
+
+@pytest.mark.usefixtures("answers")
+def test_with_pipelining_a_passphrase_goes_with_the_arguments(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ActionModule, "_transfer_data", None)
+    assert "failed" not in run(ActionModule, dict(ENCRYPTED))
+    (module_args,) = target.runs
+    assert module_args["privatekey_passphrase"] == "of the key \u00fc"
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "message"),
+    [
+        ("x" * 1025, "privatekey_passphrase is longer than the 1024 bytes that TLS libraries take."),
+        ("\u00fc" * 513, "privatekey_passphrase is longer than the 1024 bytes that TLS libraries take."),
+        ("\0/etc/shadow", "privatekey_passphrase holds a NUL character, with which no key is encrypted."),
+    ],
+)
+def test_a_passphrase_that_no_key_has_costs_no_call(
+    passphrase: str, message: str, target: Target, answers: Answers
+) -> None:
+    result = run(ActionModule, {**ENCRYPTED, "privatekey_passphrase": passphrase})
+    assert result["msg"] == f"{message}{UNTOUCHED}"
+    assert (target.runs, answers.requests) == ([], [])
+
+
+def test_the_account_and_the_password_of_a_proxy_stay_out_of_command_lines_on_the_target() -> None:
+    environment = {
+        "https_proxy": "http://me:s3cret@proxy:1",
+        "http_proxy": "http://proxy:1",
+        "COLLECTSSL_LOGIN_PASSWORD": PASSWORD,
+        "LANG": "C",
+    }
+    action = action_of(ActionModule, dict(TASK), [environment])
+    everything: dict[str, t.Any] = {}
+    assert action._compute_environment_string(everything) == "http_proxy=http://proxy:1 LANG=C"
+    # The call of the controller takes it all the same.
+    assert everything == environment

@@ -249,3 +249,28 @@ def test_a_variable_of_the_wrong_type_is_named(lookup: Lookup, answers: Answers)
     with pytest.raises(AnsibleError, match="collectssl_retries"):
         lookup("1", variables={"collectssl_retries": "many"}, **ACCOUNT)
     assert not answers.requests
+
+
+@pytest.mark.parametrize(
+    ("terms", "message"),
+    [
+        ([{"12345678": "x"}], "Term 1 of the lookup must be text."),
+        # As with_ hands it over, a dictionary is none of a list of its keys.
+        ({"12345678": "x"}, "Term 1 of the lookup must be text."),
+        ({}, "Term 1 of the lookup must be text."),
+        ({"12345678"}, "Term 1 of the lookup must be text."),
+        (["12345678", True], "Term 2 of the lookup is the truth value true, which YAML may have made of something"),
+        (False, "Term 1 of the lookup is the truth value false, which YAML may have made of something else"),
+        ([["12345678", {"a": 1}]], "Term 2 of the lookup must be text."),
+    ],
+)
+def test_a_term_that_is_no_order_number_is_refused(
+    terms: t.Any, message: str, lookup: Lookup, answers: Answers
+) -> None:
+    del lookup
+    plugin = collectssl_certificate.LookupModule()
+    plugin._load_name = NAME
+    with pytest.raises(AnsibleLookupError) as caught:
+        plugin.run(terms, {}, **ACCOUNT)
+    assert str(caught.value).startswith(message)
+    assert not answers.requests

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 import pytest
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import (
     armour,
     blocks,
@@ -67,10 +69,11 @@ def test_no_blocks() -> None:
     assert dearmour("nothing") is None
 
 
-def test_every_cut_is_seen() -> None:
+def test_every_cut_is_seen(record_property: t.Callable[[str, object], None]) -> None:
     """Behind a whole block a text may end; anywhere else it is torn."""
     ends = {match.end() for match in re.finditer("-----END CERTIFICATE-----", _PEM)}
     whole = {0} | {end + more for end in ends for more in (0, 1)}
+    record_property("tried", f"hostile body: PEM cut at every byte: {len(_PEM)}")
     for size in range(len(_PEM)):
         found = certificates(_PEM[:size])
         assert (found is not None) == (size in whole), size
@@ -128,3 +131,36 @@ def test_every_block_of_any_label() -> None:
     assert [label for label, _block in found] == labels
     assert all(block == f"-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n" for label, block in found)
     assert every_block("-----BEGIN A-----\n-----END B-----\n") == []
+
+
+def test_blocks_are_replaced_where_they_stand() -> None:
+    block = _pem.armour(b"der")
+    text = f"a\n{block}{block}b {block.rstrip()} c\n" + block.replace("\n", "\r\n") + _pem.armour(b"k", "PRIVATE KEY")
+    seen: list[str] = []
+
+    def shown(one: str) -> str:
+        seen.append(one)
+        return f"<{len(seen)}>"
+
+    assert _pem.replaced(text, shown) == "a\n<1><2>b <3> c\n<4>" + _pem.armour(b"k", "PRIVATE KEY")
+    assert seen == [block] * 4
+
+
+def test_replacing_walks_once_over_a_text_of_tiny_blocks() -> None:
+    class Counting(str):
+        """A text that counts how much of it is looked at in other ways than by one search over it."""
+
+        octets = 0
+
+        def __getitem__(self, part: t.Any) -> str:
+            found = super().__getitem__(part)
+            Counting.octets += len(found)
+            return found
+
+        def replace(self, *_args: t.Any) -> str:
+            raise AssertionError("the whole text was walked for one block")
+
+    tiny = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
+    text = Counting(tiny * (1024 * 1024 // len(tiny)))
+    assert _pem.replaced(text, lambda _block: "x") == "x" * (len(text) // len(tiny))
+    assert Counting.octets <= len(text)

@@ -169,7 +169,7 @@ STANDING = {
     "errorCode=-20&errorMessage=No.": "order number ABC-1 was rejected (No)",
     "errorCode=-21": "order number ABC-1 was revoked",
     "errorCode=-22": "order number ABC-1 awaits payment",
-    "errorCode=-91&errorMessage=a%1b[31m%0ab": "order number ABC-1 was refused with status -91 (a [31m b)",
+    "errorCode=-91&errorMessage=a%1b[31m%0ab": "order number ABC-1 was refused with status -91 (a\\x1b[31m\\x0ab)",
 }
 
 

@@ -15,6 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place, Places
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.tests.support.installation import calls_of, killed_at, module_arguments
@@ -31,23 +32,38 @@ class _Recipes:
         (folder / "tmp").mkdir()
         with module_arguments({"_ansible_no_log": True, "_ansible_tmpdir": str(folder / "tmp")}):
             self.module = AnsibleModule({}, add_file_common_args=True)
-        self.paths = [self.soup, self.cake, self.stew]
+        self.places = Places()
+        self.paths = [self.place(path) for path in (self.soup, self.cake, self.stew)]
         self.before = self.state()
+
+    def place(self, path: str) -> Place:
+        return self.places.find("recipe", path)
 
     def steps(self) -> tuple[Step, ...]:
         return (
-            Step(self.soup, existed=True, content=b"new soup\n", backup=f"{self.soup}.kept"),
-            Step(self.cake, existed=False, content=b"new cake\n", secret=True),
-            Step(self.stew, existed=True),
+            Step(self.place(self.soup), existed=True, content=b"new soup\n", backup=f"{self.soup}.kept"),
+            Step(self.place(self.cake), existed=False, content=b"new cake\n", secret=True),
+            Step(self.place(self.stew), existed=True),
         )
 
     def commit(self, *validate: str) -> dict[str, str]:
-        with transaction.locked_for_change(self.paths) as unfinished:
-            assert unfinished == []
-            return transaction.commit(self.module, self.steps(), FileAttributes(self.module), list(validate))
+        with self.locked() as locked:
+            assert locked.unfinished == []
+            return transaction.commit(self.module, locked, self.steps(), FileAttributes(self.module), list(validate))
+
+    def hold(self) -> None:
+        """Switch, and end without having let go, as a run does that is killed there."""
+        with self.locked() as locked:
+            transaction.hold(self.module, locked, self.steps(), FileAttributes(self.module), [])
+
+    def locked(self) -> t.ContextManager[transaction.Locked]:
+        return transaction.locked_for_change(self.places, self.paths)
 
     def state(self) -> dict[str, str]:
         return {path.name: path.read_text(encoding="ascii") for path in self.folder.iterdir() if path.is_file()}
+
+
+_AFTER = {"soup.txt": "new soup\n", "cake.txt": "new cake\n", "soup.txt.kept": "old soup\n"}
 
 
 @pytest.fixture(name="recipes")
@@ -67,41 +83,99 @@ def test_nothing_of_it(recipes: _Recipes) -> None:
     assert recipes.state() == recipes.before
 
 
-def _whenever_it_is_killed(folder: pathlib.Path) -> t.Iterator[_Recipes]:
+def _whenever_it_is_killed(folder: pathlib.Path, verb: str) -> t.Iterator[_Recipes]:
+    """Kill it at each call, and after the last one of ``hold``, which ends with the old files kept."""
     (folder / "whole").mkdir()
-    for number in range(1, calls_of(_Recipes(folder / "whole").commit) + 1):
+    for number in range(1, calls_of(getattr(_Recipes(folder / "whole"), verb)) + 1 + (verb == "hold")):
         (folder / str(number)).mkdir()
         recipes = _Recipes(folder / str(number))
-        assert killed_at(number, recipes.commit)
+        killed_at(number, getattr(recipes, verb))
         yield recipes
 
 
-def test_what_an_interrupted_run_did_is_seen_as_it_was_and_then_undone(tmp_path: pathlib.Path) -> None:
-    found = 0
-    for recipes in _whenever_it_is_killed(tmp_path):
-        unfinished = transaction.find(recipes.paths)
-        view, would_alter = transaction.preview(recipes.module, unfinished)
-        seen = {path: view.read(path) for path in recipes.paths}
-        assert seen == {recipes.soup: b"old soup\n", recipes.cake: None, recipes.stew: b"old stew\n"} or not unfinished
-        altered = transaction.undo(recipes.module, unfinished, FileAttributes(recipes.module))
-        assert altered == would_alter
-        transaction.sweep(recipes.paths)
+@pytest.mark.parametrize("verb", ["commit", "hold"])
+def test_what_an_interrupted_run_did_is_seen_as_it_was_and_then_undone(verb: str, tmp_path: pathlib.Path) -> None:
+    found, held = 0, 0
+    for recipes in _whenever_it_is_killed(tmp_path, verb):
+        with transaction.locked_for_reading(recipes.places, recipes.paths) as locked:
+            states = [begun.state for begun in locked.unfinished]
+            view, foreseen = transaction.preview(recipes.module, locked.unfinished)
+            seen = {place.path: view.read(place) for place in recipes.paths}
+        if states == ["switching"]:
+            assert seen == {recipes.soup: b"old soup\n", recipes.cake: None, recipes.stew: b"old stew\n"}
+        elif states == ["held"]:
+            assert seen == {recipes.soup: b"new soup\n", recipes.cake: b"new cake\n", recipes.stew: None}
+        with recipes.locked() as locked:
+            assert transaction.settle(recipes.module, locked) == foreseen
         assert transaction.is_clean(recipes.paths)
-        assert transaction.find(recipes.paths) == []
-        if unfinished:
-            found += 1
+        found += states == ["switching"]
+        held += states == ["held"]
+        if states == ["switching"]:
             assert recipes.state() == recipes.before
+        elif states == ["held"]:
+            assert recipes.state() == _AFTER
         else:
             # Killed before it began, or after it had ended.
-            assert recipes.state() in (
-                recipes.before,
-                {"soup.txt": "new soup\n", "cake.txt": "new cake\n", "soup.txt.kept": "old soup\n"},
-            )
+            assert recipes.state() in (recipes.before, _AFTER)
     assert found
+    assert bool(held) == (verb == "hold")
+
+
+def test_what_is_held_can_be_had_back(recipes: _Recipes) -> None:
+    with recipes.locked() as locked:
+        held = transaction.hold(recipes.module, locked, recipes.steps(), FileAttributes(recipes.module), [])
+        assert recipes.state() == {"soup.txt": "new soup\n", "cake.txt": "new cake\n"}
+        transaction.undo(recipes.module, held)
+    assert recipes.state() == recipes.before
+    assert transaction.is_clean(recipes.paths)
+
+
+def test_what_is_held_can_be_let_go(recipes: _Recipes) -> None:
+    with recipes.locked() as locked:
+        held = transaction.hold(recipes.module, locked, recipes.steps(), FileAttributes(recipes.module), [])
+        assert transaction.let_go(recipes.module, held) == {recipes.soup: f"{recipes.soup}.kept"}
+    assert recipes.state() == _AFTER
+    assert transaction.is_clean(recipes.paths)
+
+
+@pytest.mark.parametrize("verb", ["undo", "let_go"])
+def test_a_later_run_may_do_either_with_what_is_held(verb: str, recipes: _Recipes) -> None:
+    recipes.hold()
+    assert not transaction.is_clean(recipes.paths)
+    with recipes.locked() as locked:
+        (found,) = locked.unfinished
+        assert found.state == "held"
+        getattr(transaction, verb)(recipes.module, found)
+    assert recipes.state() == (recipes.before if verb == "undo" else _AFTER)
+    assert transaction.is_clean(recipes.paths)
+
+
+@pytest.mark.parametrize("verb", ["undo", "let_go"])
+def test_either_can_be_killed_anywhere(verb: str, tmp_path: pathlib.Path) -> None:
+    number, killed = 0, True
+    while killed:
+        number += 1
+        (tmp_path / str(number)).mkdir()
+        recipes = _Recipes(tmp_path / str(number))
+        recipes.hold()
+
+        def work(recipes: _Recipes = recipes) -> None:
+            with recipes.locked() as locked:
+                getattr(transaction, verb)(recipes.module, *locked.unfinished)
+
+        killed = killed_at(number, work)
+        with recipes.locked() as locked:
+            for found in locked.unfinished:
+                getattr(transaction, verb)(recipes.module, found)
+            transaction.settle(recipes.module, locked._replace(unfinished=[]))
+        assert recipes.state() == (recipes.before if verb == "undo" else _AFTER), number
+        assert transaction.is_clean(recipes.paths), number
+    assert number > 5
 
 
 def test_a_view_of_the_files_as_they_are(recipes: _Recipes) -> None:
     view = View({})
-    assert view.read(recipes.soup) == b"old soup\n"
-    assert view.source(recipes.cake) is None
-    assert not view.alters(recipes.soup)
+    soup, cake, _stew = recipes.paths
+    assert view.read(soup) == b"old soup\n"
+    assert view.source(cake) is None
+    assert not view.alters(soup)

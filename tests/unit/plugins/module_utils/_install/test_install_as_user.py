@@ -107,6 +107,7 @@ def _pending(host: SmallHost, uid: int = NOBODY, gid: int = NOBODY, mode: int = 
     host.write_key("ec-next", host.pending)
     os.chown(host.pending, uid, gid)
     host.pending.chmod(mode)
+    host.key.chmod(mode)
 
 
 def _pending_of_root(host: SmallHost) -> None:
@@ -266,13 +267,13 @@ def test_an_acl_or_a_label_that_cannot_be_carried_over(
     name: str, number: int, host: SmallHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of these only a real system can have all, so the calls are made up."""
-    old = str(host.path)
+    old = host.path.stat().st_ino
 
     def refuse(*_args: t.Any) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, "listxattr", lambda path: [name] if path == old else [])
-    monkeypatch.setattr(os, "getxattr", lambda path, attribute: b"value")
+    monkeypatch.setattr(os, "listxattr", lambda file: [name] if os.stat(file).st_ino == old else [])
+    monkeypatch.setattr(os, "getxattr", lambda file, attribute: b"value")
     monkeypatch.setattr(os, "setxattr", refuse)
     before = host.state()
     with pytest.raises(
@@ -284,13 +285,18 @@ def test_an_acl_or_a_label_that_cannot_be_carried_over(
 
 def test_what_a_folder_adds_to_a_new_file_goes(host: SmallHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """A default ACL of the folder would let others read what they could not read before."""
-    gone: list[str] = []
+    gone: list[int] = []
     acl = "system.posix_acl_access"
-    monkeypatch.setattr(os, "listxattr", lambda path: [acl] if ".new." in path and path not in gone else [])
-    monkeypatch.setattr(os, "getxattr", lambda path, attribute: b"value")
-    monkeypatch.setattr(os, "removexattr", lambda path, attribute: gone.append(path))
+
+    def added(file: int) -> list[str]:
+        status = os.fstat(file)
+        return [acl] if status.st_ino != host.path.stat().st_ino and status.st_ino not in gone else []
+
+    monkeypatch.setattr(os, "listxattr", added)
+    monkeypatch.setattr(os, "getxattr", lambda file, attribute: b"value")
+    monkeypatch.setattr(os, "removexattr", lambda file, attribute: gone.append(os.fstat(file).st_ino))
     host.install(**_options(host, {}))
-    assert len(gone) == 1
+    assert gone == [host.path.stat().st_ino]
 
 
 _USER_OBJ, _USER, _GROUP_OBJ, _MASK, _OTHERS = 1, 2, 4, 16, 32
@@ -433,13 +439,15 @@ def _folder_of_root(host: SmallHost) -> None:
 
 
 def _journal_of_root(host: SmallHost) -> None:
-    (host.certs / ".collectssl-site.pem.journal.key").write_text("[]")
-    (host.certs / ".collectssl-site.pem.journal.key").chmod(0o600)
+    (host.certs / ".collectssl").mkdir(mode=0o700)
+    (host.certs / ".collectssl" / "journal").write_text("[]")
+    (host.certs / ".collectssl" / "journal").chmod(0o600)
 
 
 def _leftover_in_the_way(host: SmallHost) -> None:
     os.chown(host.certs, 0, 0)
-    (host.certs / ".collectssl-site.pem.new.key").write_text("half")
+    (host.certs / ".collectssl").mkdir(mode=0o700)
+    os.chown(host.certs / ".collectssl", NOBODY, NOBODY)
 
 
 @pytest.mark.parametrize(
@@ -467,9 +475,12 @@ def test_a_journal_of_another_user_is_one(host: SmallHost) -> None:
     with pytest.raises(InstallError) as failure:
         as_user(functools.partial(host.install, **_options(host, {})))
     message = str(failure.value)
-    assert "says that another run was interrupted, but it cannot be acted upon: it belongs to the user root." in message
+    assert f"The folder {host.certs}/.collectssl says that another run is under way or was interrupted" in message
+    assert "but it cannot be acted upon: it belongs to the user root." in message
     assert "Nothing was changed." in message
-    assert ".collectssl-" not in message
+    host.path.write_text(leaf("ec-key"))
+    # With nothing to do it is nobody's business.
+    assert not as_user(functools.partial(host.install, **_options(host, {})))["changed"]
 
 
 def test_a_command_that_may_not_be_run(host: SmallHost) -> None:

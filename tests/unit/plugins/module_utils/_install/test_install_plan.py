@@ -455,6 +455,8 @@ def test_the_pending_key_moves_with_its_certificate(present: str, host: SmallHos
         host.write_key("ec-key", passphrase="forgotten")
     elif present == "no key file at all":
         host.key.write_text("nonsense")
+    if host.key.exists():
+        host.key.chmod(0o640)
     inode = host.pending.stat().st_ino
     options = host.everything(
         content=bundle("ec-next"), pending_privatekey_path=str(host.pending), backup=True, validate="true"

@@ -21,7 +21,8 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import locks, transaction
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import hidden, transaction
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Places
 from ansible_collections.certfleet.collectssl.tests.support.installation import (
     Meddler,
     Options,
@@ -216,14 +217,14 @@ def test_the_key_and_then_the_certificate_come_last(tmp_path: pathlib.Path, monk
     renamed = []
     rename = os.rename
 
-    def spy(source: str, target: str) -> None:
-        renamed.append(str(target))
-        rename(source, target)
+    def spy(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        renamed.append(f"{os.readlink(f'/proc/self/fd/{dst_dir_fd}')}/{target}")
+        rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
     monkeypatch.setattr(os, "rename", spy)
     host.install(**dict(options, include_root=True, mode="0640"))
     wanted = [host.root, host.chain, host.key, host.combined, host.fullchain, host.path]
-    assert [name for name in renamed if "/.collectssl-" not in name] == [str(path) for path in wanted]
+    assert [name for name in renamed if "/.collectssl" not in name] == [str(path) for path in wanted]
 
 
 @pytest.fixture
@@ -313,6 +314,7 @@ def test_a_disk_that_is_really_full(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("chattr"), reason="only root can make files immutable")
+@pytest.mark.on_disk
 def test_immutable_files(tmp_path: pathlib.Path) -> None:
     host = SmallHost(tmp_path)
     host.write_key("ec-key")
@@ -415,18 +417,21 @@ def test_a_run_waits_for_another_and_gives_up_in_the_end(
     held = threading.Event()
 
     def hold() -> None:
-        with locks.locked([str(host.certs)], exclusive=True):
-            held.set()
-            released.wait(30)
+        with Places() as places:
+            folder = places.folder("test", str(host.certs))
+            assert folder is not None
+            with hidden.locked([folder], exclusive=True):
+                held.set()
+                released.wait(30)
 
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait(30)
-    monkeypatch.setattr(locks, "PATIENCE", 0.2)
+    monkeypatch.setattr(hidden, "PATIENCE", 0.2)
     with pytest.raises(InstallError, match="another run has been installing"):
         host.install(**options)
     assert not host.path.exists()
-    monkeypatch.setattr(locks, "PATIENCE", 30.0)
+    monkeypatch.setattr(hidden, "PATIENCE", 30.0)
     threading.Timer(0.3, released.set).start()
     begun = time.monotonic()
     host.install(**options)
@@ -437,5 +442,10 @@ def test_a_run_waits_for_another_and_gives_up_in_the_end(
 def test_a_directory_with_two_names_is_locked_once(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").symlink_to("a")
-    with locks.locked([str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path / "none")], exclusive=True):
-        pass
+    with Places() as places:
+        found = [places.folder("test", str(tmp_path / name)) for name in ("a", "b", "none")]
+        assert found[2] is None
+        with hidden.locked([folder for folder in found if folder is not None], exclusive=True) as held:
+            assert len(held) == 1
+            assert (tmp_path / "a" / ".collectssl").is_dir()
+    assert not (tmp_path / "a" / ".collectssl").exists()

@@ -18,6 +18,7 @@ import pytest
 from ansible.module_utils import basic
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import rollback_point_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Places
 from ansible_collections.certfleet.collectssl.plugins.module_utils._rollback.point import RollbackPoint
 from ansible_collections.certfleet.collectssl.tests.support.installation import (
     Meddler,
@@ -72,7 +73,7 @@ class _Files:
         with module_arguments(arguments):
             module = basic.AnsibleModule(supports_check_mode=True, **rollback_point_spec().kwargs())
         module.warn = self.warnings.append  # type: ignore[assignment,method-assign]
-        point = RollbackPoint(module)
+        point = RollbackPoint(module, Places())
         return {"present": point.keep, "restored": point.restore, "absent": point.drop}[state]()
 
     def state(self, *folders: pathlib.Path) -> State:
@@ -177,10 +178,10 @@ def test_order_of_putting_back(files: _Files, monkeypatch: pytest.MonkeyPatch) -
     order = []
     real = os.rename
 
-    def rename(source: str, target: str) -> None:
-        if "/." not in target:
-            order.append(os.path.basename(target))
-        real(source, target)
+    def rename(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        if "/.collectssl" not in os.readlink(f"/proc/self/fd/{dst_dir_fd}"):
+            order.append(target)
+        real(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
     monkeypatch.setattr(os, "rename", rename)
     files.run("restored")
@@ -401,16 +402,15 @@ def test_large_file(files: _Files) -> None:
 
 def test_file_that_may_not_be_looked_at_is_not_missing(files: _Files, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else it would be removed when the point is restored."""
-    real = os.lstat
+    real = os.stat
 
-    def lstat(path: t.Any, **options: t.Any) -> os.stat_result:
-        if str(path) == str(files.key) and not options:
+    def look(path: t.Any, **options: t.Any) -> os.stat_result:
+        if path == files.key.name and "dir_fd" in options:
             raise PermissionError(errno.EACCES, "Permission denied", path)
         return real(path, **options)
 
-    monkeypatch.setattr(os.path, "realpath", str)
-    monkeypatch.setattr(os, "lstat", lstat)
-    with pytest.raises(InstallError, match="The files to be kept could not be looked at: Permission denied"):
+    monkeypatch.setattr(os, "stat", look)
+    with pytest.raises(InstallError, match=r"the folder \S+/live cannot be entered"):
         files.run("present")
 
 
@@ -450,7 +450,8 @@ def test_killed_anywhere(tmp_path: pathlib.Path, work: str) -> None:
         files = _prepared(tmp_path, work)
         assert killed_at(number, functools.partial(files.run, work)), number
         if work != "restored":
-            assert files.state(files.live) == untouched, number
+            live = files.state(files.live)
+            assert {name: live[name] for name in live if ".collectssl" not in name} == untouched, number
         files.run(work)
         assert files.state() == expected, number
         assert not files.run(work)["changed"], number

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError, ProtocolError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
@@ -45,7 +47,13 @@ def _bundle(body: bytes, request: CollectRequest) -> Bundle | None:
 @pytest.mark.parametrize("response_format", ["lines", "urlencoded"])
 @pytest.mark.parametrize(("response_type", "encoding", "query_type"), [shape for shape in SHAPES if shape[2] != 0])
 def test_cut_at_every_byte(
-    response_type: str, encoding: str, query_type: int, response_format: str, style: str, show: tuple[str, ...]
+    response_type: str,
+    encoding: str,
+    query_type: int,
+    response_format: str,
+    style: str,
+    show: tuple[str, ...],
+    record_property: t.Callable[[str, object], None],
 ) -> None:
     request = CollectRequest(
         "order_number",
@@ -59,6 +67,7 @@ def test_cut_at_every_byte(
     _content_type, body = rendered(answer_for(ISSUED), request, _STYLES[style])
     whole = _bundle(body, request)
     assert whole is not None
+    record_property("tried", f"hostile body: cut at every byte: {len(body)}")
     for size in range(len(body)):
         bundle = _bundle(body[:size], request)
         if bundle is None:

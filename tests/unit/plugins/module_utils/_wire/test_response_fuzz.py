@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import time
+import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError, ProtocolError
@@ -23,7 +24,7 @@ _SEED = int(os.environ.get("COLLECTSSL_FUZZ_SEED") or time.time_ns() % 1_000_000
 _SECONDS = float(os.environ.get("COLLECTSSL_FUZZ_SECONDS") or 3)
 
 
-def test_damaged_answers_give_a_value_or_the_one_error() -> None:
+def test_damaged_answers_give_a_value_or_the_one_error(record_property: t.Callable[[str, object], None]) -> None:
     print(f"COLLECTSSL_FUZZ_SEED={_SEED}")
     rng = random.Random(_SEED)  # noqa: S311
     whole = samples()
@@ -36,6 +37,7 @@ def test_damaged_answers_give_a_value_or_the_one_error() -> None:
         except Exception as exc:
             raise AssertionError(f"COLLECTSSL_FUZZ_SEED={_SEED}: {request!r} {body!r}") from exc
     print(outcomes)
+    record_property("tried", f"hostile body: damaged at random: {sum(outcomes.values())}")
     assert all(outcomes.values()), outcomes
 
 
@@ -93,9 +95,12 @@ _SIZE = 300_000
     ids=lambda body: repr(bytes(body[:24])),
 )
 @pytest.mark.parametrize("encoding", ["base64", "binary"])
-def test_large_and_hostile_answers_are_read_in_bounded_time(body: bytes, encoding: str) -> None:
+def test_large_and_hostile_answers_are_read_in_bounded_time(
+    body: bytes, encoding: str, record_property: t.Callable[[str, object], None]
+) -> None:
     request = CollectRequest("order_number", "1", response_type="pkcs7", response_encoding=encoding, show=SHOW)
     begin = time.process_time()
     _outcome(body, request)
     # Far more than needed; a search that goes back over what it has read would take hours.
     assert time.process_time() - begin < 5
+    record_property("tried", "hostile body: large and made to be read for hours: 1")

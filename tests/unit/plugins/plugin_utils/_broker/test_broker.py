@@ -18,6 +18,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     CollectRequest,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials, Waiting
 from ansible_collections.certfleet.collectssl.tests.support.broker import (
     ISSUED,
@@ -31,6 +33,28 @@ from ansible_collections.certfleet.collectssl.tests.support.broker import (
 NETWORK = _errors.TransportError("The network is down.")
 PAGE = _errors.ProtocolError("It is an HTML page.")
 WRONG_PASSWORD = "errorCode=-16&errorMessage=Permission+denied!"
+
+
+class _Panic(BaseException):
+    """What a library in Rust raises where it gives up."""
+
+
+_Panic.__name__ = "PanicException"
+
+FOREIGN: list[BaseException] = [
+    MemoryError(),
+    RecursionError("maximum recursion depth exceeded"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+    OverflowError("Python int too large to convert to C long"),
+    AttributeError("'NoneType' object has no attribute 'read'"),
+    ValueError("secret word"),
+    AssertionError(),
+    EOFError(),
+    StopIteration(),
+    OSError(5, "Input/output error"),
+    _Panic("called `Option::unwrap()` on a `None` value"),
+]
+UNKNOWN_ERROR = "errorCode=-14&errorMessage=An+unknown+error+occurred!"
 
 
 @pytest.mark.parametrize("reply", [ISSUED, PENDING, WRONG_PASSWORD, "errorCode=-20", "errorCode=-22", NETWORK, PAGE])
@@ -72,7 +96,137 @@ def test_each_collection_code_is_an_order_of_its_own(monkeypatch: pytest.MonkeyP
     assert "The order of the collection code is still being processed." in recorded
 
 
+# Faults that nobody expects.
+
+
+@pytest.mark.parametrize("fault", FOREIGN, ids=lambda fault: type(fault).__name__)
+def test_whatever_a_call_raises_is_the_failure_of_that_order_for_the_whole_run(
+    monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    fleet = Fleet(monkeypatch, fault)
+    results = fleet.send(40, fleet.worker())
+    assert len(fleet.provider.calls) == 1
+    ((_order, reason),) = {(outcome.order["state"], outcome.reason()) for _time, outcome in results}
+    assert reason == (
+        "What provider.example.com sent about order number 1 cannot be used: reading it failed with "
+        f"{type(fault).__name__}, which is a fault of this collection or of a library, and none of the order. "
+        "Run again later; if it stays so, report it together with what -vvv shows."
+    )
+    assert {outcome.order["state"] for _time, outcome in results} == {"error"}
+
+
+@pytest.mark.parametrize("fault", FOREIGN, ids=lambda fault: type(fault).__name__)
+def test_whatever_a_call_raises_does_not_end_a_wait(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
+    fleet = Fleet(monkeypatch, PENDING, fault, fault, ISSUED)
+    results = fleet.send(20, fleet.worker(Waiting(3600, 30)))
+    assert len(fleet.provider.calls) == 4
+    assert {outcome.order["state"] for _time, outcome in results} == {"issued"}
+
+
+@pytest.mark.parametrize(
+    "place", ["_chain.reading.bundle_of_answer", "_http.client.Client", "_broker.broker._scrubbed"]
+)
+def test_a_fault_in_any_part_of_a_call_is_recorded(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    fleet = Fleet(monkeypatch, ISSUED)
+    tried = []
+
+    def break_down(*_arguments: t.Any) -> t.NoReturn:
+        tried.append(place)
+        raise KeyError("secret word")
+
+    monkeypatch.setattr(f"ansible_collections.certfleet.collectssl.plugins.plugin_utils.{place}", break_down)
+    assert {outcome.reason().count("KeyError") for _time, outcome in fleet.send(40, fleet.worker())} == {1}
+    assert len(tried) == 1
+
+
+@pytest.mark.parametrize("facts", [{"not_before": "950-01-01T00:00:00Z"}, {"not_after": "950-01-01T00:00:00Z"}])
+def test_what_every_host_would_stumble_over_is_found_by_the_one_that_asks(
+    monkeypatch: pytest.MonkeyPatch, facts: dict[str, str]
+) -> None:
+    fleet = Fleet(monkeypatch, ISSUED)
+    read = reading.bundle_of_answer
+
+    def misread(*arguments: t.Any) -> Bundle:
+        bundle = read(*arguments)
+        return bundle._replace(facts={**(bundle.facts or {}), **facts})
+
+    monkeypatch.setattr(reading, "bundle_of_answer", misread)
+    assert {outcome.reason().count("ValueError") for _time, outcome in fleet.send(9, fleet.worker())} == {1}
+    assert len(fleet.provider.calls) == 1
+
+
+def test_where_a_fault_came_from_is_shown_to_who_looks_closely_without_secrets_or_signs_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet = Fleet(monkeypatch, ValueError("secret word, secret+word, red\x1b[31m\rover"))
+    world, shown = fleet.world, list[str]()
+    broker = Broker(provider(), fleet.lines.append, world, world.clock, world.sleep, detail=shown.append)
+    assert broker.collect(request(), Waiting(0, 300)).error
+    (trace,) = shown
+    assert trace.startswith("collectssl: where the fault came from:\nTraceback (most recent call last):\n")
+    assert "\nValueError: ***, ***, red?[31m" in trace
+    assert "Traceback" not in repr(world._records) + "".join(fleet.lines)
+
+
+class _Timeout(BaseException):
+    """As ansible-core has it for a task that takes too long."""
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit, _Timeout])
+def test_who_ends_a_task_is_no_fault_of_a_call(monkeypatch: pytest.MonkeyPatch, ending: type[BaseException]) -> None:
+    fleet = Fleet(monkeypatch, ending())
+    with pytest.raises(ending):
+        fleet.ask()
+    assert not any(fleet.world._records.values())
+
+
+def test_what_this_controller_lacks_is_told_to_each_host_and_is_no_failure_of_an_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet = Fleet(monkeypatch, _errors.OptionError("ca_path cannot be used."))
+    with pytest.raises(_errors.OptionError):
+        fleet.ask()
+    assert not any(fleet.world._records.values())
+
+
+def test_a_record_that_is_no_outcome_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(monkeypatch, ISSUED)
+    fleet.ask()
+    ((key, records),) = fleet.world._records.items()
+    (good,) = records
+    without = {name: value for name, value in good.items() if name != "route"}
+    for number, bad in enumerate([{}, without, {**good, "newer": 1}, {**good, "error": ["NoError", "x"]}], 2):
+        fleet.world._records[key] = [bad]
+        assert fleet.ask().order["state"] == "issued"
+        assert len(fleet.provider.calls) == number
+
+
 # Waiting.
+
+
+@pytest.mark.parametrize("before", [[], [PENDING], [PENDING, NETWORK]])
+def test_an_unknown_error_is_asked_again_in_a_wait(monkeypatch: pytest.MonkeyPatch, before: list[Reply]) -> None:
+    fleet = Fleet(monkeypatch, *before, UNKNOWN_ERROR, ISSUED)
+    results = fleet.world.run(*[(0, fleet.worker(Waiting(3600, 30)))] * 20, (7, fleet.worker(Waiting(3600, 30))))
+    assert {outcome.order["state"] for _time, outcome in results} == {"issued"}
+    assert len(fleet.provider.calls) == len(before) + 2
+    said = "collectssl: order number 1 was refused with status -14 (An unknown error occurred); waited "
+    assert [line.startswith(said) for line in fleet.lines].count(True) == 1
+
+
+def test_an_unknown_error_that_stays_ends_with_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(monkeypatch, UNKNOWN_ERROR)
+    results = fleet.send(20, fleet.worker(Waiting(100, 30)))
+    assert {round(time) for time, _outcome in results} == {100}
+    with pytest.raises(_errors.RefusedError, match=r"status -14.* Run again later; if it stays so, ask the provider"):
+        results[0][1].require_issued()
+
+
+def test_an_unknown_error_is_told_at_once_to_who_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(monkeypatch, UNKNOWN_ERROR)
+    results = fleet.send(20, fleet.worker())
+    assert {time for time, _outcome in results} == {0.1}
+    assert len(fleet.provider.calls) == 1
 
 
 def test_workers_that_wait_share_one_wait_and_end_together(monkeypatch: pytest.MonkeyPatch) -> None:

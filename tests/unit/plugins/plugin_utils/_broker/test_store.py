@@ -271,3 +271,148 @@ def test_a_line_is_said_by_the_first_alone(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CollectError, match="cannot be used for locks and records"):
         LocalStore(str(tmp_path / "file"), str(tmp_path)).first("a")
+
+
+# What is judged before it is believed.
+
+
+def _record(run_folder: pathlib.Path) -> pathlib.Path:
+    (path,) = (run_folder / "collectssl").glob("*.json")
+    return path
+
+
+def _garbage(path: pathlib.Path) -> None:
+    path.write_bytes(b"\xff\x00 no record")
+
+
+def _deep(path: pathlib.Path) -> None:
+    path.write_text("[" * 200_000, encoding="ascii")
+
+
+def _other_shape(shape: t.Any) -> t.Callable[[pathlib.Path], object]:
+    return lambda path: path.write_text(json.dumps(shape), encoding="ascii")
+
+
+def _changed(path: pathlib.Path) -> None:
+    records = json.loads(path.read_text(encoding="ascii"))
+    records[0]["order"]["fqdn"] = "other.example.com"
+    path.write_text(json.dumps(records), encoding="ascii")
+
+
+def _cut(path: pathlib.Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def _folder(path: pathlib.Path) -> None:
+    path.unlink()
+    (path / "inside").mkdir(parents=True)
+
+
+def _fifo(path: pathlib.Path) -> None:
+    path.unlink()
+    os.mkfifo(path, 0o600)
+
+
+def _link(path: pathlib.Path) -> None:
+    path.rename(path.with_suffix(".elsewhere"))
+    path.symlink_to(path.with_suffix(".elsewhere"))
+
+
+def _second_name(path: pathlib.Path) -> None:
+    path.with_suffix(".elsewhere").hardlink_to(path)
+
+
+def _open_to_others(path: pathlib.Path) -> None:
+    path.chmod(0o622)
+
+
+def _of_another(path: pathlib.Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    os.chown(path, 65534, -1)
+
+
+_DAMAGES = {
+    "garbage": _garbage,
+    "deep": _deep,
+    "null": _other_shape(None),
+    "a number": _other_shape(1),
+    "a dictionary": _other_shape({"seal": ""}),
+    "a list of numbers": _other_shape([1]),
+    "an empty record": _other_shape([{}]),
+    "a seal that is none": _other_shape([{"seal": None}]),
+    "changed": _changed,
+    "cut off": _cut,
+    "a folder": _folder,
+    "a FIFO": _fifo,
+    "a link": _link,
+    "a second name": _second_name,
+    "open to others": _open_to_others,
+    "of another user": _of_another,
+}
+
+
+@pytest.mark.parametrize("damage", _DAMAGES.values(), ids=_DAMAGES)
+def test_a_record_that_is_not_as_it_was_written_is_none(
+    run_folder: pathlib.Path, clients: Clients, damage: t.Callable[[pathlib.Path], object]
+) -> None:
+    collect()
+    collect()
+    assert len(clients.peaks) == 1
+    damage(_record(run_folder))
+    # In a process, as one that waited for a FIFO would wait for good.
+    assert joined(fork(collect)) == [0]
+    collect()
+    assert len(clients.peaks) == 2
+
+
+def _refused(match: str) -> None:
+    with pytest.raises(CollectError, match=match):
+        collect()
+
+
+@pytest.mark.parametrize("place", ["run", "home"])
+def test_a_folder_in_which_others_have_a_say_is_refused_before_any_call(
+    run_folder: pathlib.Path, clients: Clients, place: str
+) -> None:
+    folder = run_folder.parent / place / "collectssl"
+    folder.mkdir(parents=True)
+    setting = "ANSIBLE_LOCAL_TEMP" if place == "run" else "ANSIBLE_HOME"
+    for mode in (0o770, 0o707, 0o750, 0o701):
+        folder.chmod(mode)
+        _refused(
+            rf"^The folder {folder} on the controller is not used for locks and records: others than its owner may "
+            rf"enter it \(mode {mode:04o}\)\. Remove it, to have it made anew with mode 0700, or point {setting} to a "
+            r"folder of this user alone\.$"
+        )
+    if os.geteuid() == 0:
+        folder.chmod(0o700)
+        os.chown(folder, 65534, -1)
+        _refused(r"it belongs to the user number 65534, and this is 0\. Remove it, or point")
+    folder.rename(run_folder.parent / "elsewhere")
+    folder.symlink_to(run_folder.parent / "elsewhere")
+    _refused(r"it is a link\. Put a folder in its place, or point")
+    assert not (clients.folder / "calls").exists()
+    # A group that the folder above hands down is no say of others.
+    folder.unlink()
+    folder.mkdir(mode=0o700)
+    folder.chmod(0o2700)
+    collect()
+
+
+@pytest.mark.parametrize("damage", [_fifo, _link, _second_name, _open_to_others, _of_another])
+def test_a_lock_that_others_could_hold_is_refused_before_any_call(
+    run_folder: pathlib.Path, clients: Clients, damage: t.Callable[[pathlib.Path], object]
+) -> None:
+    collect()
+    (lock,) = (run_folder.parent / "home" / "collectssl").iterdir()
+    damage(lock)
+
+    def refused() -> None:
+        with pytest.raises(
+            CollectError, match=rf"{lock.name} in it is no plain file of this user alone\. Remove that,"
+        ):
+            collect("2")
+
+    assert joined(fork(refused)) == [0]
+    assert len(clients.peaks) == 1

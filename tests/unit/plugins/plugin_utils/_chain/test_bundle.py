@@ -140,9 +140,10 @@ def test_mail_addresses(wanted: str, covered: bool) -> None:
     _expect(_bundle(x509.RFC822Name("someone@example.com")), wanted, covered)
 
 
-def test_the_common_name_counts_only_where_there_are_no_alternative_names() -> None:
-    _expect(_bundle(), "www.example.com", True)
-    _expect(_bundle(), "example.com", False)
+def test_the_common_name_never_counts() -> None:
+    for name in ("www.example.com", "example.com"):
+        with pytest.raises(ChainError, match="has no subject alternative name"):
+            _bundle().check_names([name])
     _expect(_bundle(*_dns("other.example.com")), "www.example.com", False)
 
 

@@ -245,6 +245,42 @@ def test_an_empty_netscape_sequence() -> None:
     assert unpack("netscape", _asn1.netscape_sequence(())) == []
 
 
+def _element(tag: int, content: bytes) -> bytes:
+    assert len(content) < 0x80
+    return bytes((tag, len(content))) + content
+
+
+_NETSCAPE_TYPE = _element(0x06, b"\x60\x86\x48\x01\x86\xf8\x42\x02\x05")
+_NO_CERTIFICATES = _element(0xA0, _element(0x30, b""))
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        (_NETSCAPE_TYPE + _NO_CERTIFICATES, None),
+        (_NETSCAPE_TYPE, "it is not a type and what belongs to it"),
+        (_NO_CERTIFICATES + _NETSCAPE_TYPE, "it is not a type and what belongs to it"),
+        (_NETSCAPE_TYPE + _NO_CERTIFICATES * 2, "it is not a type and what belongs to it"),
+        (_NETSCAPE_TYPE + _element(0xA1, _element(0x30, b"")), "it is not a type and what belongs to it"),
+        (_NETSCAPE_TYPE + _element(0x30, b""), "it is not a type and what belongs to it"),
+        (_NETSCAPE_TYPE + _element(0xA0, _element(0x31, b"")), "it is not a SEQUENCE"),
+        (_NETSCAPE_TYPE + _element(0xA0, _element(0x30, b"") * 2), "it is not a SEQUENCE"),
+        (_element(0x06, b"\x2a\x03") + _NO_CERTIFICATES, "its type is 1.2.3"),
+        (_element(0x06, b"") + _NO_CERTIFICATES, "an object identifier is cut off"),
+    ],
+)
+def test_what_a_netscape_sequence_is(parts: bytes, why: str | None) -> None:
+    data = _element(0x30, parts)
+    if why is None:
+        assert unpack("netscape", data) == []
+        return
+    with pytest.raises(ChainError) as caught:
+        unpack("netscape", data)
+    assert str(caught.value) == f"The Netscape certificate sequence cannot be read: {why}"
+    with pytest.raises(ChainError):
+        unpack("netscape", data + b"\x00")
+
+
 def test_a_certificate_of_an_unknown_version_in_pkcs7() -> None:
     data = _asn1.pkcs7(list(_DERS))
     version_3 = b"\xa0\x03\x02\x01\x02"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
+import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
@@ -305,11 +306,13 @@ def test_no_message_shows_what_was_given() -> None:
 
 
 @pytest.mark.parametrize("text", [_PEM, _PKCS7_PEM, _s_client(), _KEY + _PEM], ids=["PEM", "PKCS7", "s_client", "key"])
-def test_a_block_that_is_cut_anywhere_is_seen(text: str) -> None:
+def test_a_block_that_is_cut_anywhere_is_seen(text: str, record_property: t.Callable[[str, object], None]) -> None:
     """But for a cut within its first dashes: then it has not begun."""
     begin = text.index("-----BEGIN") + 6
     end = text.index("-----END", begin)
-    for size in (*range(begin, begin + 70), *range(begin + 70, end, 7), *range(end, text.index("\n", end))):
+    sizes = (*range(begin, begin + 70), *range(begin + 70, end, 7), *range(end, text.index("\n", end)))
+    record_property("tried", f"hostile body: handed in and cut within a block: {2 * len(sizes)}")
+    for size in sizes:
         with pytest.raises(ChainError):
             certificates(text[:size])
         with pytest.raises(ChainError):

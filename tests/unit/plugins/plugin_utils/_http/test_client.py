@@ -25,7 +25,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
     TransportError,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client, _Seen
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.exchange import Seen
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials, Provider, Transport
 from ansible_collections.certfleet.collectssl.tests.support.https_server import (
     Server,
@@ -302,6 +303,6 @@ def test_a_line_about_a_call_holds_no_secret(identity: Identity) -> None:
     default = Client(
         Provider("https://provider.example.com/x", Credentials("me", PASSWORD), Transport(True, None, 1, 0))
     )
-    line = default._line(REQUEST, _Seen(), 0.5)
+    line = default._line(REQUEST, Seen(), 0.5)
     assert line.startswith("collectssl: POST https://provider.example.com:443/x about ")
     assert line.endswith(": no HTTP status, no answer, 0 bytes, 0.50 s")

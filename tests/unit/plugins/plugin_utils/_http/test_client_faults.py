@@ -17,7 +17,6 @@ import urllib.parse
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ProtocolError, TransportError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.session import _Deadline
 from ansible_collections.certfleet.collectssl.tests.support.https_server import (
     Reply,
     Server,
@@ -186,17 +185,6 @@ def test_a_dripped_body_and_dripped_chunks_are_bounded_too(identity: Identity) -
         assert timed(lambda: asker_of(server, identity, seconds=1).ask()) < 4
 
 
-def test_a_read_has_no_more_time_than_is_left() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.settimeout(5)
-        with _Deadline(ours) as reader:
-            time.sleep(0.1)
-            theirs.sendall(b"a")
-            assert reader.read(1) == b"a"
-            assert t.cast(float, ours.gettimeout()) <= 4.9
-
-
 def test_a_handshake_that_never_comes_is_bounded() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://localhost:{silent.getsockname()[1]}/"
@@ -275,9 +263,28 @@ def test_what_to_do_hangs_on_the_status(identity: Identity, status: int, advice:
     assert len(server.calls) == 1
 
 
-def test_an_answer_is_one_whatever_its_status(identity: Identity) -> None:
-    with Server(identity.context(), answer("errorCode=0", 404)) as server:
-        assert asker_of(server, identity).ask().state == "pending"
+@pytest.mark.parametrize("status", [101, 201, 202, 204, 206, 300, 304, 400, 403, 404, 500])
+@pytest.mark.parametrize("body", ["errorCode=0", "0\n", "errorCode=-4&errorMessage=Wrong"])
+def test_only_status_200_brings_an_answer(identity: Identity, status: int, body: str) -> None:
+    with Server(identity.context(), answer(body, status)) as server:
+        asked = asker_of(server, identity, retries=3)
+        with pytest.raises(ProtocolError) as caught:
+            asked.ask()
+    assert f"with HTTP status {status} cannot be used. Only HTTP status 200 brings an answer. " in str(caught.value)
+    # These come without a body, whatever follows.
+    if status not in (101, 204, 304):
+        assert f"It begins: {body.strip()}. " in str(caught.value)
+    assert (len(server.calls), asked.pauses) == (1, [])
+
+
+def test_what_is_said_before_an_answer_is_none(identity: Identity) -> None:
+    early = (
+        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+    )
+    with Server(identity.context(), early + PENDING) as server:
+        for _number in range(2):
+            assert asker_of(server, identity).ask().state == "pending"
+    assert server.connections == 1
 
 
 ECHOES = {

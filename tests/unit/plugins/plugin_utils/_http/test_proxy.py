@@ -155,3 +155,11 @@ def test_a_tasks_environment_lies_on_top_in_either_case() -> None:
 def test_the_password_of_a_proxy_is_secret_in_both_spellings() -> None:
     assert set(secrets_of("http://me:a%20b%2F@proxy:1")) == {"a%20b%2F", "a b/"}
     assert secrets_of("http://me@proxy") == secrets_of(PROXY) == secrets_of(None) == ()
+
+
+def test_an_address_without_end_is_refused_without_being_shown() -> None:
+    endless = f"http://me:{'s3cret' * 1000}@proxy:1"
+    for option, environment in ((endless, {}), (None, {"https_proxy": endless})):
+        with pytest.raises(OptionError, match=r"is longer than the 2048 characters that an address") as caught:
+            proxy_for(URL, option, environment)
+        assert "s3cret" not in str(caught.value)
