@@ -23,12 +23,12 @@ import json
 import os
 import re
 import stat
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Container, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, hidden, permissions
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.hidden import HiddenFolder
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place, Places, in_folder
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Folder, Place, Places, in_folder
 
 #: The states of a transaction.
 SWITCHING, HELD = "switching", "held"
@@ -138,7 +138,7 @@ def write(journal: Journal) -> None:
     home = journal.home
     for other in journal.hiddens():
         if other is not home and journal.state == SWITCHING:
-            _put(other, {"version": _VERSION, "elsewhere": home.beside.path})
+            _put(other, {"version": _VERSION, "elsewhere": home.beside.path, "folder": home.beside.inode})
     disk.sync_folders(journal.hiddens())
     entries = [dict(one.entry._asdict()) for one in journal.entries]
     _put(home, {"version": _VERSION, "state": journal.state, "entries": entries})
@@ -164,50 +164,62 @@ def clean(journal: Journal) -> None:
         where.clear()
 
 
-def find(places: Places, found_in: HiddenFolders) -> Tuple[List[Journal], List[str]]:
-    """The unfinished transactions that these hidden folders take part in, and the folders that they need besides.
+def find(
+    places: Places, found_in: HiddenFolders, looked_at: Container[object]
+) -> Tuple[List[Journal], List[Folder], List[str]]:
+    """The unfinished transactions that these hidden folders take part in.
 
-    Only where no other folder is needed are they complete. Raises ``InstallError`` for a journal that this user cannot
-    trust: undoing it would move files as somebody else says.
+    ``looked_at`` has the keys of the folders in which a hidden one was looked for. The folders that have to be looked
+    at besides come second, and the paths of those that are not there third; only where there are none of either are
+    the transactions complete. Raises ``InstallError`` for a journal that this user cannot trust: undoing it would move
+    files as somebody else says.
     """
     journals: Dict[object, Journal] = {}
-    more: List[str] = []
+    more: List[Folder] = []
+    lost: List[str] = []
     for where in found_in.values():
         value = _value(where)
         if value is None:
             continue
         home: Optional[HiddenFolder] = where
         if "elsewhere" in value:
-            home, value = _elsewhere(places, where, value["elsewhere"], found_in, more)
-        if home is None or value is None or home.key in journals:
+            folder = _noted(places, where, value)
+            if folder is None:
+                lost.append(value["elsewhere"])
+                continue
+            if folder.key not in looked_at and hidden.look(folder) is not None:
+                more.append(folder)
+            home = found_in.get(folder.key)
+            value = None if home is None else _value(home)
+        if home is None or value is None or "elsewhere" in value or home.key in journals:
             continue
         entries = _entries(home, value)
-        missing = [path for path in (os.path.dirname(one.path) for one in entries) if not _known(path, found_in)]
-        if missing:
-            more.extend(missing)
-        else:
-            journals[home.key] = Journal(value["state"], tuple(_located(home, one, found_in) for one in entries), home)
-    return list(journals.values()), more
+        folders = {path: _reached(places, path) for path in {os.path.dirname(one.path) for one in entries}}
+        lost.extend(path for path, folder in folders.items() if folder is None)
+        there = [folder for folder in folders.values() if folder is not None]
+        if not lost and home.beside.key not in [folder.key for folder in there]:
+            raise _untrusted(home, "it is not where it was written")
+        unseen = [folder for folder in there if folder.key not in looked_at]
+        more.extend(unseen)
+        if not unseen and len(there) == len(folders):
+            located = [_located(places, home, one, folders[os.path.dirname(one.path)], found_in) for one in entries]
+            journals[home.key] = Journal(value["state"], tuple(one for one in located if one is not None), home)
+    return list(journals.values()), more, lost
 
 
-def _known(path: str, found_in: HiddenFolders) -> Optional[HiddenFolder]:
-    return next((where for where in found_in.values() if where.beside.path == path), None)
+def _reached(places: Places, path: str) -> Optional[Folder]:
+    folder = places.folder("The journal of an interrupted run", path)
+    # By a link it was not written: paths in a journal are without any.
+    return folder if folder is not None and folder.path == path else None
 
 
-def _elsewhere(
-    places: Places, where: HiddenFolder, path: Any, found_in: HiddenFolders, more: List[str]
-) -> Tuple[Optional[HiddenFolder], Optional[Dict[str, Any]]]:
-    """The journal that a note speaks of, None for one that has been closed; its folder may have to be locked first."""
+def _noted(places: Places, where: HiddenFolder, note: Dict[str, Any]) -> Optional[Folder]:
+    """The folder beside which the journal is that a note speaks of; None where that folder is not there any more."""
+    path = note["elsewhere"]
     if not isinstance(path, str) or not os.path.isabs(path):
         raise _untrusted(where, "it cannot be read")
-    home = _known(path, found_in)
-    if home is None:
-        folder = places.folder("The journal of an interrupted run", path)
-        if folder is not None and folder.path == path and hidden.look(folder) is not None:
-            more.append(path)
-        return None, None
-    value = _value(home)
-    return (None, None) if value is None or "elsewhere" in value else (home, value)
+    folder = _reached(places, path)
+    return folder if folder is not None and folder.inode == note.get("folder") else None
 
 
 def _value(where: HiddenFolder) -> Optional[Dict[str, Any]]:
@@ -246,8 +258,6 @@ def _entries(home: HiddenFolder, value: Dict[str, Any]) -> List[Entry]:
         raise _untrusted(home, "it cannot be read") from exc
     if not well:
         raise _untrusted(home, "it cannot be read")
-    if home.beside.path not in [os.path.dirname(one.path) for one in entries]:
-        raise _untrusted(home, "it is not where it was written")
     return entries
 
 
@@ -294,11 +304,28 @@ def _is_protection(values: Any) -> bool:
     )
 
 
-def _located(home: HiddenFolder, entry: Entry, found_in: HiddenFolders) -> Located:
-    where = _known(os.path.dirname(entry.path), found_in)
-    if where is None or where.beside.inode != entry.folder:
+def _located(
+    places: Places, home: HiddenFolder, entry: Entry, folder: Optional[Folder], found_in: HiddenFolders
+) -> Optional[Located]:
+    """The entry in this folder; None where the note beside its file is gone, and with it what was kept there.
+
+    Then that file has been taken care of since: by a run that could not see the journal, as somebody had moved it away,
+    or by whoever removed what was beside the file.
+    """
+    if folder is None or folder.inode != entry.folder:
         raise _untrusted(home, "the folders are not those it was written for")
-    return Located(entry, in_folder(where.beside, os.path.basename(entry.path)), where)
+    where = found_in.get(folder.key)
+    if where is None or (where is not home and not _points_to(places, where, home)):
+        return None
+    return Located(entry, in_folder(folder, os.path.basename(entry.path)), where)
+
+
+def _points_to(places: Places, where: HiddenFolder, home: HiddenFolder) -> bool:
+    value = _value(where)
+    if value is None or "elsewhere" not in value:
+        return False
+    folder = _noted(places, where, value)
+    return folder is not None and folder.key == home.beside.key
 
 
 def _untrusted(where: HiddenFolder, reason: str) -> InstallError:

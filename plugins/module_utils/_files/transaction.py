@@ -116,13 +116,11 @@ def locked_for_change(known: Places, places: Iterable[Place]) -> Iterator[Locked
 def _locked(known: Places, folders: List[Folder], exclusive: bool) -> Iterator[Locked]:
     while True:
         with hidden.locked(folders, exclusive) as held:
-            unfinished, more = journal.find(known, held)
-            others = [known.folder("The journal of an interrupted run", path) for path in more]
-            new = [folder for folder in others if folder is not None and folder.key not in held]
-            if not new:
-                if more:
+            unfinished, more, lost = journal.find(known, held, {folder.key for folder in folders})
+            if not more:
+                if lost:
                     raise InstallError(
-                        f"An earlier run was interrupted while it changed files in {more[0]}, which cannot be reached "
+                        f"An earlier run was interrupted while it changed files in {lost[0]}, which cannot be reached "
                         "any more. Nothing was changed. Bring that folder back, or compare the files by hand and "
                         f"remove the folders {hidden.NAME}.",
                         settled=True,
@@ -130,7 +128,7 @@ def _locked(known: Places, folders: List[Folder], exclusive: bool) -> Iterator[L
                 yield Locked(unfinished, held)
                 return
         # Released in between: two runs that each wait for what the other holds would wait for ever.
-        folders = unique([*folders, *new])
+        folders = unique([*folders, *more])
 
 
 class Settled(NamedTuple):

@@ -222,11 +222,47 @@ def test_the_owner_of_a_folder_who_moves_the_hidden_one_away_undoes_only_what_is
             continue
         moved += 1
         (host.certs / ".collectssl").rename(tmp_path / f"away-{number}")
+        host.install(check=True, content=bundle("ec-old"), **host.everything())
         # What he keeps of the files in his own folder is gone with it, and they are made anew.
         host.install(content=bundle("ec-old"), **host.everything())
         assert host.key.read_bytes() == key_pem("ec-old"), number
         assert host.pending.read_bytes() == key_pem("ec-new"), number
     assert moved
+
+
+@_only_root
+def test_a_journal_that_comes_back_changes_nothing_in_folders_that_were_seen_to_since(tmp_path: pathlib.Path) -> None:
+    def prepare(host: SmallHost) -> Options:
+        # With everything in his hands no folder is a better one for the journal.
+        for path in (host.folder, host.certs):
+            os.chown(path, _OTHER, _OTHER)
+        return {"content": bundle("ec-old"), "chain_path": str(host.chain), "path": str(host.private / "site.pem")}
+
+    reference = SmallHost(tmp_path / "reference")
+    options = prepare(reference)
+    total = calls_of(functools.partial(reference.install, **options))
+    returned = 0
+    for number in range(total // 3, total):
+        host = SmallHost(tmp_path / str(number))
+        options = prepare(host)
+        killed_at(number, functools.partial(host.install, **options))
+        hidden_one, away = host.certs / ".collectssl", tmp_path / f"away-{number}"
+        if "switching" not in (_text(hidden_one / "journal") or ""):
+            continue
+        hidden_one.rename(away)
+        host.install(**options)
+        before = host.state()
+        away.rename(hidden_one)
+        returned += 1
+        host.install(chain_path=str(host.chain), content=bundle("ec-old"))
+        after = host.state()
+        for path in (path for path in before if path.startswith("private/")):
+            assert after.get(path) == before[path], (number, path)
+    assert returned
+
+
+def _text(path: pathlib.Path) -> str | None:
+    return path.read_text() if path.exists() else None
 
 
 def test_a_hidden_folder_that_keeps_being_moved_away_is_given_up(
