@@ -164,7 +164,7 @@ class Places:
             return _Walk(self, subject, path).place()
         except OSError as exc:
             raise InstallError(
-                f"{subject}: {excerpt(path)} could not be looked at: {cause(exc)}.{advice(exc)}"
+                f"{subject}: {path} could not be looked at: {cause(exc)}.{advice(exc)}"
             ) from exc
 
     def folder(self, subject: str, path: str) -> Optional[Folder]:
@@ -174,7 +174,7 @@ class Places:
             return _Walk(self, subject, path, to_folder=True).folder()
         except OSError as exc:
             raise InstallError(
-                f"{subject}: {excerpt(path)} could not be looked at: {cause(exc)}.{advice(exc)}"
+                f"{subject}: {path} could not be looked at: {cause(exc)}.{advice(exc)}"
             ) from exc
 
     def open(self, above: Optional[Folder], name: str) -> Folder:
@@ -198,7 +198,7 @@ def require_path(subject: str, path: str) -> None:
     """Raise ``InstallError`` for a text that can be the path of no file, or that would be told wrongly."""
     if not os.path.isabs(path):
         raise InstallError(f"{subject}: {excerpt(path)} is a relative path; give an absolute one.")
-    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in path):
+    if any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in path):
         raise InstallError(
             f"{subject}: {excerpt(path)} has a control character in it, so it is not the path of a file."
         )
