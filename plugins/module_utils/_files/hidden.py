@@ -15,7 +15,7 @@ import fcntl
 import os
 import stat
 import time
-from typing import Dict, Iterable, Iterator, List, Optional
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
@@ -145,8 +145,12 @@ def _made(folder: Folder) -> HiddenFolder:
 
 
 @contextlib.contextmanager
-def locked(folders: Iterable[Folder], exclusive: bool) -> Iterator[Dict[object, HiddenFolder]]:
+def locked(
+    folders: Iterable[Folder], exclusive: bool, subjects: Optional[Mapping[object, str]] = None
+) -> Iterator[Dict[object, HiddenFolder]]:
     """Hold the hidden folder of each of these folders; by the folder's key.
+
+    ``subjects`` has, by that key too, what is to be installed in a folder, for messages.
 
     Exclusive for the one who changes, which makes those that are missing, and removes what is empty in the end. Shared
     by those who look, who get those that are there. Raises ``InstallError`` when another run does not come to its end
@@ -156,7 +160,8 @@ def locked(folders: Iterable[Folder], exclusive: bool) -> Iterator[Dict[object, 
     try:
         # In the same order for every run, so that no two wait for each other.
         for folder in unique(folders):
-            with doing(f"The folder {os.path.join(folder.path, NAME)} could not be made"):
+            subject, name = (subjects or {}).get(folder.key, folder.path), os.path.join(folder.path, NAME)
+            with doing(f"{subject}: the folder {name} could not be {'made' if exclusive else 'opened'}"):
                 hidden = _acquired(folder, exclusive)
                 if hidden is not None:
                     held[folder.key] = hidden

@@ -163,9 +163,7 @@ class Places:
         try:
             return _Walk(self, subject, path).place()
         except OSError as exc:
-            raise InstallError(
-                f"{subject}: {path} could not be looked at: {cause(exc)}.{advice(exc)}"
-            ) from exc
+            raise InstallError(f"{subject}: {path} could not be looked at: {cause(exc)}.{advice(exc)}") from exc
 
     def folder(self, subject: str, path: str) -> Optional[Folder]:
         """The folder that an absolute path leads to, None where there is none; raises as ``find`` does."""
@@ -173,9 +171,7 @@ class Places:
         try:
             return _Walk(self, subject, path, to_folder=True).folder()
         except OSError as exc:
-            raise InstallError(
-                f"{subject}: {path} could not be looked at: {cause(exc)}.{advice(exc)}"
-            ) from exc
+            raise InstallError(f"{subject}: {path} could not be looked at: {cause(exc)}.{advice(exc)}") from exc
 
     def open(self, above: Optional[Folder], name: str) -> Folder:
         """Enter a folder; raises ``OSError`` for what is none."""

@@ -4,7 +4,7 @@
 """Many files as one: all of a change, or nothing of it, whatever interrupts it. The door of this package.
 
 Whoever looks at files asks first whether a run left something beside them (``is_clean``), and afterwards whether
-anything came between (``unchanged_since``). Whoever changes files takes them for himself (``locked_for_change``), ends
+anything came between (``moment_of``). Whoever changes files takes them for himself (``locked_for_change``), ends
 what an interrupted run did to them (``settle``; ``preview`` to look without touching), and has its own steps carried
 out: ``hold`` keeps the old files until they are let go (``let_go``) or had back (``undo``); ``commit`` lets them go at
 once. ``journal`` has the rules that make it all or nothing. Nothing here knows what the files are for.
@@ -93,7 +93,7 @@ def locked_for_reading(known: Places, places: Iterable[Place]) -> Iterator[Locke
 
     Raises ``InstallError`` as ``hidden.locked`` does.
     """
-    with _locked(known, _folders(places), exclusive=False) as locked:
+    with _locked(known, places, exclusive=False) as locked:
         yield locked
 
 
@@ -106,16 +106,19 @@ def locked_for_change(known: Places, places: Iterable[Place]) -> Iterator[Locked
     """
     with Interrupts():
         try:
-            with _locked(known, _folders(places), exclusive=True) as locked:
+            with _locked(known, places, exclusive=True) as locked:
                 yield locked
         except (Interrupted, KeyboardInterrupt) as exc:
             raise InstallError(f"{_why_ended(exc)} Nothing new was installed.", settled=True) from exc
 
 
 @contextlib.contextmanager
-def _locked(known: Places, folders: List[Folder], exclusive: bool) -> Iterator[Locked]:
+def _locked(known: Places, places: Iterable[Place], exclusive: bool) -> Iterator[Locked]:
+    there = [place for place in places if place.folder is not None]
+    subjects: Dict[object, str] = {place.there.key: place.path for place in reversed(there)}
+    folders = _folders(there)
     while True:
-        with hidden.locked(folders, exclusive) as held:
+        with hidden.locked(folders, exclusive, subjects) as held:
             unfinished, more, lost = journal.find(known, held, {folder.key for folder in folders})
             if not more:
                 if lost:

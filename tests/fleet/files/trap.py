@@ -14,7 +14,11 @@ _OPERATIONS = ("link", "mkdir", "rename", "rmdir", "unlink")
 def _watch(watched: "tuple[str, ...]", point: str, action: str) -> None:
     def guarded(name: str, real):  # type: ignore[no-untyped-def]
         def call(*args, **kwargs):  # type: ignore[no-untyped-def]
-            target = args[1] if name in ("link", "rename") else args[0]
+            into = name in ("link", "rename")
+            target = args[1] if into else args[0]
+            folder = kwargs.get("dst_dir_fd" if into else "dir_fd")
+            if isinstance(target, str) and folder is not None:
+                target = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), target)
             if isinstance(target, str) and target.startswith(watched):
                 _reached(name, target)
             return real(*args, **kwargs)
