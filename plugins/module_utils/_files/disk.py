@@ -76,6 +76,8 @@ class Protection(NamedTuple):
     def closed_as(self, other: "Protection") -> "Protection":
         """As this, but open to nobody of a group or beyond whom a file under ``other`` is not open to; owners stay."""
         mode = self.mode & other.mode
+        if self.gid != other.gid:
+            mode &= ~stat.S_IRWXG
         if self.acl == other.acl:
             return self._replace(mode=mode)
         # Lists are not weighed against each other. The group's bits are the most that a list allows anybody, so without
@@ -85,7 +87,7 @@ class Protection(NamedTuple):
 
     def within(self, other: "Protection") -> "Protection":
         """As this, but open to nobody whom a file under ``other`` is not open to."""
-        return self.closed_as(other)._replace(uid=other.uid, gid=other.gid)
+        return self._replace(uid=other.uid, gid=other.gid).closed_as(other)
 
 
 @contextlib.contextmanager

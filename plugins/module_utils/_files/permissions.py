@@ -78,12 +78,16 @@ def gid_of(group: Optional[str]) -> Optional[int]:
 
 
 def group_is_of_one(gid: int, uid: int) -> bool:
-    """Whether a group is the own group of a user: called like the user, and with no other members."""
+    """Whether a group is the own group of a user: called like the user, and no other user's, first group or other."""
     try:
         group, name = grp.getgrgid(gid), pwd.getpwuid(uid).pw_name
     except KeyError:
         return False
-    return group.gr_name == name and not set(group.gr_mem) - {name}
+    return (
+        group.gr_name == name
+        and not set(group.gr_mem) - {name}
+        and not any(one.pw_gid == gid and one.pw_uid != uid for one in pwd.getpwall())
+    )
 
 
 def may_own(uid: int) -> bool:

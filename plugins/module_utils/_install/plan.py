@@ -13,7 +13,10 @@ from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import require_writable
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import (
+    group_named,
+    require_writable,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import require_possible
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
@@ -324,10 +327,11 @@ class _Planner:
         if closed == given:
             return Move(pending, key, True, inode)
         unlisted = " and no access control list" if given.acl != closed.acl else ""
+        groups = [f" and group {group_named(one.gid)}" if given.gid != allowed.gid else "" for one in (given, allowed)]
         warning = (
-            f"{pending.path} (pending_privatekey_path) has mode {given.mode:04o} and {key.path} (privatekey_path) "
-            f"{allowed.mode:04o}: the new key gets {closed.mode:04o}{unlisted}, so that it is open to nobody that the "
-            "old one was not open to"
+            f"{pending.path} (pending_privatekey_path) has mode {given.mode:04o}{groups[0]}, {key.path} "
+            f"(privatekey_path) {allowed.mode:04o}{groups[1]}: the new key gets {closed.mode:04o}{unlisted}, so that "
+            "it is open to nobody that the old one was not open to"
         )
         return Move(pending, key, True, inode, allowed, warning)
 

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import functools
+import grp
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import subprocess
 import typing as t
@@ -16,7 +18,7 @@ import typing as t
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, hidden
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, hidden, permissions
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Places, in_folder
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install import install
 from ansible_collections.certfleet.collectssl.tests.support.installation import (
@@ -90,6 +92,43 @@ def test_a_key_that_becomes_stricter_is_told_once(check: bool, said: list[str], 
     assert len(said) == 1
     assert "the new key gets 0600" in said[0]
     assert host.key.stat().st_mode & 0o777 == 0o600
+
+
+@_only_root
+def test_a_pending_key_of_another_group_lets_that_group_in_nowhere(said: list[str], tmp_path: pathlib.Path) -> None:
+    host = SmallHost(tmp_path)
+    options = _fresh_key(host)
+    for path, group in ((host.key, 0), (host.pending, _OTHER)):
+        os.chown(path, 0, group)
+        path.chmod(0o640)
+    host.install(**options)
+    status = host.key.stat()
+    assert (status.st_gid, status.st_mode & 0o777) == (_OTHER, 0o600)
+    assert f"has mode 0640 and group {_OTHER}" in said[0]
+    assert "the new key gets 0600" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "first", "of_one"),
+    [
+        ("web", [], 5, True),
+        ("web", ["web"], 5, True),
+        ("staff", [], 5, False),
+        ("web", ["web", "ada"], 5, False),
+        ("web", [], 700, False),
+    ],
+)
+def test_a_group_is_of_one_where_no_other_user_is_in_it_in_any_way(
+    name: str, members: list[str], first: int, of_one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = [
+        pwd.struct_passwd(("web", "x", 700, 700, "", "/", "")),
+        pwd.struct_passwd(("ada", "x", 5, first, "", "/", "")),
+    ]
+    monkeypatch.setattr(pwd, "getpwall", lambda: users)
+    monkeypatch.setattr(pwd, "getpwuid", {one.pw_uid: one for one in users}.__getitem__)
+    monkeypatch.setattr(grp, "getgrgid", {700: grp.struct_group((name, "x", 700, members))}.__getitem__)
+    assert permissions.group_is_of_one(700, 700) == of_one
 
 
 def test_a_list_of_a_pending_key_lets_nobody_in(said: list[str], tmp_path: pathlib.Path) -> None:
