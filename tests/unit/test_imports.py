@@ -45,6 +45,9 @@ _ARROWS: dict[str, set[str]] = {
     "module_utils/_text": set(),
     "module_utils/_pem": set(),
     "module_utils/_python": set(),
+    "module_utils/_commands": {"module_utils/_errors", "module_utils/_text"},
+    "module_utils/_deploy": _EVERYBODY
+    | {"module_utils/_commands", "module_utils/_endpoint", "module_utils/_files", "module_utils/_install"},
     "module_utils/_wire": _EVERYBODY,
     "module_utils/_files": _EVERYBODY,
     "module_utils/_endpoint": _EVERYBODY,
