@@ -125,7 +125,7 @@ def _output(stack: contextlib.ExitStack) -> int:
 def _end_of(process: Any, outputs: Tuple[int, ...], seconds: float) -> Optional[int]:
     try:
         if _has_ended(process, seconds, outputs):
-            return process.returncode  # type: ignore[no-any-return]
+            return int(process.returncode)
         for number in (signal.SIGTERM, signal.SIGKILL):
             _signal(process.pid, number)
             if _has_ended(process, _PARTING):

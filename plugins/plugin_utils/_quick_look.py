@@ -197,7 +197,7 @@ def who(name: t.Any) -> str | None:
 def mode(value: t.Any) -> str | int | None:
     """A mode as a task gives it; raises ``UnfitError`` for a symbolic one, which depends on the mode before."""
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return t.cast("int | None", value)
+        return value
     if not _OCTAL.match(str(value)):
         raise UnfitError
     return str(value)

@@ -54,6 +54,8 @@ _ARROWS: dict[str, set[str]] = {
     "module_utils/_install": _EVERYBODY | {"module_utils/_files"},
     "module_utils/_rollback": _EVERYBODY | {"module_utils/_files"},
     "plugin_utils/_provider": _EVERYBODY,
+    "plugin_utils/_layouts": _EVERYBODY,
+    "plugin_utils/_quick_look": _EVERYBODY | {"module_utils/_files", "module_utils/_install"},
     "plugin_utils/_identifiers": _EVERYBODY,
     "plugin_utils/_file_options": _EVERYBODY,
     "plugin_utils/_validation": _EVERYBODY | {"plugin_utils/_identifiers"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
+import tempfile
 import time
 import typing as t
 
@@ -108,7 +109,7 @@ def test_a_command_runs_where_nothing_can_be_written(monkeypatch: pytest.MonkeyP
     def full() -> t.Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_commands.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
     assert _run("echo lost; exit 2") == _commands.Ended(2, "", "")
 
 

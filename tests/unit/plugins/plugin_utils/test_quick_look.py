@@ -155,7 +155,7 @@ def _leave_foreign(path: pathlib.Path) -> None:
     (path.parent / ".collectssl").symlink_to("/nowhere")
 
 
-_ACTS: dict[str, t.Callable[[pathlib.Path], None]] = {
+_ACTS: dict[str, t.Callable[[pathlib.Path], object]] = {
     "nothing": _nothing,
     "mode 0644": lambda path: path.chmod(0o644),
     "mode 0600": lambda path: path.chmod(0o600),

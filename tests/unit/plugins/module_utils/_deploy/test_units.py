@@ -38,9 +38,8 @@ def test_two_share_something_directly_or_through_others_exactly_when_they_are_in
                 reach[one] |= reach[other]
                 reach[other] |= reach[one]
     for unit in found:
-        for name in unit:
-            assert reach[name] <= set(unit)
-    for one, other in itertools.combinations(found, 2):
-        assert not {thing for name in one for thing in shared[names.index(name)]} & {
-            thing for name in other for thing in shared[names.index(name)]
+        assert all(reach[name] <= set(unit) for name in unit)
+    for mine_too, theirs_too in itertools.combinations(found, 2):
+        assert not {thing for name in mine_too for thing in shared[names.index(name)]} & {
+            thing for name in theirs_too for thing in shared[names.index(name)]
         }
