@@ -79,8 +79,8 @@ def _names_of(cert: x509.Certificate) -> _Names:
 
 def _excluded(name: t.Any, limits: x509.NameConstraints, authority: x509.Certificate) -> bool:
     kind = type(name)
-    permitted = [limit for limit in limits.permitted_subtrees or () if type(limit) is kind]
-    excluded = [limit for limit in limits.excluded_subtrees or () if type(limit) is kind]
+    permitted = [limit for limit in limits.permitted_subtrees or () if isinstance(limit, kind)]
+    excluded = [limit for limit in limits.excluded_subtrees or () if isinstance(limit, kind)]
     if not permitted and not excluded:
         return False
     if kind in (x509.DNSName, x509.IPAddress):
