@@ -7,8 +7,8 @@
     build.py FOLDER
 
 ``ansible-galaxy collection build`` stamps the time, and takes files in the order in which the file system has them.
-What it made is packed once more: sorted, with one time, that of the commit or SOURCE_DATE_EPOCH, and not compressed, since
-each library that a Python may have for that (zlib, zlib-ng) makes other bytes of the same.
+What it made is packed once more: sorted, with one time, that of the commit or SOURCE_DATE_EPOCH, and not compressed,
+since each library that a Python may have for that (zlib, zlib-ng) makes other bytes of the same.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def packed_anew(tarball: bytes, moment: int) -> bytes:
 
 
 def gzipped(content: bytes, moment: int) -> bytes:
-    """Wrap a content as gzip does (RFC 1952), without the name of a file, in blocks that are not compressed (RFC 1951)."""
+    """Wrap a content as gzip does (RFC 1952), without a name, in blocks that are not compressed (RFC 1951)."""
     head = struct.pack("<2sBBLBB", b"\x1f\x8b", 8, 0, moment, 0, 255)
     starts = range(0, max(len(content), 1), _BLOCK)
     blocks = []

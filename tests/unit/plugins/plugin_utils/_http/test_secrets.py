@@ -38,7 +38,7 @@ def _bounded() -> t.Iterator[None]:
 _SIZE = 8 * 1024
 
 _SLOW = {
-    "letters that a page has lost": ("пароль-пароль123", "\ufffd"),
+    "letters that a page has lost": ("日本語日本-語日本123", "\ufffd"),
     "letters that a page has lost, and others": ("äöüß1äöüß1äöüß2", "\ufffd\ufffd\ufffd\ufffd\ufffd1"),
     "backslashes": ("\\" * 12 + "x", "\\"),
     "backslashes that are escaped": ("\\" * 12 + "x", "\\\\\\u005c"),
@@ -63,7 +63,7 @@ def test_no_text_makes_the_search_slow(secret: str, piece: str) -> None:
 
 _SECRETS = (
     "a + & % = ü \"'<b>/\\ word",
-    "пароль-пароль123",
+    "日本語日本-語日本123",
     "pass word",
     "tab\tand\u00a0blank",
     "three   blanks",
@@ -102,7 +102,7 @@ def test_a_secret_is_found_in_each_form(secret: str) -> None:
     assert {name: text for name, text in shown.items() if scrub(f"<{text}>") != "<***>"} == {}
 
 
-@pytest.mark.parametrize("secret", ["пароль-пароль", "äöü12", "1é", "naïveté"])
+@pytest.mark.parametrize("secret", ["日本語日本-語日本", "äöü12", "1é", "naïveté"])
 @pytest.mark.parametrize("times", [1, 2, 4])
 def test_a_secret_is_found_where_a_page_has_lost_its_letters(secret: str, times: int) -> None:
     lost = "".join(char if char.isascii() else "\ufffd" * times for char in secret)
@@ -116,6 +116,6 @@ def test_letters_that_are_lost_together_are_found_too() -> None:
     assert scrubber([secret])(f"<{lost}>") == "<***>"
 
 
-@pytest.mark.parametrize("text", ["пароля мало", "a word", "C:new", "\ufffd", "ab", "a  b"])
+@pytest.mark.parametrize("text", ["日本語なし", "a word", "C:new", "\ufffd", "ab", "a  b"])
 def test_what_only_looks_alike_stays(text: str) -> None:
-    assert scrubber(["пароль-пароль", "pass word", "C:\\new", "äöü12", "a\\b", "a + b"])(text) == text
+    assert scrubber(["日本語日本-語日本", "pass word", "C:\\new", "äöü12", "a\\b", "a + b"])(text) == text
