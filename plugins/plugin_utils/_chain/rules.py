@@ -4,8 +4,8 @@
 """What clients ask of a chain beyond its signatures (RFC 5280, section 6), and which certificate breaks which rule.
 
 The verifier of ``cryptography`` judges, by way of ``stand_ins``; where it says no, it is asked rule by rule and from
-below, which names the certificate. By hand is done what it does not know: extensions that other clients know, and
-constraints on names other than DNS and IP (``constraints``).
+below, which names the certificate. By hand is done what it does not know: extensions that other clients know, the
+usage of a server's key, and constraints on names other than DNS and IP (``constraints``).
 This plugin util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -31,8 +31,9 @@ _PURPOSES = "2.5.29.37"
 # addresses of RFC 3779, and what Netscape had.
 _KNOWN = frozenset(
     (
-        *(f"2.5.29.{number}" for number in (14, 15, 17, 19, 28, 30, 31, 32, 33, 35, 36, 37, 54)),
-        *("1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.1.7", "1.3.6.1.5.5.7.1.8", "2.16.840.1.113730.1.1"),
+        *(f"2.5.29.{number}" for number in (14, 15, 17, 19, 30, 31, 32, 33, 35, 36, 37, 54)),
+        *("1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.1.7", "1.3.6.1.5.5.7.1.8", "1.3.6.1.5.5.7.48.1.5"),
+        "2.16.840.1.113730.1.1",
     )
 )
 _UNTOUCHED = "Ask the provider for the certificate anew, with a chain that clients accept."
@@ -79,6 +80,12 @@ class _Chain:
                 f"The certificate {certificate.name(self._leaf)} covers no name at all: it has no subject alternative "
                 "name, the only place where clients look for the name of a server (RFC 9525, section 2); the one in "
                 "its subject does not count. Order it anew with its names as subject alternative names."
+            )
+        if self._leaf is not None and not _may_serve(self._leaf):
+            return (
+                f"The certificate {certificate.name(self._leaf)} is for other purposes than servers: its key usage "
+                "has none of digitalSignature, keyEncipherment and keyAgreement (RFC 5280, section 4.2.1.3). Order a "
+                "certificate for servers."
             )
         everything = [self._purposes(cert) for cert in (self._leaf, *self._authorities)]
         if stand_ins.verifies(everything):
@@ -155,6 +162,15 @@ def _unknown(cert: x509.Certificate) -> tuple[tuple[str, bytes], ...]:
     return tuple(
         (dotted, value) for dotted, value in certificate.critical_extensions(cert).items() if dotted not in _KNOWN
     )
+
+
+def _may_serve(leaf: x509.Certificate) -> bool:
+    """Whether the key may do what TLS needs of it; the verifier of ``cryptography`` does not ask."""
+    value = certificate.extension(leaf, _KEY_USAGE)
+    if value is None:
+        return True
+    usage = certificate.read_extension(leaf, _KEY_USAGE, value)
+    return bool(usage.digital_signature or usage.key_encipherment or usage.key_agreement)
 
 
 def _usage(authority: x509.Certificate) -> tuple[tuple[str, bytes], ...]:
