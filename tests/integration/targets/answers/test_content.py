@@ -212,7 +212,7 @@ def _refused() -> dict[str, tuple[str, tuple[str, ...]]]:
 
 def _refused_for_constraints() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Whoever cannot read what an authority may issue cannot know whether it might issue this."""
-    rows = {}
+    rows: dict[str, tuple[str, tuple[str, ...]]] = {}
     for at, name in (("middle", "CN=CA of the test"), ("root", "CN=Root of the test")):
         chain = _chain(at, authority.unreadable(_NAME_CONSTRAINTS))
         words = (f"The extension {_NAME_CONSTRAINTS} of the certificate {name} cannot be read",)

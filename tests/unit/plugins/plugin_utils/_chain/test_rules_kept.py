@@ -39,7 +39,7 @@ from ansible_collections.certfleet.collectssl.tests.support.authority import (
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 _Extension = tuple[x509.ExtensionType, bool]
 
@@ -91,7 +91,7 @@ _INHIBIT = _raw("2.5.29.54", b"\x02\x01\x05")
 _POLICIES = (x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("1.2.3"), None)]), True)
 _LISTS = (x509.CRLDistributionPoints([x509.DistributionPoint([_URI("http://x.example/")], None, None, None)]), True)
 _ADDRESSES = x509.AuthorityInformationAccess(
-    [x509.AccessDescription(x509.AuthorityInformationAccessOID.OCSP, _URI("http://x.example/"))]
+    [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, _URI("http://x.example/"))]
 )
 
 
