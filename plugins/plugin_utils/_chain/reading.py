@@ -87,7 +87,7 @@ def first_of_pem(text: str, now: datetime.datetime) -> dict[str, t.Any]:
         raise ChainError("there is no whole certificate in PEM form.")
     with _in_words("the certificate cannot be read"):
         facts = certificate.facts(certificate.load(ders[0]), ())
-        return Bundle(None, (), None, facts).described(now) or {}
+        return t.cast("dict[str, t.Any]", Bundle(None, (), None, facts).described(now))
 
 
 def _description(block: str) -> str:
