@@ -1,0 +1,138 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What makes an authority, names in subjects, and what is said where a library says nothing."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate, constraints
+from ansible_collections.certfleet.collectssl.tests.support import authority
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+_NAME = x509.NameOID
+
+
+def _root(*extensions: x509.ExtensionType) -> x509.Certificate:
+    key = authority.new_key()
+    name = authority.distinguished_name("Root")
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(authority.LONG[0])
+        .not_valid_after(authority.LONG[1])
+    )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(key, hashes.SHA256())
+
+
+def test_a_root_of_version_3_says_that_it_is_one() -> None:
+    silent = _root()
+    assert silent.version is x509.Version.v3
+    assert certificate.is_self_signed(silent)
+    assert not certificate.is_authority(silent)
+    assert certificate.is_authority(_root(x509.BasicConstraints(ca=True, path_length=None)))
+    assert not certificate.is_authority(_root(x509.BasicConstraints(ca=False, path_length=None)))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(ValueError(), "ValueError"), (KeyError(". "), "'. '"), (ValueError("a."), "a")]
+)
+def test_a_library_without_words(error: Exception, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_data: bytes) -> None:
+        raise error
+
+    monkeypatch.setattr(x509, "load_der_x509_certificate", fail)
+    with pytest.raises(
+        ChainError, match=rf"^A certificate of 4 bytes cannot be read by cryptography [0-9.]+: {words}\. Is"
+    ):
+        certificate.load(b"abcd")
+
+
+def _directory(*parts: tuple[x509.ObjectIdentifier, str]) -> x509.DirectoryName:
+    return x509.DirectoryName(x509.Name([x509.NameAttribute(kind, value) for kind, value in parts]))
+
+
+@pytest.mark.parametrize(
+    ("limit", "excludes"),
+    [
+        ([], True),
+        ([(_NAME.COUNTRY_NAME, "DE")], True),
+        ([(_NAME.COUNTRY_NAME, "DE"), (_NAME.ORGANIZATION_NAME, "an  EXAMPLE")], True),
+        ([(_NAME.COUNTRY_NAME, "DE"), (_NAME.ORGANIZATION_NAME, "An Example"), (_NAME.COMMON_NAME, "www")], True),
+        ([(_NAME.COUNTRY_NAME, "DE"), (_NAME.COMMON_NAME, "www")], False),
+        ([(_NAME.ORGANIZATION_NAME, "An Example")], False),
+        ([(_NAME.COUNTRY_NAME, "FR")], False),
+        ([(_NAME.COUNTRY_NAME, "DE"), (_NAME.ORGANIZATIONAL_UNIT_NAME, "An Example")], False),
+    ],
+)
+def test_a_subject_is_constrained_from_its_beginning(
+    limit: list[tuple[x509.ObjectIdentifier, str]], excludes: bool
+) -> None:
+    parts = [(_NAME.COUNTRY_NAME, "DE"), (_NAME.ORGANIZATION_NAME, "An Example"), (_NAME.COMMON_NAME, "www")]
+    top = authority.root()
+    lower = top.subordinate("CA", extensions=[x509.NameConstraints(None, [_directory(*limit)])])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_directory(*parts).value)
+        .issuer_name(authority.distinguished_name("CA"))
+        .public_key(top.key.public_key())
+        .serial_number(7)
+        .not_valid_before(authority.LONG[0])
+        .not_valid_after(authority.LONG[1])
+    )
+    leaf = builder.sign(lower.key, hashes.SHA256())
+    said = constraints.fault(leaf, [lower.certificate, top.certificate])
+    if excludes:
+        assert said is not None
+        assert "The name constraints of CN=CA exclude the subject CN=www,O=An Example,C=DE of CN=www," in said
+    else:
+        assert said is None
+
+
+def test_mail_in_a_subject_counts_where_no_other_is_named() -> None:
+    """As RFC 5280, section 4.2.1.10, has it."""
+    top = authority.root()
+    lower = top.subordinate("CA", extensions=[x509.NameConstraints([x509.RFC822Name("example.com")], None)])
+    parts = [x509.NameAttribute(_NAME.EMAIL_ADDRESS, "jane@example.org")]
+    for names, is_taken in (
+        ([x509.RFC822Name("jane@example.com")], True),
+        ([x509.DNSName("www.example.com")], False),
+        ([x509.DNSName("www.example.com"), x509.RFC822Name("jane@example.com")], True),
+        ([], False),
+    ):
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name(parts))
+            .issuer_name(authority.distinguished_name("CA"))
+            .public_key(top.key.public_key())
+            .serial_number(7)
+            .not_valid_before(authority.LONG[0])
+            .not_valid_after(authority.LONG[1])
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        said = constraints.fault(builder.sign(lower.key, hashes.SHA256()), [lower.certificate, top.certificate])
+        assert (said is None) is is_taken
+        assert said is None or "exclude jane@example.org of" in said
+
+
+def test_mail_that_is_no_text_of_mail_is_in_no_constraint() -> None:
+    top = authority.root()
+    lower = top.subordinate("CA", extensions=[x509.NameConstraints([x509.RFC822Name("example.com")], None)])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(_NAME.EMAIL_ADDRESS, "j\u00fcrgen@example.org")]))
+        .issuer_name(authority.distinguished_name("CA"))
+        .public_key(top.key.public_key())
+        .serial_number(7)
+        .not_valid_before(authority.LONG[0])
+        .not_valid_after(authority.LONG[1])
+    )
+    assert constraints.fault(builder.sign(lower.key, hashes.SHA256()), [lower.certificate, top.certificate]) is None
