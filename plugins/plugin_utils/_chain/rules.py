@@ -88,9 +88,8 @@ class _Chain:
                 "certificate for servers."
             )
         everything = [self._purposes(cert) for cert in (self._leaf, *self._authorities)]
-        if stand_ins.verifies(everything):
-            return None
         for number, cert in enumerate((self._leaf, *self._authorities)):
+            # From below, so that the first one that does not go together with what stands there is the one to name.
             if cert is None or stand_ins.verifies(everything[: number + 1]):
                 continue
             whose = "The certificate" if number == 0 else "The certificate authority"
@@ -99,7 +98,7 @@ class _Chain:
                 f"{whose} {certificate.name(cert)} is for other purposes than servers: its extended key usage is "
                 f"without serverAuth (RFC 5280, section 4.2.1.12). {order}"
             )
-        raise ChainError("Whether the chain is for a server cannot be checked with this cryptography.")
+        return None
 
     # --- what stands in ---------------------------------------------------------------------------------------------
 

@@ -27,9 +27,9 @@ with contextlib.suppress(ImportError):
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509 import verification
 
-_BEGIN = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
-_NOON = datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)
-_END = datetime.datetime(2040, 1, 1, tzinfo=datetime.timezone.utc)
+_BEGIN = datetime.datetime.fromisoformat("2020-01-01T00:00:00+00:00")
+_NOON = datetime.datetime.fromisoformat("2030-01-01T00:00:00+00:00")
+_END = datetime.datetime.fromisoformat("2040-01-01T00:00:00+00:00")
 # What a server's certificate stands for where its own names are not under question.
 _HOST = "stand-in.invalid"
 _MAX_DEPTH = 64

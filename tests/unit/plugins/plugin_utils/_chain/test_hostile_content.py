@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 
@@ -65,6 +66,12 @@ def test_whatever_a_library_raises_becomes_a_sentence(error: Exception, monkeypa
         reading.first_of_pem(pem, authority.NOW)
     assert str(caught.value) == f"the certificate cannot be read: {words}."
     assert reading.describe_pem(f"before\n{pem}behind\n") == "before\na certificate that cannot be read\nbehind\n"
+
+
+def test_one_sign_of_control_makes_a_binary_file() -> None:
+    for data in (b"abc\x01 def", b"\x00abc", b"abc\x1f", b"\x01" + authority.pem_of(_CHAIN.leaf).encode("ascii")):
+        with pytest.raises(ChainError, match="it is base64 of something that is neither PEM"):
+            content.certificates(base64.b64encode(data).decode("ascii"))
 
 
 def test_a_fault_with_words_keeps_them() -> None:

@@ -23,7 +23,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     CollectRequest,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import parse
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading, stand_ins
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading, rules, stand_ins
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.tests.support.authority import (
     FUTURE,
@@ -517,6 +517,38 @@ def test_an_extension_that_is_there_twice() -> None:
     rest = bytes.fromhex("300a06082a8648ce3d040302") + bytes((0x03, len(signature) + 1, 0)) + signature
     ders[1] = b"\x30\x82" + (len(signed) + len(rest)).to_bytes(2, "big") + signed + rest
     _refused(ders, "2.5.29.15 of the certificate CN=Lower cannot be read: it is there more than once")
+
+
+@pytest.mark.parametrize("has_leaf", [True, False])
+def test_what_the_verifier_refuses_for_no_rule_that_is_known_is_not_installed(
+    has_leaf: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later version of it may know more rules."""
+    verifies = stand_ins.verifies
+    monkeypatch.setattr(
+        stand_ins, "verifies", lambda steps: steps[0].names == () and len(steps) < 4 and verifies(steps)
+    )
+    ders = _made(_Given())
+    monkeypatch.setattr(rules, "_Chain", _Patient)
+    name = "leaf.example.com" if has_leaf else "Lower"
+    said = f"cryptography refuses the chain of CN={name} for a reason that is not known here, so it is not"
+    _refused(ders if has_leaf else ders[1:], said, query_type=QUERY_ALL if has_leaf else QUERY_CHAIN)
+
+
+class _Patient(rules._Chain):
+    """Finds none of the rules broken, one by one."""
+
+    def _too_long(self) -> None:
+        return None
+
+
+def test_which_certificate_has_another_purpose_is_asked_from_below() -> None:
+    both = _Given([_purposes(_CLIENT)], [_purposes(_EMAIL)], [_purposes(_EMAIL)])
+    _refused(
+        _made(both), "^The certificate CN=leaf.example.com is for other purposes .* Order a certificate for servers"
+    )
+    both = _Given([], [_purposes(_EMAIL)], [_purposes(_EMAIL)])
+    _refused(_made(both), "^The certificate authority CN=Lower is for other purposes .* Ask the provider")
 
 
 # --- keys -----------------------------------------------------------------------------------------------------------
