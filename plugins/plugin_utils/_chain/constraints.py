@@ -4,8 +4,8 @@
 """Name constraints (RFC 5280, section 4.2.1.10): which authority excludes which name of what stands below it.
 
 DNS names and IP addresses are judged by the verifier of ``cryptography``; by hand what it does not know: names of
-subjects, e-mail addresses and URIs, names that no host has, and constraints on DNS names that are empty or begin with
-a dot.
+subjects, e-mail addresses and URIs, wildcards and names that no host has, and constraints on DNS names that are empty
+or begin with a dot.
 This plugin util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -99,9 +99,8 @@ def _first_excluded(names: _Names, limits: x509.NameConstraints, authority: x509
         allowed, forbidden = ([limit for limit in side if type(limit) is kind] for side in (permitted, excluded))
         if not allowed and not forbidden:
             continue
-        stand_in = _for_verifier(name) if isinstance(name, known) else None
-        if stand_in is not None:
-            asked.append((name, stand_in))
+        if isinstance(name, known) and (kind is x509.IPAddress or _PLAIN.match(name.value)):
+            asked.append(name)
         elif _excluded_by_hand(name, allowed, forbidden, authority):
             return name
     if not asked:
@@ -110,21 +109,11 @@ def _first_excluded(names: _Names, limits: x509.NameConstraints, authority: x509
     return _first_refused(asked, x509.NameConstraints(*judged))
 
 
-def _for_verifier(name: t.Any) -> t.Any:
-    """A name of a host or an address as the verifier takes it; None for one that it does not take."""
-    if isinstance(name, x509.IPAddress):
-        return name
-    # A wildcard stands for any label, and this one is in no constraint.
-    host = re.sub(r"\A\*(?=\.)", "stand-in", name.value)
-    return x509.DNSName(host) if _PLAIN.match(host) else None
+def _first_refused(names: _Names, limits: x509.NameConstraints) -> t.Any:
+    """The first name that the verifier refuses."""
 
-
-def _first_refused(names: list[tuple[t.Any, t.Any]], limits: x509.NameConstraints) -> t.Any:
-    """The first name that the verifier refuses, of pairs of a name and of what the verifier is asked in its place."""
-
-    def is_taken(some: list[tuple[t.Any, t.Any]]) -> bool:
-        asked = tuple(stand_in for _name, stand_in in some)
-        return stand_ins.verifies([stand_ins.StandIn(names=asked), stand_ins.StandIn(constraints=limits)])
+    def is_taken(some: _Names) -> bool:
+        return stand_ins.verifies([stand_ins.StandIn(names=tuple(some)), stand_ins.StandIn(constraints=limits)])
 
     if is_taken(names):
         return None
@@ -132,7 +121,7 @@ def _first_refused(names: list[tuple[t.Any, t.Any]], limits: x509.NameConstraint
     while len(names) > 1:
         half = names[: len(names) // 2]
         names = names[len(half) :] if is_taken(half) else half
-    return names[0][0]
+    return names[0]
 
 
 def _excluded_by_hand(name: t.Any, permitted: _Names, excluded: _Names, authority: x509.Certificate) -> bool:

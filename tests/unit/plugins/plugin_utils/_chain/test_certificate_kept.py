@@ -11,6 +11,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import
 from ansible_collections.certfleet.collectssl.tests.support import authority
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.x509.name import _ASN1Type
 
 _NAME = x509.NameOID
 
@@ -123,12 +124,14 @@ def test_mail_in_a_subject_counts_where_no_other_is_named() -> None:
         assert said is None or "exclude jane@example.org of" in said
 
 
-def test_mail_that_is_no_text_of_mail_is_in_no_constraint() -> None:
+@pytest.mark.parametrize("value", ["j\u00fcrgen@example.org", ""])
+def test_mail_that_is_no_text_of_mail_is_in_no_constraint(value: str) -> None:
     top = authority.root()
     lower = top.subordinate("CA", extensions=[x509.NameConstraints([x509.RFC822Name("example.com")], None)])
+    part = x509.NameAttribute(_NAME.EMAIL_ADDRESS, value, _ASN1Type.UTF8String, _validate=False)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(_NAME.EMAIL_ADDRESS, "j\u00fcrgen@example.org")]))
+        .subject_name(x509.Name([part]))
         .issuer_name(authority.distinguished_name("CA"))
         .public_key(top.key.public_key())
         .serial_number(7)
@@ -136,3 +139,25 @@ def test_mail_that_is_no_text_of_mail_is_in_no_constraint() -> None:
         .not_valid_after(authority.LONG[1])
     )
     assert constraints.fault(builder.sign(lower.key, hashes.SHA256()), [lower.certificate, top.certificate]) is None
+
+
+def test_a_part_of_a_subject_that_is_no_text_is_compared() -> None:
+    def named(octets: bytes) -> x509.Name:
+        unique = x509.NameAttribute(_NAME.X500_UNIQUE_IDENTIFIER, octets, _ASN1Type.BitString)
+        return x509.Name([unique, x509.NameAttribute(_NAME.COMMON_NAME, "www")])
+
+    top = authority.root()
+    limits = x509.NameConstraints(None, [x509.DirectoryName(named(b"\0ab"))])
+    lower = top.subordinate("CA", extensions=[limits])
+    for octets, is_taken in ((b"\0ab", False), (b"\0cd", True)):
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(named(octets))
+            .issuer_name(authority.distinguished_name("CA"))
+            .public_key(top.key.public_key())
+            .serial_number(7)
+            .not_valid_before(authority.LONG[0])
+            .not_valid_after(authority.LONG[1])
+        )
+        said = constraints.fault(builder.sign(lower.key, hashes.SHA256()), [lower.certificate, top.certificate])
+        assert (said is None) is is_taken

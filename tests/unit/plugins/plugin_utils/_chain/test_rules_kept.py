@@ -23,7 +23,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     CollectRequest,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import parse
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading, rules, stand_ins
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import constraints, reading, rules, stand_ins
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.tests.support.authority import (
     FUTURE,
@@ -214,6 +214,7 @@ _TAKEN = {
     "no name of an excluded host": _Given([_with(_DNS("foo bar.example.com"))], [_never(_DNS("bar.example.com"))]),
     "hyphens at the edges": _Given([_with(_DNS("a-.-b.example.com"))], [_only(_EXAMPLE)]),
     "low lines": _Given([_with(_DNS("a_b.example.com"))], [_only(_EXAMPLE)]),
+    "low lines of another case": _Given([_with(_DNS("A_b.EXAMPLE.com"))], [_only(_EXAMPLE)]),
     "low lines in a constraint": _Given([_names(_DNS("a.b_c.example.com"))], [_only(_DNS("b_c.example.com"))]),
     "labels of 63": _Given([_with(_DNS(f"{'a' * 63}.example.com"))], [_only(_EXAMPLE)]),
     "labels of 64": _Given([_with(_DNS(f"{'a' * 64}.example.com"))], [_only(_EXAMPLE)]),
@@ -225,6 +226,9 @@ _TAKEN = {
         [_names(_DNS("www.example.com"), _host("192.0.2.1"), _EXAMPLE)],
         [_only(_EXAMPLE, _net("192.0.2.0/24"))],
         [_never(_DNS("example.org"), _net("198.51.100.0/24"))],
+    ),
+    "an address beside constraints with dots": _Given(
+        [_with(_host("192.0.2.1"))], [_only(_DNS(".example.com"), _net("192.0.2.0/24"))]
     ),
     "URI": _Given([_with(_URI(_LINKS))], [_only(_URI("A.example.com"))]),
     "URI below a dot": _Given([_with(_URI("https://b.a.example.com:8443/x"))], [_only(_URI(".a.example.com"))]),
@@ -414,6 +418,17 @@ def test_a_constraint_that_is_no_domain() -> None:
         _refused(
             _made(_Given([], [_never(_DNS(limit))])), "The name constraint .* of CN=Lower cannot be checked: it is no"
         )
+
+
+def test_as_many_comparisons_as_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two names of the leaf and one of each authority below: each with each constraint of those above it."""
+    two = _never(_DNS("a.invalid"), _net("192.0.2.0/24"))
+    three = x509.NameConstraints([_DNS("example.com")], [_DNS("a.invalid"), _net("192.0.2.0/24")]), True
+    ders = _made(_Given([], [two], [three]))
+    monkeypatch.setattr(constraints, "_MAX_COMPARED", 2 * 2 + 2 * 3 + 3)
+    assert _answered(ders).root
+    monkeypatch.setattr(constraints, "_MAX_COMPARED", 2 * 2 + 2 * 3 + 2)
+    _refused(ders, "chain of CN=Upper has more names and name constraints than any chain")
 
 
 def test_thousands_of_names_are_few_questions(monkeypatch: pytest.MonkeyPatch) -> None:
