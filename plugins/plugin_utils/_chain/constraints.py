@@ -166,14 +166,14 @@ def _is_mailbox(name: x509.RFC822Name, limit: x509.RFC822Name) -> bool:
 
 
 def _is_at_host(name: x509.UniformResourceIdentifier, limit: x509.UniformResourceIdentifier) -> bool:
-    return _is_host(_host_of(name), limit.value)
+    return _is_host(t.cast("str", _host_of(name)), limit.value)
 
 
-def _host_of(name: x509.UniformResourceIdentifier) -> str:
+def _host_of(name: x509.UniformResourceIdentifier) -> str | None:
     try:
-        return urllib.parse.urlsplit(name.value).hostname or ""
+        return urllib.parse.urlsplit(name.value).hostname
     except ValueError:
-        return ""
+        return None
 
 
 def _is_below(name: x509.DNSName, limit: x509.DNSName) -> bool:

@@ -420,6 +420,27 @@ def test_a_constraint_that_is_no_domain() -> None:
         )
 
 
+def test_a_new_key_of_a_root_is_not_bound_by_what_the_old_one_excludes(tmp_path: pathlib.Path) -> None:
+    old = root("Root", extensions=[x509.NameConstraints(None, [_directory("Root")])])
+    new = old.subordinate("Root")
+    ders = [new.leaf(), new.der, old.der]
+    assert _openssl_takes(ders, tmp_path)
+    assert _answered(ders).intermediates == (pem_of(new.der),)
+    # At the end of a chain it is.
+    old = root("Root", extensions=[x509.NameConstraints(None, [_directory("Root")])])
+    ders = [old.leaf("Root"), old.der]
+    assert not _openssl_takes(ders, tmp_path)
+    with pytest.raises(ChainError):
+        _answered(ders)
+
+
+def test_a_certificate_without_a_subject_has_none_that_is_excluded(tmp_path: pathlib.Path) -> None:
+    top = root("Root", extensions=[x509.NameConstraints([_directory("another")], None)])
+    ders = [top.leaf(None), top.der]
+    assert _openssl_takes(ders, tmp_path)
+    assert _answered(ders).root
+
+
 def test_as_many_comparisons_as_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two names of the leaf and one of each authority below: each with each constraint of those above it."""
     two = _never(_DNS("a.invalid"), _net("192.0.2.0/24"))
