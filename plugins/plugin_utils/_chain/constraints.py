@@ -99,7 +99,7 @@ def _first_excluded(names: _Names, limits: x509.NameConstraints, authority: x509
         allowed, forbidden = ([limit for limit in side if type(limit) is kind] for side in (permitted, excluded))
         if not allowed and not forbidden:
             continue
-        if isinstance(name, known) and (kind is x509.IPAddress or _PLAIN.match(name.value)):
+        if isinstance(name, known) and (kind is x509.IPAddress or _PLAIN.match(str(name.value))):
             asked.append(name)
         elif _excluded_by_hand(name, allowed, forbidden, authority):
             return name

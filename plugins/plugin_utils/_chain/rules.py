@@ -116,8 +116,8 @@ class _Chain:
         if limit is None:
             return None
         uncounted = sum(certificate.is_self_issued(cert) for cert in self._authorities[:number])
-        # More than a chain has is no limit, and not every number fits into the library.
-        return None if limit > len(self._authorities) else limit + uncounted
+        # No more stand there, and not every number fits into the library.
+        return min(limit, len(self._authorities)) + uncounted
 
     @staticmethod
     def _purposes(cert: x509.Certificate | None) -> stand_ins.StandIn:

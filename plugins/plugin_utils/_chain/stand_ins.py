@@ -32,6 +32,10 @@ _END = datetime.datetime.fromisoformat("2040-01-01T00:00:00+00:00")
 # What a server's certificate stands for where its own names are not under question.
 _HOST = "stand-in.invalid"
 _MAX_DEPTH = 64
+_PURPOSES = "2.5.29.37"
+# What is there unless it is given: purposes of serverAuth alone, and a usage of keyCertSign alone.
+_FOR_SERVERS = (_PURPOSES, b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01")
+_SIGNS = ("2.5.29.15", b"\x03\x02\x02\x04")
 
 
 class StandIn(t.NamedTuple):
@@ -100,7 +104,6 @@ def _signed(builder: x509.CertificateBuilder) -> x509.Certificate:
 
 def _made(number: int, step: StandIn, *, is_leaf: bool) -> x509.Certificate:
     public_key = _key().public_key()
-    given = {dotted for dotted, _value in step.extensions}
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(public_key), False),
         (x509.SubjectKeyIdentifier.from_public_key(public_key), False),
@@ -109,16 +112,11 @@ def _made(number: int, step: StandIn, *, is_leaf: bool) -> x509.Certificate:
         extensions.append((x509.SubjectAlternativeName(step.names or (x509.DNSName(_HOST),)), False))
     else:
         extensions.append((x509.BasicConstraints(ca=True, path_length=step.path_length), True))
-        if "2.5.29.15" not in given:
-            extensions.append((x509.KeyUsage(False, False, False, False, False, True, True, False, False), True))
     if step.constraints is not None:
         extensions.append((step.constraints, True))
-    purposes = "2.5.29.37"
-    if is_leaf and purposes not in given:
-        extensions.append((x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.1")]), False))
-    for dotted, value in step.extensions:
-        given_one = x509.UnrecognizedExtension(x509.ObjectIdentifier(dotted), value)
-        extensions.append((given_one, dotted != purposes))
+    for dotted, value in dict([_FOR_SERVERS if is_leaf else _SIGNS, *step.extensions]).items():
+        given = x509.UnrecognizedExtension(x509.ObjectIdentifier(dotted), value)
+        extensions.append((given, dotted != _PURPOSES))
     builder = _builder(number)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)

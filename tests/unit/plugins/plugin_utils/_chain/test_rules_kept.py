@@ -387,7 +387,13 @@ def test_refused_as_by_openssl() -> None:
 _OTHERWISE = {
     "any purpose of an authority, which is what RFC 5280 says that it is": (_Given([], [_purposes(_ANY)]), True),
     "critical identifiers and addresses, which other clients know": (
-        _Given([(x509.SubjectKeyIdentifier(b"abc"), True), (_ADDRESSES, True)]),
+        _Given(
+            [
+                (x509.SubjectKeyIdentifier(b"a"), True),
+                (x509.AuthorityKeyIdentifier(b"a", None, None), True),
+                (_ADDRESSES, True),
+            ]
+        ),
         True,
     ),
     "a URI with a user, whom openssl takes for a part of the host": (
@@ -409,8 +415,11 @@ def test_otherwise_than_openssl(case: str, tmp_path: pathlib.Path) -> None:
 
 
 def test_a_path_length_that_no_library_holds() -> None:
-    length = b"\x30\x0b\x01\x01\xff\x02\x06\x7f\xff\xff\xff\xff\xff"
-    assert _answered(_made(_Given(upper=[_raw("2.5.29.19", length)]))).root
+    """Its numbers have eight octets, and one may be added."""
+    length = b"\x30\x0e\x01\x01\xff\x02\x09\x00" + b"\xff" * 8
+    old = root("Root", extensions=[x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.19"), length)])
+    new = old.subordinate("Root")
+    assert _answered([new.leaf(), new.der, old.der]).root
 
 
 def test_a_constraint_that_is_no_domain() -> None:
@@ -421,7 +430,9 @@ def test_a_constraint_that_is_no_domain() -> None:
 
 
 def test_a_new_key_of_a_root_is_not_bound_by_what_the_old_one_excludes(tmp_path: pathlib.Path) -> None:
-    old = root("Root", extensions=[x509.NameConstraints(None, [_directory("Root")])])
+    excluded = x509.NameConstraints(None, [_directory("Root")])
+    # Nor is it counted.
+    old = root("Root", extensions=[excluded, x509.BasicConstraints(ca=True, path_length=0)])
     new = old.subordinate("Root")
     ders = [new.leaf(), new.der, old.der]
     assert _openssl_takes(ders, tmp_path)
@@ -481,7 +492,7 @@ _FOR_PEOPLE = {
 def test_chains_of_collectccc(case: str, tmp_path: pathlib.Path) -> None:
     """Of no server, so that their purposes are nobody's concern; the other rules are those of every chain."""
     purpose, openssls, usage = _FOR_PEOPLE[case]
-    leaf = [_names(_MAIL("jane@example.com")), _purposes(purpose), usage]
+    leaf = [_names(_MAIL("jane@example.com")), (x509.ExtendedKeyUsage([purpose]), True), usage]
     mail = [_only(_MAIL("example.com"))] if case == "mail" else []
     ders = _made(_Given(leaf, [_purposes(purpose), _length(0), *mail], [_purposes(purpose, _CLIENT)]))
     assert _openssl_takes(ders, tmp_path, purpose=openssls)
