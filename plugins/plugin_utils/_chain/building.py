@@ -66,7 +66,8 @@ def best_path(
     ends = [_leaf(pool)] if has_leaf else _lowest_authorities(pool)
     paths = [path for end in ends for path in search.paths((end,))]
     begin = 1 if has_leaf else 0
-    paths += [shorter for path in paths for shorter in _without_expired_top(path, begin, now)]
+    roots = {certificate.identity(cert) for cert in pool if certificate.is_self_issued(cert)}
+    paths += [shorter for path in paths for shorter in _without_expired_top(path, roots, begin, now)]
 
     def rank(path: ChainPath) -> tuple[bool, bool, bool, int]:
         return (path.fault is None, not _invalid(path.steps[begin:], now), path.complete, len(path.steps))
@@ -100,19 +101,22 @@ def _refusal(path: ChainPath, has_leaf: bool, for_server: bool) -> str | None:
     return broken
 
 
-def _without_expired_top(path: ChainPath, begin: int, now: datetime.datetime) -> t.Iterator[ChainPath]:
+def _without_expired_top(
+    path: ChainPath, roots: set[tuple[bytes, bytes]], begin: int, now: datetime.datetime
+) -> t.Iterator[ChainPath]:
     """The path that ends below those authorities at its top that all expired, the lowest of them no root.
 
     No authority issues what outlives its own certificate. So one that expired before what it issued has another one, as
     a root in the trust stores of clients, and what came was made for clients that did not know that root yet. Old ones
     even stumble over it, so it is not kept.
 
+    :arg roots: the identities of those that came; where that root did, it is judged.
     :arg begin: how many certificates stand below all authorities; at least one more has to be left.
     """
     end = len(path.steps)
-    while end and certificate.validity(path.steps[end - 1])[1] < now:
+    while end > begin and certificate.validity(path.steps[end - 1])[1] < now:
         end -= 1
-    if path.fault is None and begin < end < len(path.steps) and not certificate.is_self_issued(path.steps[end]):
+    if path.fault is None and begin < end < len(path.steps) and certificate.identity(path.steps[end]) not in roots:
         yield ChainPath(path.steps[:end], shortened=True)
 
 

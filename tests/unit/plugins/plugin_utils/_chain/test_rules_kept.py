@@ -714,6 +714,41 @@ def test_an_expired_authority_that_is_no_cross_signed_top_is_refused() -> None:
     _refused([made.leaf, made.lower, made.cross], "authority CN=New Root of the chain is not valid before")
 
 
+def test_an_expired_top_whose_root_came_is_judged_with_that_root() -> None:
+    old, new = root("Old Root", validity=PAST), root("New Root", validity=PAST)
+    crossed = old.subordinate("New Root", validity=PAST, key=new.key)
+    lower = new.subordinate("CA")
+    _refused([lower.leaf(), lower.der, crossed.der, old.der, new.der], "authority CN=.* Root of the chain expired")
+    made = root("New Root", key=new.key, extensions=[x509.BasicConstraints(ca=True, path_length=0)])
+    _refused([lower.leaf(), lower.der, crossed.der, made.der], "path length of CN=New Root is exceeded")
+
+
+def test_an_expired_top_that_is_forged_is_not_left_out() -> None:
+    made = _crossed()
+    impostor = root("Old Root", validity=PAST)
+    _refused([made.leaf, made.lower, made.cross, impostor.der], "signature of CN=New Root does not verify")
+
+
+def test_a_chain_of_which_all_expired() -> None:
+    top = root(validity=PAST)
+    lower = top.subordinate("CA", validity=PAST)
+    _refused([lower.leaf(validity=PAST), lower.der], "authority CN=CA of the chain expired")
+    _refused(
+        [lower.der, top.subordinate("CA", validity=PAST, key=lower.key).der], "CN=CA of the chain", "ssl", QUERY_CHAIN
+    )
+
+
+def test_an_expired_top_is_left_out_where_another_way_breaks_a_rule() -> None:
+    old, other, new = root("Old Root", validity=PAST), root("Other Root"), root("New Root")
+    crossed = old.subordinate("New Root", validity=PAST, key=new.key)
+    too_short = other.subordinate("New Root", key=new.key, extensions=[x509.BasicConstraints(ca=True, path_length=0)])
+    lower = new.subordinate("CA")
+    ders = [lower.leaf(), lower.der, crossed.der, too_short.der, other.der]
+    for stranger in ((), (root("Foreign").der,)):
+        bundle = _answered([*ders, *stranger])
+        assert (bundle.intermediates, bundle.root) == ((pem_of(lower.der),), None)
+
+
 def test_what_expires_this_second_has_not_expired() -> None:
     made = _crossed(cross=(LONG[0], NOW), old=LONG)
     assert _answered([made.leaf, made.lower, made.cross]).intermediates == (pem_of(made.lower), pem_of(made.cross))
