@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import certificate, constraints
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import bundle, certificate, constraints, der
 from ansible_collections.certfleet.collectssl.tests.support import authority
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -161,3 +161,35 @@ def test_a_part_of_a_subject_that_is_no_text_is_compared() -> None:
         )
         said = constraints.fault(builder.sign(lower.key, hashes.SHA256()), [lower.certificate, top.certificate])
         assert (said is None) is is_taken
+
+
+def _tlv(tag: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    return bytes((tag, len(content))) + content
+
+
+@pytest.mark.parametrize(
+    ("between", "is_critical"),
+    [
+        ((b"\x01\x01\xff",), True),
+        ((b"\x01\x01\x01",), True),
+        ((b"\x01\x01\x00",), False),
+        ((), False),
+        ((b"\x02\x01\xff",), False),
+    ],
+)
+@pytest.mark.parametrize("value", [b"", b"\x00", b"\x01\x01\xff"])
+def test_an_extension_is_critical_where_it_says_so(between: tuple[bytes, ...], is_critical: bool, value: bytes) -> None:
+    extension = _tlv(0x30, b"\x06\x02\x2a\x03", *between, _tlv(0x04, value))
+    empty = b"\x30\x00"
+    tbs = _tlv(0x30, b"\x02\x01\x2a", *[empty] * 5, _tlv(0xA3, _tlv(0x30, extension)))
+    found = der.fields(tbs)
+    assert found.extensions == ((b"\x2a\x03", value),)
+    assert found.critical == (frozenset([b"\x2a\x03"]) if is_critical else frozenset())
+
+
+def test_what_is_no_address_covers_no_name() -> None:
+    """As in a record that somebody else wrote."""
+    facts = {"subject": "CN=x", "subject_alt_names": ["IP:junk"], "unread_names": 0, "server_fault": None}
+    with pytest.raises(ChainError, match="does not cover www"):
+        bundle.Bundle(None, (), None, facts).check_names(["www.example.com"])
