@@ -83,6 +83,8 @@ options:
     description:
       - The file for the intermediates, in server order. It is an error if the chain has none and O(include_root) is
         not set.
+      - A cross-signed certificate at the top of the chain is left out once it has expired, as clients have that
+        authority as a root.
     type: path
   fullchain_path:
     description:
