@@ -124,7 +124,7 @@ def test_every_way_of_polling_asks_each_time(lab: Lab) -> None:
         _info("delegated", numbers["delegated"], delay=0, delegate_to="web02"),
         _info("once", numbers["once"], delay=0, run_once=True),
         {"block": [_info("block", numbers["block"], delay=0)], "ignore_errors": True},
-        _install("waits", numbers["waits"], retries=1, options={"wait_timeout": 2, "poll_interval": 1}),
+        _install("waits", numbers["waits"], retries=1, options={"wait_timeout": 6, "poll_interval": 3}),
         _install("refused", numbers["refused"], delay=0),
         _info("no retries", numbers["no retries"], retries=0),
         {
