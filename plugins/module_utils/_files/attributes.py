@@ -119,7 +119,10 @@ class FileAttributes:
         What no option speaks of stays as it is with the existing file, or becomes what a new file gets.
         """
         if existing:
-            disk.protect(staged, self._as_wanted(disk.protection(place)))
+            present = disk.protection(place)
+            if secret:
+                self.require_meant(present.uid, place)
+            disk.protect(staged, self._as_wanted(present))
         else:
             umask = os.umask(0o077)
             os.umask(umask)
@@ -129,6 +132,14 @@ class FileAttributes:
             if not existing:
                 self._label(staged, self._default_label(place.path))
             self._settle(staged, place.path, secret)
+
+    def require_meant(self, present: int, place: Place) -> None:
+        """Raise ``InstallError`` where a private key would go to ``present``, the owner of the file that is there.
+
+        As it was seen is not enough: he may have put it there since.
+        """
+        meant = permissions.uid_of(self._option("owner"))
+        permissions.require_meant("A private key", place.path, present, meant, place.there.settled)
 
     def settle(self, descriptor: int, path: str, secret: bool) -> None:
         """Give a file that is in its place, and stays there, the attributes that options speak of, less the flags."""
