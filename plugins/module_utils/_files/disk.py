@@ -164,9 +164,8 @@ def protect(descriptor: int, wanted: Protection) -> None:
         with _of("its owner and group"):
             os.fchown(descriptor, wanted.uid, wanted.gid)
     extended = dict(wanted.extended)
-    if _ACL not in extended and _ACL in _attributes_of(descriptor):
-        with _of("its access control list"):
-            os.removexattr(descriptor, _ACL)
+    if _ACL not in extended:
+        unlist(descriptor)
     set_mode(descriptor, wanted.mode)
     for name, value in extended.items():
         if name not in _attributes_of(descriptor) or os.getxattr(descriptor, name) != value:
@@ -174,6 +173,13 @@ def protect(descriptor: int, wanted: Protection) -> None:
                 os.setxattr(descriptor, name, value)
     if _mode(descriptor) != wanted.mode:
         raise OSError(errno.EPERM, f"{os.strerror(errno.EPERM)} (its mode {wanted.mode:04o})")
+
+
+def unlist(descriptor: int) -> None:
+    """Take its access control list from an open file."""
+    if _ACL in _attributes_of(descriptor):
+        with _of("its access control list"):
+            os.removexattr(descriptor, _ACL)
 
 
 def _mode(descriptor: int) -> int:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import stat
+import subprocess
 import typing as t
 
 import pytest
@@ -72,7 +74,8 @@ def test_a_key_is_not_given_to_whoever_put_his_own_file_in_its_place(
     before = host.state()
     with pytest.raises(InstallError, match="lies where others could have put it, so no private key is written") as told:
         host.install(check, **_combined(host, **more))
-    assert str(host.combined) in str(told.value) and "Remove it, or" in str(told.value)
+    assert str(host.combined) in str(told.value)
+    assert "Remove it, or" in str(told.value)
     assert str(told.value).endswith("No file was changed.")
     assert host.state() == before
 
@@ -141,14 +144,15 @@ def test_a_file_without_end_is_not_copied(host: SmallHost, more: Options) -> Non
     _plant(path, size=_ENDLESS)
     with pytest.raises(InstallError, match=r"It is larger than 64 MiB, so no copy of it is made\. Remove it") as told:
         host.install(content=bundle("ec-key"), path=str(path), **more)
-    assert str(path) in str(told.value) and str(told.value).endswith("No file was changed.")
+    assert str(path) in str(told.value)
+    assert str(told.value).endswith("No file was changed.")
     assert path.stat().st_size == _ENDLESS
     assert _names(host.private) == ["next", "site.pem"]
 
 
 def test_no_backup_is_made_of_a_file_without_end(host: SmallHost) -> None:
     _plant(host.combined, size=_ENDLESS)
-    with pytest.raises(InstallError, match="larger than 64 MiB.*Every file has been put back as it was"):
+    with pytest.raises(InstallError, match=r"larger than 64 MiB.*Every file has been put back as it was"):
         host.install(**_combined(host, owner=str(NOBODY), backup=True))
     assert host.combined.stat().st_size == _ENDLESS
     assert _names(host.private) == ["next", "site.combined.pem"]
@@ -159,3 +163,58 @@ def test_a_file_without_end_is_replaced(host: SmallHost) -> None:
     _plant(path, size=_ENDLESS)
     assert host.install(content=bundle("ec-key"), path=str(path))["changed"]
     assert path.stat().st_size < 1 << 20
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("name", ["accounts.txt", "0" * 31, "journal~", "old"])
+def test_a_folder_of_roots_that_was_given_the_hidden_name_is_not_emptied(
+    host: SmallHost, name: str, check: bool
+) -> None:
+    hidden = host.private / ".collectssl"
+    hidden.mkdir(0o700)
+    (hidden / name).write_text("root's\n", encoding="ascii")
+    before = host.state()
+    with pytest.raises(InstallError, match=rf"no run leaves '?{name}'? there\. Nothing was changed") as told:
+        host.install(check, content=bundle("ec-key"), path=str(host.private / "site.pem"))
+    assert str(hidden) in str(told.value)
+    assert host.state() == before
+
+
+def test_a_default_list_of_the_folders_owner_opens_no_key(host: SmallHost) -> None:
+    entries = ["-d", "-m", f"u:{NOBODY}:r,g::-,o::-"]
+    if not shutil.which("setfacl") or subprocess.run(["setfacl", *entries, host.private], check=False).returncode:
+        pytest.skip("no access control lists")
+    host.install(**_combined(host, mode="0640", group="0"))
+    assert "system.posix_acl_access" not in os.listxattr(host.combined)
+    assert stat.S_IMODE(host.combined.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"owner": "4294967296"}, "owner: 4294967296 is the number of no user"),
+        ({"owner": "4294967295"}, "owner: 4294967295 is the number of no user"),
+        ({"owner": "-1"}, "owner: -1 is the number of no user"),
+        ({"group": "9" * 30}, "group: 9{30} is the number of no group"),
+        ({"mode": "-1"}, "mode: -1 is no mode"),
+        ({"mode": "0777777"}, "mode: 0777777 is no mode"),
+        ({"attributes": "+iq"}, "attributes: there is no flag q"),
+    ],
+)
+def test_numbers_of_nobody_are_refused_before_anything_moves(
+    host: SmallHost, options: Options, told: str, check: bool, exists: bool
+) -> None:
+    if exists:
+        host.path.write_text("old\n", encoding="ascii")
+    before = host.state()
+    with pytest.raises(InstallError, match=told + r".*\. No file was changed\."):
+        host.install(check, content=bundle("ec-key"), path=str(host.path), **options)
+    assert host.state() == before
+
+
+def test_a_way_back_out_of_what_is_not_there_is_told(host: SmallHost) -> None:
+    path = host.certs / "none" / ".." / "site.pem"
+    with pytest.raises(InstallError, match=r"leads back out of .*/none, which is not a folder that is there"):
+        host.install(content=bundle("ec-key"), path=str(path))
