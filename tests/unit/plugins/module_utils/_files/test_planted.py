@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pathlib
 import shutil
+import signal
 import stat
 import subprocess
 import typing as t
@@ -218,3 +220,23 @@ def test_a_way_back_out_of_what_is_not_there_is_told(host: SmallHost) -> None:
     path = host.certs / "none" / ".." / "site.pem"
     with pytest.raises(InstallError, match=r"leads back out of .*/none, which is not a folder that is there"):
         host.install(content=bundle("ec-key"), path=str(path))
+
+
+def test_a_lease_on_a_file_keeps_nobody_waiting(host: SmallHost) -> None:
+    path = host.private / "site.pem"
+    _plant(path)
+    with path.open("r+b") as file:
+        try:
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        except OSError:
+            pytest.skip("this file system has no leases")
+        # Of the wish of others to open it the holder is told by this signal.
+        before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+        try:
+            with pytest.raises(InstallError, match="Another program keeps it") as told:
+                host.install(content=bundle("ec-key"), path=str(path))
+        finally:
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            signal.signal(signal.SIGIO, before)
+    assert str(path) in str(told.value)
+    assert str(told.value).endswith("No file was changed.")
