@@ -517,12 +517,13 @@ class Transaction:
 
     def _rewrite(self, step: Step, one: Located) -> None:
         if step.content is not None:
-            disk.overwrite(
-                one.new,
-                one.place,
-                lambda descriptor: self._attributes.settle(descriptor, step.path, step.secret),
-                one.entry.before,
-            )
+
+            def settle(descriptor: int) -> None:
+                if step.secret:
+                    self._attributes.require_meant(os.fstat(descriptor).st_uid, step.place)
+                self._attributes.settle(descriptor, step.path, step.secret)
+
+            disk.overwrite(one.new, one.place, settle, one.entry.before)
         else:
             wanted = disk.protection(one.new)
             disk.overwrite(one.new, one.place, lambda descriptor: disk.protect(descriptor, wanted), one.entry.before)
