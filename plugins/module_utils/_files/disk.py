@@ -74,10 +74,8 @@ class Protection(NamedTuple):
         return tuple(pair for pair in self.extended if pair[0] == _ACL)
 
     def closed_as(self, other: "Protection") -> "Protection":
-        """As this, but open to nobody of a group or beyond whom a file under ``other`` is not open to; owners stay."""
+        """As this, but no wider for group and others, and by list, than ``other`` is; owner and group stay its own."""
         mode = self.mode & other.mode
-        if self.gid != other.gid:
-            mode &= ~stat.S_IRWXG
         if self.acl == other.acl:
             return self._replace(mode=mode)
         # Lists are not weighed against each other. The group's bits are the most that a list allows anybody, so without
@@ -87,7 +85,7 @@ class Protection(NamedTuple):
 
     def within(self, other: "Protection") -> "Protection":
         """As this, but open to nobody whom a file under ``other`` is not open to."""
-        return self._replace(uid=other.uid, gid=other.gid).closed_as(other)
+        return self.closed_as(other)._replace(uid=other.uid, gid=other.gid)
 
 
 @contextlib.contextmanager

@@ -116,22 +116,29 @@ def locked_for_change(known: Places, places: Iterable[Place]) -> Iterator[Locked
 def _locked(known: Places, places: Iterable[Place], exclusive: bool) -> Iterator[Locked]:
     there = [place for place in places if place.folder is not None]
     subjects: Dict[object, str] = {place.there.key: place.path for place in reversed(there)}
-    folders = _folders(there)
+    with contextlib.ExitStack() as stack:
+        yield _taken(known, _folders(there), exclusive, subjects, stack)
+
+
+def _taken(
+    known: Places, folders: List[Folder], exclusive: bool, subjects: Dict[object, str], stack: contextlib.ExitStack
+) -> Locked:
     while True:
-        with hidden.locked(folders, exclusive, subjects) as held:
-            unfinished, more, lost = journal.find(known, held, {folder.key for folder in folders})
-            if not more:
-                if lost:
-                    raise InstallError(
-                        f"An earlier run was interrupted while it changed files in {lost[0]}, which cannot be reached "
-                        "any more. Nothing was changed. Bring that folder back, or compare the files by hand and "
-                        f"remove the folders {hidden.NAME}.",
-                        settled=True,
-                    )
-                yield Locked(unfinished, held)
-                return
+        held = stack.enter_context(hidden.locked(folders, exclusive, subjects))
+        unfinished, more, lost = journal.find(known, held, {folder.key for folder in folders})
+        if not more:
+            break
         # Released in between: two runs that each wait for what the other holds would wait for ever.
+        stack.close()
         folders = unique([*folders, *more])
+    if lost:
+        raise InstallError(
+            f"An earlier run was interrupted while it changed files in {lost[0]}, which cannot be reached any more. "
+            "Nothing was changed. Bring that folder back, or compare the files by hand and remove the folders "
+            f"{hidden.NAME}.",
+            settled=True,
+        )
+    return Locked(unfinished, held)
 
 
 class Settled(NamedTuple):
