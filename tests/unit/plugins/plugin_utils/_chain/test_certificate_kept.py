@@ -197,6 +197,21 @@ def test_what_is_no_address_covers_no_name() -> None:
         bundle.Bundle(None, (), None, facts).check_names(["www.example.com"])
 
 
+def test_lengths_and_tags_at_their_bounds() -> None:
+    """All in one, as each other test reads elements, too."""
+    for data in (b"\x30\x80\x00\x00", b"\x04\x85\x00\x00\x00\x00\x00", b"\x04\x80"):
+        with pytest.raises(ValueError, match="no length that DER allows"):
+            der.elements(data)
+    for data in (b"\x04\x81", b"\x04\x84\x00\x00\x00", b"\x1f\x01\x00", b"\x04\x01"):
+        with pytest.raises(ValueError, match="cut off"):
+            der.elements(data)
+    # Text in two octets a letter, as names of old have it; its tag is the last that one octet holds.
+    assert der.elements(b"\x1e\x02\x00a\x9e\x00") == [
+        der.Element(0x1E, b"\x00a", b"\x1e\x02\x00a"),
+        der.Element(0x9E, b"", b"\x9e\x00"),
+    ]
+
+
 # As RFC 8017, RFC 9881 and RFC 9215 name them, and GM/T 0006.
 _SIGNATURES = {
     "1.2.840.113549.1.1.2": "md2WithRSAEncryption",
