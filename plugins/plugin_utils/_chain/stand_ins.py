@@ -33,8 +33,7 @@ _END = datetime.datetime.fromisoformat("2040-01-01T00:00:00+00:00")
 _HOST = "stand-in.invalid"
 _MAX_DEPTH = 64
 _PURPOSES = "2.5.29.37"
-# What is there unless it is given: purposes of serverAuth alone, and a usage of keyCertSign alone.
-_FOR_SERVERS = (_PURPOSES, b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01")
+# An authority's usage where none is given: keyCertSign.
 _SIGNS = ("2.5.29.15", b"\x03\x02\x02\x04")
 
 
@@ -114,7 +113,7 @@ def _made(number: int, step: StandIn, *, is_leaf: bool) -> x509.Certificate:
         extensions.append((x509.BasicConstraints(ca=True, path_length=step.path_length), True))
     if step.constraints is not None:
         extensions.append((step.constraints, True))
-    for dotted, value in dict([_FOR_SERVERS if is_leaf else _SIGNS, *step.extensions]).items():
+    for dotted, value in dict([*([] if is_leaf else [_SIGNS]), *step.extensions]).items():
         given = x509.UnrecognizedExtension(x509.ObjectIdentifier(dotted), value)
         extensions.append((given, dotted != _PURPOSES))
     builder = _builder(number)

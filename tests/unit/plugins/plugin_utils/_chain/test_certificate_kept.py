@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import types
+
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import bundle, certificate, constraints, der
@@ -193,3 +195,53 @@ def test_what_is_no_address_covers_no_name() -> None:
     facts = {"subject": "CN=x", "subject_alt_names": ["IP:junk"], "unread_names": 0, "server_fault": None}
     with pytest.raises(ChainError, match="does not cover www"):
         bundle.Bundle(None, (), None, facts).check_names(["www.example.com"])
+
+
+def test_lengths_and_tags_at_their_bounds() -> None:
+    """All in one, as each other test reads elements, too."""
+    for data in (b"\x30\x80\x00\x00", b"\x04\x85\x00\x00\x00\x00\x00", b"\x04\x80"):
+        with pytest.raises(ValueError, match="no length that DER allows"):
+            der.elements(data)
+    for data in (b"\x04\x81", b"\x04\x84\x00\x00\x00", b"\x1f\x01\x00", b"\x04\x01"):
+        with pytest.raises(ValueError, match="cut off"):
+            der.elements(data)
+    # Text in two octets a letter, as names of old have it; its tag is the last that one octet holds.
+    assert der.elements(b"\x1e\x02\x00a\x9e\x00") == [
+        der.Element(0x1E, b"\x00a", b"\x1e\x02\x00a"),
+        der.Element(0x9E, b"", b"\x9e\x00"),
+    ]
+
+
+# As RFC 8017, RFC 9881 and RFC 9215 name them, and GM/T 0006.
+_SIGNATURES = {
+    "1.2.840.113549.1.1.2": "md2WithRSAEncryption",
+    "1.2.840.113549.1.1.4": "md5WithRSAEncryption",
+    "1.2.840.113549.1.1.5": "sha1WithRSAEncryption",
+    "1.2.840.113549.1.1.10": "RSASSA-PSS",
+    "1.2.156.10197.1.501": "SM2 with SM3",
+    "1.2.643.7.1.1.3.2": "GOST R 34.10-2012",
+    "1.2.643.7.1.1.3.3": "GOST R 34.10-2012",
+    "2.16.840.1.101.3.4.3.17": "ML-DSA-44",
+    "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
+    "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
+}
+
+
+def _identifier(dotted: str) -> bytes:
+    first, second, *others = (int(number) for number in dotted.split("."))
+    octets = bytearray([40 * first + second])
+    for number in others:
+        part = [number & 0x7F]
+        while number := number >> 7:
+            part.insert(0, 0x80 | number & 0x7F)
+        octets += bytes(part)
+    return _tlv(0x30, _tlv(0x06, bytes(octets)))
+
+
+@pytest.mark.parametrize("dotted", [*_SIGNATURES, "1.2.3.4"])
+def test_an_algorithm_that_no_library_checks_has_its_name(dotted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = f"{_SIGNATURES[dotted]}, {dotted}" if dotted in _SIGNATURES else dotted
+    found = types.SimpleNamespace(signature_algorithm=_identifier(dotted))
+    monkeypatch.setattr(certificate, "_fields", lambda _cert: found)
+    said = certificate._unsupported(_root(), ValueError("odd."))
+    assert said.endswith(f" says: odd (signature algorithm {named})")

@@ -414,6 +414,18 @@ def test_otherwise_than_openssl(case: str, tmp_path: pathlib.Path) -> None:
         _refused(ders, "exclude https://me@a.example.com/ of")
 
 
+def test_what_strict_clients_ask_beyond_that_is_no_rule(tmp_path: pathlib.Path) -> None:
+    """As to identifiers of keys (AKI, SKI): whoever has them passes there, too, and whoever has none passes here."""
+    top = root()
+    lower = top.subordinate("CA")
+    whole = [lower.leaf(), lower.der, top.der]
+    assert _openssl_takes(whole, tmp_path, "-x509_strict")
+    assert _answered(whole).root
+    ders = _made(_Given())
+    assert not _openssl_takes(ders, tmp_path, "-x509_strict")
+    assert _answered(ders).root
+
+
 def test_a_path_length_that_no_library_holds() -> None:
     """Its numbers have eight octets, and one may be added."""
     length = b"\x30\x0e\x01\x01\xff\x02\x09\x00" + b"\xff" * 8
