@@ -231,13 +231,25 @@ def let_go(module: Any, held: Journal) -> Dict[str, str]:
 
     Raises ``InstallError`` or ``OSError`` before anything is forgotten.
     """
+    _require_held(held)
     backups = _back_up(held)
     _end(module, held)
     return backups
 
 
+def _require_held(held: Journal) -> None:
+    """Raise ``InstallError`` for what has ended already: its new files are those of nobody's transaction now."""
+    if not held.home.journal.exists:
+        raise InstallError(
+            f"{', '.join(one.place.path for one in held.entries)}: nothing is held of them any more; they were put "
+            "back or let go already. No file was changed.",
+            settled=True,
+        )
+
+
 def undo(module: Any, held: Journal) -> None:
     """Put everything back as it was before ``hold``; raises ``InstallError`` where that cannot be done."""
+    _require_held(held)
     paths = ", ".join(one.place.path for one in held.entries)
     try:
         aside = put_back(held)
