@@ -40,6 +40,7 @@ class _Case:
     within: bool = False
     backup: str | None = None
     settles: bool = False
+    gone: bool = False
     names: int = 1
     settled: bool = True
     one_disk: bool = True
@@ -94,7 +95,7 @@ def _outcome(case: _Case, base: pathlib.Path, patch: pytest.MonkeyPatch) -> str:
         patch.setattr(os, "access", lambda dummy, how: case.access)
         patch.setattr(disk, "is_mounted", lambda path: case.mounted and path == str(file))
         patch.setattr(permissions, "is_read_only", lambda path: case.read_only and path == str(file))
-        source = None if case.present is None else in_folder(place.there, "file")
+        source = None if case.present is None and not case.gone else in_folder(place.there, "file")
         try:
             require_possible(_Module(case.options), "It", step, source, case.settles)
         except InstallError as exc:
@@ -206,11 +207,15 @@ _CASES = [
     (_Case(present=_STRANGE, does="remove", options=_UNSAFE), "cannot keep a copy .* or leave unsafe_writes out"),
     (_Case(present=_OWN, does="remove", options=_UNSAFE), ""),
     (_Case(present=None, options=_UNSAFE), ""),
+    (_Case(present=None, gone=True, options=_UNSAFE), ""),
     (_Case(present=_FOREIGN, options={**_UNSAFE, **_OPEN}), ""),
     (_Case(present=_FOREIGN, options={**_UNSAFE, **_OPEN}, backup="kept"), "cannot make a backup that does, too"),
     (_Case(present=_FOREIGN, options=_OPEN, backup="kept"), "cannot make a backup that does, too"),
     (_Case(present=_FOREIGN, does="remove", backup="kept"), ""),
-    (_Case(present=_FOREIGN, does="remove", backup="kept", access=False), "cannot make a backup that does, too"),
+    (
+        _Case(present=_FOREIGN, does="remove", backup="kept", access=False),
+        "cannot make a backup that does, too. .*or leave backup out",
+    ),
     (_Case(present=_OWN, does="remove", backup="kept", access=False), ""),
     (_Case(present=_FOREIGN, does="remove", access=False), ""),
 ]
