@@ -173,12 +173,12 @@ class _Check:
         target = self.rewritten
         if target is None or permissions.may_own(target.st_uid):
             return
-        if disk.protection(origin)[:3] != disk.protection(self._step.place)[:3]:
-            raise self._refusal(
-                f"{self._path} belongs to {user_named(target.st_uid)}, so {permissions.user()} cannot give it the "
-                f"owner, group and mode of {origin.path} (in_place)",
-                f"{_BECOME}.",
-            )
+        # What is moved is this user's own by now, so the two are never of the same owner.
+        raise self._refusal(
+            f"{self._path} belongs to {user_named(target.st_uid)}, so {permissions.user()} cannot give it the "
+            f"owner, group and mode of {origin.path} (in_place)",
+            f"{_BECOME}.",
+        )
 
     def way_back(self) -> None:
         """What is kept of a file, for going back or as a backup, is the very same file or a copy as protected."""
