@@ -515,7 +515,11 @@ class Transaction:
     def _require_same(place: Place, inode: Optional[int], step: Step) -> None:
         """Whoever owns the folder may put another file there; it is not to be taken for ours."""
         if disk.inode(place) != inode:
-            raise InstallError(f"{step.path} was replaced by somebody else while this run changed it.")
+            raise Transaction._replaced(step)
+
+    @staticmethod
+    def _replaced(step: Step) -> InstallError:
+        return InstallError(f"{step.path} was replaced by somebody else while this run changed it.")
 
     def _finish(self, step: Step, one: Located) -> None:
         if not self._module.params.get("attributes"):
@@ -525,6 +529,8 @@ class Transaction:
             self._attributes.finish(staged.descriptor, step.path)
             return
         with disk.opened(one.place) as descriptor:
+            if os.fstat(descriptor).st_ino not in (one.entry.before, one.entry.after):
+                raise self._replaced(step)
             self._attributes.finish(descriptor, step.path)
 
     def _rewrite(self, step: Step, one: Located) -> None:

@@ -16,7 +16,8 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import attributes, disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place
 from ansible_collections.certfleet.collectssl.tests.support.installation import (
     NOBODY,
     Options,
@@ -240,3 +241,33 @@ def test_a_lease_on_a_file_keeps_nobody_waiting(host: SmallHost) -> None:
             signal.signal(signal.SIGIO, before)
     assert str(path) in str(told.value)
     assert str(told.value).endswith("No file was changed.")
+
+
+def test_flags_are_set_on_no_file_that_was_put_there_since(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = SmallHost(tmp_path)
+    host.path.write_text("old")
+    mine = tmp_path / "mine"
+    mine.write_text("of root")
+    flagged: list[int] = []
+    monkeypatch.setattr(
+        attributes.FileAttributes,
+        "finish",
+        lambda _self, descriptor, _path: flagged.append(os.fstat(descriptor).st_ino),
+    )
+    remove = disk.remove
+
+    def swap(*places: Place) -> None:
+        # The new file, once it has been written into the old one.
+        if places and not host.path.read_text().startswith("old"):
+            monkeypatch.setattr(disk, "remove", remove)
+            host.path.unlink()
+            os.link(mine, host.path)
+        remove(*places)
+
+    monkeypatch.setattr(disk, "remove", swap)
+    with pytest.raises(InstallError, match="was replaced by somebody else"):
+        host.install(content=bundle("ec-old"), path=str(host.path), in_place=True, attributes="+A")
+    assert flagged == []
+    assert mine.read_text() == "of root"
