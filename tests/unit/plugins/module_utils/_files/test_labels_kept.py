@@ -109,4 +109,6 @@ def test_a_journal_lies_where_nobody_else_could_move_it(settled: tuple[bool, ...
         for number, one in enumerate(settled)
     )
     begun = journal.begun(entries)
-    assert (begun.state, begun.entries, begun.home) == ("switching", entries, f"hidden {home}")
+    assert begun.state == "switching"
+    assert begun.entries == entries
+    assert t.cast(t.Any, begun.home) == f"hidden {home}"

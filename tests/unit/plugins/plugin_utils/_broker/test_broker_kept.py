@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import hmac
 import os
+import traceback
 import typing as t
 
 import pytest
@@ -493,7 +494,7 @@ def test_a_fault_in_showing_a_fault_is_let_be(monkeypatch: pytest.MonkeyPatch) -
         raise MemoryError
 
     scene = _Scene(monkeypatch, KeyError("x"))
-    monkeypatch.setattr(under_test.traceback, "format_exception", fail)
+    monkeypatch.setattr(traceback, "format_exception", fail)
     assert "failed with KeyError" in scene.collect().reason()
     assert scene.details == []
 

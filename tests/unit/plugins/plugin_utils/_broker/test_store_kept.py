@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import hmac
 import json
+import multiprocessing
 import os
 import pathlib
 import types
@@ -248,10 +249,10 @@ def test_only_a_worker_whose_parent_is_another_one_ends_and_says_that_it_failed(
         raise _LeftError
 
     monkeypatch.setattr(os, "_exit", end)
-    monkeypatch.setattr(run.multiprocessing, "parent_process", lambda: None)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: None)
     Run().must_go_on()
     assert not Run().is_gone
-    monkeypatch.setattr(run.multiprocessing, "parent_process", lambda: types.SimpleNamespace(pid=os.getppid()))
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: types.SimpleNamespace(pid=os.getppid()))
     Run().must_go_on()
     worker = Run()
     parent = os.getppid()
