@@ -94,8 +94,8 @@ def _as_pipe(path: pathlib.Path) -> None:
 
 
 def _as_link(path: pathlib.Path) -> None:
-    path.rename(path.with_name("elsewhere"))
-    path.symlink_to("elsewhere")
+    path.rename(path.parent.with_name("elsewhere"))
+    path.symlink_to("../elsewhere")
 
 
 def _as_folder(path: pathlib.Path) -> None:
@@ -108,7 +108,7 @@ def _lengthened(path: pathlib.Path, by: int = 1) -> None:
 
 
 _FAULTS: list[tuple[t.Callable[[pathlib.Path], t.Any], str]] = [
-    (lambda path: os.link(path, path.with_name("second")), _NAMED),
+    (lambda path: os.link(path, path.parent.with_name("second")), _NAMED),
     (lambda path: path.chmod(0o604), _OPEN),
     (lambda path: path.chmod(0o620), _OPEN),
     (_as_pipe, _KIND),

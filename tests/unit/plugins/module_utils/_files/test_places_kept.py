@@ -91,7 +91,6 @@ def test_where_a_path_ends(path: str, leads_to: str | None, base: pathlib.Path, 
         ("nothing/./more//file", "nothing/more/file"),
         ("folder/file/below", "folder/file/below"),
         ("to-nothing/file", "folder/nothing/file"),
-        ("nothing/more/../file", "nothing/file"),
     ],
 )
 def test_a_folder_that_is_not_there(path: str, told: str, base: pathlib.Path, known: Places) -> None:
@@ -102,6 +101,11 @@ def test_a_folder_that_is_not_there(path: str, told: str, base: pathlib.Path, kn
     with pytest.raises(FileNotFoundError) as caught:
         assert place.there
     assert caught.value.filename == place.path
+
+
+def test_nothing_leads_back_out_of_what_is_not_there(base: pathlib.Path, known: Places) -> None:
+    with pytest.raises(InstallError, match=f"leads back out of {base}/nothing, which is not a folder that is there"):
+        known.find("It", f"{base}/nothing/more/../file")
 
 
 @pytest.mark.parametrize(
