@@ -55,10 +55,14 @@ Unfinished = List[Journal]
 
 
 class Locked(NamedTuple):
-    """Files that nobody else changes meanwhile: what interrupted runs did to them, and where things are kept."""
+    """Files that nobody else changes meanwhile: what interrupted runs did to them, and where things are kept.
+
+    ``interrupts`` are those of the one who may change them.
+    """
 
     unfinished: Unfinished
     hidden: Dict[object, HiddenFolder]
+    interrupts: Optional[Interrupts] = None
 
 
 def _folders(places: Iterable[Place]) -> List[Folder]:
@@ -104,10 +108,10 @@ def locked_for_change(known: Places, places: Iterable[Place]) -> Iterator[Locked
     A signal that would end the process ends the work instead. Raises ``InstallError`` for that, and as
     ``hidden.locked`` does.
     """
-    with Interrupts():
+    with Interrupts() as interrupts:
         try:
             with _locked(known, places, exclusive=True) as locked:
-                yield locked
+                yield locked._replace(interrupts=interrupts)
         except (Interrupted, KeyboardInterrupt) as exc:
             raise InstallError(f"{_why_ended(exc)} Nothing new was installed.", settled=True) from exc
 
@@ -345,7 +349,8 @@ class Transaction:
         self._old: Dict[str, str] = {}
         self._before: Dict[str, Optional[int]] = {}
         self._begun: Optional[Journal] = None
-        self._interrupts = Interrupts()
+        # Once the outcome is certain, a signal must not have the lock's own context tell another one.
+        self._interrupts = Interrupts(locked.interrupts)
 
     def run(self, conclude: Any) -> Any:
         """Carry it out, and give what ``conclude(module, journal, interrupts)`` makes of it.
@@ -474,6 +479,10 @@ class Transaction:
         for step, one in zip(self._steps, begun.entries):
             with doing(f"{step.path} could not be replaced"):
                 self._swap_one(step, one)
+        # Not before: a file that is moved may have its old name until then, which no frozen file gives up.
+        for step, one in zip(self._steps, begun.entries):
+            if step.content is None and step.stays and one.entry.flags:
+                _attributes.put_flags(one.place, one.entry.flags)
         with doing("The directories could not be flushed"):
             disk.sync_folders(one.place.there for one in begun.entries)
 
@@ -496,8 +505,6 @@ class Transaction:
             disk.remove(one.place)
         if step.content is not None:
             self._finish(step, one)
-        elif step.stays and entry.flags:
-            _attributes.put_flags(one.place, entry.flags)
 
     @staticmethod
     def _require_same(place: Place, inode: Optional[int], step: Step) -> None:
