@@ -48,13 +48,11 @@ def put_back(journal: Journal) -> List[str]:
     since.
     """
     aside = []
-    # All of them first: what was moved cannot have its old name back while it is frozen under the new one.
-    for one in journal.entries:
-        if one.entry.flags and undo_action(one) in (RESTORE, REMOVE) and one.place.exists:
-            attributes.put_flags(one.place, "")
     for one in reversed(journal.entries):
         entry = one.entry
         action = undo_action(one)
+        if entry.flags and action in (RESTORE, REMOVE) and one.place.exists:
+            attributes.put_flags(one.place, "")
         if action == RESTORE:
             _restore(one)
         elif action == REMOVE:

@@ -414,6 +414,8 @@ class Transaction:
         beside = self._beside(step)
         new = in_folder(beside, beside.new_name())
         by_link = not (self._in_place or self._is_rewritten(step) or step.own or step.origin_within is not None)
+        # With the flags of the file whose place it takes, a link could not give up its other names.
+        by_link = by_link and not (step.existed and self._attributes.flags(step.place))
         if not (by_link and disk.link(origin, new)):
             self._copy(step, origin, new)
         elif step.origin_inode is not None and disk.inode(new) != step.origin_inode:
@@ -479,10 +481,6 @@ class Transaction:
         for step, one in zip(self._steps, begun.entries):
             with doing(f"{step.path} could not be replaced"):
                 self._swap_one(step, one)
-        # Not before: a file that is moved may have its old name until then, which no frozen file gives up.
-        for step, one in zip(self._steps, begun.entries):
-            if step.content is None and step.stays and one.entry.flags:
-                _attributes.put_flags(one.place, one.entry.flags)
         with doing("The directories could not be flushed"):
             disk.sync_folders(one.place.there for one in begun.entries)
 
@@ -505,6 +503,8 @@ class Transaction:
             disk.remove(one.place)
         if step.content is not None:
             self._finish(step, one)
+        elif step.stays and entry.flags:
+            _attributes.put_flags(one.place, entry.flags)
 
     @staticmethod
     def _require_same(place: Place, inode: Optional[int], step: Step) -> None:
