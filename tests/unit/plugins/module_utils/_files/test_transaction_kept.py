@@ -543,3 +543,37 @@ def test_a_backup_is_open_to_nobody_whom_the_new_file_is_not_open_to(
     # The very same file where that is open to nobody more.
     assert (status.st_ino == number) is (not in_place and kept == before)
     assert soup.stat().st_mode & 0o7777 == 0o600
+
+
+def test_each_file_that_is_set_aside_has_its_own_name(store: _Store) -> None:
+    store.hold()
+    for name in ("a/soup", "b/bread"):
+        _theirs(store, name)
+    with store.locked() as locked:
+        transaction.undo(store.module, *locked.unfinished)
+    kept = [line.rpartition(" ")[2] for line in store.warned]
+    assert {pathlib.Path(path).read_text() for path in kept} == {"old a/soup", "old b/bread"}
+    assert {os.path.relpath(os.path.dirname(path), store.folder) for path in kept} == {"a", "b"}
+
+
+@pytest.mark.parametrize("name", ["a/soup", "b/stew"])
+def test_a_frozen_file_that_is_gone_since_comes_back_frozen(
+    name: str, store: _Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.set(attributes="+i")
+    frozen = _Frozen(monkeypatch)
+    number = (store.folder / name).stat().st_ino
+    frozen.letters = {number: "i"}
+    put = frozen._put
+
+    def put_there(place: Place, letters: str) -> None:
+        assert place.exists, place.path
+        put(place, letters)
+
+    monkeypatch.setattr(_attributes, "put_flags", put_there)
+    store.hold()
+    (store.folder / "a/soup").unlink()
+    with store.locked() as locked:
+        transaction.undo(store.module, *locked.unfinished)
+    assert store.state() == _BEFORE
+    assert frozen.letters[(store.folder / name).stat().st_ino] == "i"
