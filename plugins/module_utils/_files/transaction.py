@@ -55,10 +55,14 @@ Unfinished = List[Journal]
 
 
 class Locked(NamedTuple):
-    """Files that nobody else changes meanwhile: what interrupted runs did to them, and where things are kept."""
+    """Files that nobody else changes meanwhile: what interrupted runs did to them, and where things are kept.
+
+    ``interrupts`` are those of the one who may change them.
+    """
 
     unfinished: Unfinished
     hidden: Dict[object, HiddenFolder]
+    interrupts: Optional[Interrupts] = None
 
 
 def _folders(places: Iterable[Place]) -> List[Folder]:
@@ -104,10 +108,10 @@ def locked_for_change(known: Places, places: Iterable[Place]) -> Iterator[Locked
     A signal that would end the process ends the work instead. Raises ``InstallError`` for that, and as
     ``hidden.locked`` does.
     """
-    with Interrupts():
+    with Interrupts() as interrupts:
         try:
             with _locked(known, places, exclusive=True) as locked:
-                yield locked
+                yield locked._replace(interrupts=interrupts)
         except (Interrupted, KeyboardInterrupt) as exc:
             raise InstallError(f"{_why_ended(exc)} Nothing new was installed.", settled=True) from exc
 
@@ -357,7 +361,8 @@ class Transaction:
         self._old: Dict[str, str] = {}
         self._before: Dict[str, Optional[int]] = {}
         self._begun: Optional[Journal] = None
-        self._interrupts = Interrupts()
+        # Once the outcome is certain, a signal must not have the lock's own context tell another one.
+        self._interrupts = Interrupts(locked.interrupts)
 
     def run(self, conclude: Any) -> Any:
         """Carry it out, and give what ``conclude(module, journal, interrupts)`` makes of it.
@@ -421,6 +426,8 @@ class Transaction:
         beside = self._beside(step)
         new = in_folder(beside, beside.new_name())
         by_link = not (self._in_place or self._is_rewritten(step) or step.own or step.origin_within is not None)
+        # With the flags of the file whose place it takes, a link could not give up its other names.
+        by_link = by_link and not (step.existed and self._attributes.flags(step.place))
         if not (by_link and disk.link(origin, new)):
             self._copy(step, origin, new)
         elif step.origin_inode is not None and disk.inode(new) != step.origin_inode:

@@ -749,3 +749,58 @@ def test_what_was_being_done_is_told(number: int) -> None:
     room = r" Make some room there and run again\." if number == errno.ENOSPC else ""
     with pytest.raises(InstallError, match=rf"^It failed: {os.strerror(number)}\.{room}$"), disk.doing("It failed"):
         raise OSError(number, os.strerror(number))
+
+
+def test_a_copy_that_cannot_be_as_protected_has_what_it_can(room: _Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*dummy: t.Any) -> t.NoReturn:
+        raise OSError(errno.EPERM, "no")
+
+    for call in ("setxattr", "removexattr"):
+        with monkeypatch.context() as patch:
+            attributes = _Attributes(patch, system__posix_acl_access=b"list")
+            patch.setattr(os, call, refuse)
+            with disk.opened(room["file"]) as descriptor:
+                wanted = disk.Protection(0o604, 0, 0, (_LABEL,) if call == "setxattr" else ())
+                disk._protect_copy(descriptor, wanted._replace(uid=os.geteuid(), gid=os.getegid()), faithful=False)
+        assert room.mode("file") == 0o604
+        (room.folder / "file").chmod(0o640)
+    with monkeypatch.context() as patch:
+        attributes = _Attributes(patch)
+        patch.setattr(os, "fchown", refuse)
+        with disk.opened(room["file"]) as descriptor:
+            disk._protect_copy(descriptor, disk.Protection(0o604, _OTHER, _OTHER, (_LABEL,)), faithful=False)
+    assert attributes.values == dict([_LABEL])
+
+
+def test_a_copy_of_what_is_empty(room: _Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    (room.folder / "file").write_bytes(b"")
+    with monkeypatch.context() as patch:
+
+        def refuse(*dummy: t.Any, **named: t.Any) -> t.NoReturn:
+            disk.remove(room["new"])
+            raise OSError(errno.EPERM, "no")
+
+        patch.setattr(disk, "copy", refuse)
+        disk.copy_for_itself(room["file"], room["new"])
+    assert (room.folder / "new").read_bytes() == b""
+
+
+def test_a_copy_has_what_is_of_its_content_too(room: _Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[disk.Protection] = []
+    with monkeypatch.context() as patch:
+        _Attributes(patch, security__capability=b"6", security__ima=b"4")
+        disk.copy(room["file"], room["new"], change=lambda one: seen.append(one) or one)
+    assert [one.extended for one in seen] == [(("security.capability", b"6"),)]
+
+
+def test_bits_that_do_not_outlive_a_write_are_given_again(room: _Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = disk._write
+
+    def write(descriptor: int, data: bytes) -> None:
+        real(descriptor, data)
+        os.fchmod(descriptor, 0o640)
+
+    (room.folder / "new").write_bytes(b"new")
+    monkeypatch.setattr(disk, "_write", write)
+    disk.overwrite(room["new"], room["file"], lambda descriptor: os.fchmod(descriptor, 0o4640))
+    assert room.mode("file") == 0o4640

@@ -117,6 +117,7 @@ def test_nothing_leads_back_out_of_what_is_not_there(base: pathlib.Path, known: 
         ("relative/..", "folder"),
         ("absolute/back", ""),
         ("nothing", None),
+        ("nothing/", None),
         ("folder/nothing/more", None),
         ("folder/file", None),
         ("to-file", None),
@@ -190,6 +191,23 @@ def test_a_folder_that_cannot_be_entered(
                 find("It", path)
 
 
+@pytest.mark.parametrize("end", ["", "/", "//", "/."])
+def test_a_folder_that_is_named_as_a_file_need_not_be_entered(
+    end: str, base: pathlib.Path, known: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def refuse(name: str, *more: t.Any, **named: t.Any) -> int:
+        if name == "inner":
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(name, *more, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(InstallError, match=_IS_DIRECTORY):
+            known.find("It", f"{base}/folder/inner{end}")
+
+
 # --- folders ------------------------------------------------------------------------------------------------------
 
 
@@ -247,6 +265,45 @@ def test_a_descriptor_is_kept_as_long_as_the_others(base: pathlib.Path) -> None:
         os.fstat(descriptor)
     with pytest.raises(OSError, match="descriptor"):
         os.fstat(descriptor)
+
+
+def test_what_was_opened_is_closed_once_and_opened_anew(base: pathlib.Path) -> None:
+    known = Places()
+    with known:
+        first = known.folder("It", str(base))
+        assert first is not None
+        count = len(os.listdir("/proc/self/fd"))
+        assert known.folder("It", str(base)) is first
+        assert len(os.listdir("/proc/self/fd")) == count
+    others = [os.open(base, os.O_RDONLY) for _ in range(20)]
+    known.__exit__()
+    for other in others:
+        os.close(other)
+    with known:
+        again = known.folder("It", str(base))
+        assert again is not None
+        assert again.status("folder") is not None
+
+
+def test_names_come_in_one_order(base: pathlib.Path, known: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = known.folder("It", str(base))
+    assert folder is not None
+    monkeypatch.setattr(os, "listdir", lambda dummy: ["c", "a", "b"])
+    assert folder.names() == ["a", "b", "c"]
+    monkeypatch.undo()
+
+
+@as_root
+def test_what_is_of_root_is_believed_by_others(
+    base: pathlib.Path, known: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: _OTHER)
+        folder = known.folder("It", str(base))
+        assert folder is not None
+        assert folder.settled
+        assert known.find("It", str(base / "to-file")).path == str(base / "folder/file")
 
 
 def _status(mode: int, uid: int, gid: int = 5711) -> os.stat_result:
@@ -329,8 +386,13 @@ def test_whether_a_folder_has_a_list_where_that_cannot_be_told(
     def refuse(*dummy: t.Any, **named: t.Any) -> t.NoReturn:
         raise OSError(errno.EACCES, "no")
 
-    descriptor = os.open(base, os.O_RDONLY)
+    descriptor = os.open(base / "folder", os.O_RDONLY)
     before = set(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patch:
+        looked_at: list[int] = []
+        patch.setattr(os, "listxattr", lambda one: looked_at.append(os.fstat(one).st_ino) or [])
+        assert not places._is_listed(descriptor)
+        assert looked_at == [os.fstat(descriptor).st_ino]
     with monkeypatch.context() as patch:
         patch.setattr(os, call, refuse)
         assert places._is_listed(descriptor) is listed
