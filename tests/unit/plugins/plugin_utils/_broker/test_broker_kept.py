@@ -16,7 +16,11 @@ import typing as t
 import pytest
 from ansible import constants as C
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _errors
-from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import QUERY_STATUS, CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
+    QUERY_CHAIN,
+    QUERY_STATUS,
+    CollectRequest,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker import broker as under_test
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
@@ -298,6 +302,19 @@ def test_a_new_attempt_of_a_task_waits_anew(monkeypatch: pytest.MonkeyPatch) -> 
     assert scene.called == [0, 5, 10, 10, 15, 20]
 
 
+def test_a_host_that_came_late_is_served_by_the_round_of_the_others_until_the_end_of_its_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = _Scene(monkeypatch, PENDING)
+    prompt, late = Attempt("a task"), Attempt("a task")
+    scene.collect(attempt=prompt)
+    scene.now += 1
+    scene.collect(attempt=prompt.following())
+    assert scene.collect(attempt=late).number == 2
+    scene.collect(Waiting(10, 100), attempt=late.following())
+    assert scene.called == [0, 1, 11]
+
+
 # --- waiting ------------------------------------------------------------------------------------------------------
 
 
@@ -443,6 +460,14 @@ def test_an_order_is_clean_of_secrets_and_else_as_the_provider_told_it(monkeypat
     assert order["state"] == "pending"
 
 
+def test_the_names_of_domains_are_clean_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = _Scene(monkeypatch, "errorCode=0&mdcDomainDetails=secret-word.com+VALIDATED%2C+b.com+NOTVALIDATED")
+    scene._scrub = lambda text: text.replace("secret-word", "***")
+    order = scene.collect().order
+    assert [domain["name"] for domain in order["mdc_domains"]] == ["***.com", "b.com"]
+    assert "secret-word" not in repr(order)
+
+
 def test_an_order_without_words_stays_without(monkeypatch: pytest.MonkeyPatch) -> None:
     order = _Scene(monkeypatch, PENDING).collect().order
     assert [order[name] for name in ("fqdn", "certificate_status", "validation_status", "caa_status")] == [None] * 4
@@ -465,10 +490,18 @@ def test_only_a_question_for_certificates_is_answered_with_some(monkeypatch: pyt
     assert _Scene(monkeypatch, PENDING).collect().bundle is None
 
 
+def test_a_chain_without_a_certificate_has_nothing_to_misread(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = _Scene(monkeypatch, ISSUED).collect(asked=request(query_type=QUERY_CHAIN))
+    assert outcome.error is None
+    assert outcome.bundle is not None
+    assert outcome.bundle.facts is None
+
+
 def test_an_order_that_could_not_be_asked_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Credentials, "doubts", lambda _self: "Is the password right?")
     outcome = _Scene(monkeypatch, _NETWORK).collect()
     assert outcome.order["status"] == {"code": None, "name": "not_asked", "message": "The network is down."}
-    assert outcome.doubts == provider().credentials.doubts()
+    assert outcome.doubts == "Is the password right?"
 
 
 def test_nothing_of_a_fault_is_shown_until_it_is_known_how_to_clean_it(monkeypatch: pytest.MonkeyPatch) -> None:
