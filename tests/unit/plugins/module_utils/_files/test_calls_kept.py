@@ -177,10 +177,12 @@ class _Kitchen:
 _TAKEN = """
 mkdir a/.collectssl 0700
 enter a/.collectssl
+list a/.collectssl
 flock a/.collectssl exclusive
 create a/.collectssl/.gitignore
 mkdir b/.collectssl 0700
 enter b/.collectssl
+list b/.collectssl
 flock b/.collectssl exclusive
 create b/.collectssl/.gitignore
 consult a/.collectssl/journal: FileNotFoundError
@@ -389,10 +391,12 @@ def test_who_only_looks_makes_nothing_and_shares_what_is_there(tmp_path: pathlib
     kitchen.hold()
     lines = _lines_of(kitchen, kitchen.read)
     expected = [
-        f"{verb} {name}/.collectssl{how}" for name in "ab" for verb, how in (("enter", ""), ("flock", " shared"))
+        f"{verb} {name}/.collectssl{how}"
+        for name in "ab"
+        for verb, how in (("enter", ""), ("list", ""), ("flock", " shared"))
     ]
-    assert lines[:4] == expected
-    assert {line.split()[0] for line in lines[4:]} == {"consult"}
+    assert lines[:6] == expected
+    assert {line.split()[0] for line in lines[6:]} == {"consult"}
 
 
 def test_what_was_held_is_let_go_in_this_order(tmp_path: pathlib.Path) -> None:
@@ -403,8 +407,10 @@ def test_what_was_held_is_let_go_in_this_order(tmp_path: pathlib.Path) -> None:
     ]
     assert changes == [
         "mkdir a/.collectssl 0700: FileExistsError",
+        "list a/.collectssl",
         "flock a/.collectssl exclusive",
         "mkdir b/.collectssl 0700: FileExistsError",
+        "list b/.collectssl",
         "flock b/.collectssl exclusive",
         "unlink a/soup~: FileNotFoundError",
         "link a/.collectssl/#1 a/soup~",
