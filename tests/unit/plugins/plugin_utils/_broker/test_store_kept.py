@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import hmac
 import json
+import multiprocessing
 import os
 import pathlib
 import types
@@ -106,6 +107,21 @@ def test_an_error_without_the_systems_words_is_told_in_its_own(
     monkeypatch.setattr(folder.Folder, "make", fail)
     with pytest.raises(CollectError, match=r"locks and records: something else\. Make room there"):
         _store(tmp_path).first("x")
+
+
+def test_who_is_stopped_right_after_a_record_was_put_in_its_place_is_told_just_that(
+    tmp_path: pathlib.Path, path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def stop(*arguments: t.Any, **named: t.Any) -> t.NoReturn:
+        rename(*arguments, **named)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", stop)
+    with pytest.raises(KeyboardInterrupt):
+        _store(tmp_path).write("key", [{}])
+    assert os.listdir(path) == ["key.json"]
 
 
 # --- locks --------------------------------------------------------------------------------------------------------
@@ -248,10 +264,10 @@ def test_only_a_worker_whose_parent_is_another_one_ends_and_says_that_it_failed(
         raise _LeftError
 
     monkeypatch.setattr(os, "_exit", end)
-    monkeypatch.setattr(run.multiprocessing, "parent_process", lambda: None)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: None)
     Run().must_go_on()
     assert not Run().is_gone
-    monkeypatch.setattr(run.multiprocessing, "parent_process", lambda: types.SimpleNamespace(pid=os.getppid()))
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: types.SimpleNamespace(pid=os.getppid()))
     Run().must_go_on()
     worker = Run()
     parent = os.getppid()
