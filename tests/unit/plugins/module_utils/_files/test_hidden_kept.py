@@ -84,8 +84,8 @@ def _pipe(path: pathlib.Path) -> None:
 
 
 def _symlink(path: pathlib.Path) -> None:
-    path.rename(path.with_name("elsewhere"))
-    path.symlink_to("elsewhere")
+    path.rename(path.parent.with_name("elsewhere"))
+    path.symlink_to("../elsewhere")
 
 
 def _folder(path: pathlib.Path) -> None:
@@ -169,7 +169,7 @@ def test_descriptors_are_not_inherited_nor_waited_for(folder: places.Folder, mon
     real = os.open
 
     def watch(name: str, flags: int, *more: int, dir_fd: int | None = None) -> int:
-        if dir_fd is not None:
+        if dir_fd is not None and name != os.curdir:
             seen[name] = flags
         return real(name, flags, *more, dir_fd=dir_fd)
 
@@ -287,14 +287,18 @@ def test_a_hidden_folder_that_its_owner_may_not_enter_is_opened_up(folder: place
         assert stat.S_IMODE(path.stat().st_mode) == (mode if mode & 0o100 else 0o700)
 
 
+#: Names as runs give them, in their order.
+_FIRST, _LAST = "0" * 32, "f" * 32
+
+
 def test_what_is_in_a_hidden_folder(folder: places.Folder) -> None:
     path = _journal(folder).parent
-    for name in (".gitignore", "0", "z"):
+    for name in (".gitignore", _FIRST, _LAST):
         (path / name).touch()
     with _hidden(folder) as where:
         # Without what it speaks of, a journal would be believed all the same; so it goes first.
-        assert [one.name for one in where.leftovers()] == ["journal", "0", "z"]
-        assert [one.name for one in where.leftovers(["0"])] == ["journal", "z"]
+        assert [one.name for one in where.leftovers()] == ["journal", _FIRST, _LAST]
+        assert [one.name for one in where.leftovers([_FIRST])] == ["journal", _LAST]
         assert where.path == str(path)
         assert where.beside is folder
         assert where.journal.path == str(path / "journal")
@@ -303,8 +307,8 @@ def test_what_is_in_a_hidden_folder(folder: places.Folder) -> None:
         assert all(len(name) == 32 for name in names)
         where.vanish()
         assert path.is_dir()
-        where.clear(["z"])
-        assert sorted(os.listdir(path)) == [".gitignore", "z"]
+        where.clear([_LAST])
+        assert sorted(os.listdir(path)) == [".gitignore", _LAST]
         assert where.is_still_there()
         where.clear()
         where.vanish()
@@ -413,7 +417,7 @@ def test_a_folder_that_nobody_left_anything_in_is_locked_by_who_changes_alone(fo
             assert stat.S_IMODE(status.st_mode) == 0o700
             assert (path / ".gitignore").read_bytes() == b"*\n"
             ignored = (path / ".gitignore").stat().st_ino
-            (path / "kept").touch()
+            (path / _LAST).touch()
         assert os.umask(0o777) == 0o777
     finally:
         os.umask(mask)
@@ -421,7 +425,7 @@ def test_a_folder_that_nobody_left_anything_in_is_locked_by_who_changes_alone(fo
     with hidden.locked([folder], exclusive=True):
         assert path.stat().st_ino == status.st_ino
         assert (path / ".gitignore").stat().st_ino == ignored
-        (path / "kept").unlink()
+        (path / _LAST).unlink()
     assert not path.exists()
 
 

@@ -413,6 +413,23 @@ def test_one_who_does_not_wait_leaves_the_begin_of_a_wait_as_it_was(monkeypatch:
     assert scene.collect(Waiting(0, 5)).waiting_since == 1_000_000
 
 
+def test_an_order_that_is_pending_anew_is_waited_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = _Scene(monkeypatch, PENDING, _REFUSED, PENDING)
+    assert scene.collect(Waiting(100, 10)).order["state"] == "rejected"
+    scene.now += 20
+    assert scene.collect(Waiting(100, 10)).waiting_since == 1_000_030
+
+
+def test_a_wait_that_is_long_over_does_not_count_for_a_call_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = _Scene(monkeypatch, PENDING, PENDING, PENDING, _NETWORK, ISSUED)
+    scene.collect(Waiting(10, 5))
+    scene.now += 90
+    assert scene.collect(Waiting(10, 5)).final
+    assert scene.called == [0, 5, 10, 100, 105]
+    assert scene.recorded[-1].waiting_since == 1_000_100
+    assert scene.lines[-1].endswith("could not be asked this time; waited 0 s, 10 s left, next poll in 5 s")
+
+
 _BEGINS: list[tuple[float | None, float | None, float, float]] = [
     # since, shared, now; begin. A wait of 10 s, with polls each 4 s: it stands for 10 s after its end.
     (None, None, 100.0, 100.0),

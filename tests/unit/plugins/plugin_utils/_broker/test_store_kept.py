@@ -109,6 +109,21 @@ def test_an_error_without_the_systems_words_is_told_in_its_own(
         _store(tmp_path).first("x")
 
 
+def test_who_is_stopped_right_after_a_record_was_put_in_its_place_is_told_just_that(
+    tmp_path: pathlib.Path, path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def stop(*arguments: t.Any, **named: t.Any) -> t.NoReturn:
+        rename(*arguments, **named)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", stop)
+    with pytest.raises(KeyboardInterrupt):
+        _store(tmp_path).write("key", [{}])
+    assert os.listdir(path) == ["key.json"]
+
+
 # --- locks --------------------------------------------------------------------------------------------------------
 
 

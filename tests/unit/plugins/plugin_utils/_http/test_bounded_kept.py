@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import os
 import queue
 import socket
@@ -15,7 +16,7 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import bounded, session
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import session
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.bounded import (
     Line,
     Meter,
@@ -109,7 +110,7 @@ def test_a_call_may_take_so_many_seconds_and_is_hung_up_on_then(
         order.append("they hear nothing" if theirs.recv(1) == b"" else "they hear something")
         over.set()
 
-    monkeypatch.setattr(bounded.queue, "SimpleQueue", Queue)
+    monkeypatch.setattr(queue, "SimpleQueue", Queue)
     with pytest.raises(TimeoutError, match=r"^timed out$") as caught:
         within(7.5, call, lambda: order.append("abandoned"))
     assert over.wait(20)
@@ -244,7 +245,7 @@ def test_a_chunk_has_a_size_that_is_not_below_nothing(
     response = _response(pair, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\na\r\n0\r\n\r\n")
     response.begin()
     if read is None:
-        with pytest.raises(session.http.client.HTTPException, match="a chunk of negative size"):
+        with pytest.raises(http.client.HTTPException, match="a chunk of negative size"):
             response.read()
     else:
         assert response.read() == read
@@ -293,17 +294,16 @@ def test_a_file_and_a_folder_are_trusted_alone(identity: Identity, tmp_path: t.A
 def test_only_where_the_system_has_no_store_that_of_requests_is_taken(
     monkeypatch: pytest.MonkeyPatch, identity: Identity, place: str | None, verify: bool
 ) -> None:
-    paths = ssl.get_default_verify_paths()._replace(
-        **{"cafile": None, "capath": None, **({place: "x"} if place else {})}
-    )
+    known: dict[str, t.Any] = {"cafile": None, "capath": None, **({place: "x"} if place else {})}
+    paths = ssl.get_default_verify_paths()._replace(**known)
     loaded: list[t.Any] = []
 
     class Context(ssl.SSLContext):
         def load_verify_locations(self, *arguments: t.Any, **named: t.Any) -> None:
             loaded.append((arguments, named))
 
-    monkeypatch.setattr(session.ssl, "get_default_verify_paths", lambda: paths)
-    monkeypatch.setattr(session.ssl, "create_default_context", lambda **_named: Context(ssl.PROTOCOL_TLS_CLIENT))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_named: Context(ssl.PROTOCOL_TLS_CLIENT))
     monkeypatch.setattr(session, "DEFAULT_CA_BUNDLE_PATH", str(identity.ca_pem))
     session._context(verify)
     assert loaded == ([((str(identity.ca_pem),), {})] if verify and place is None else [])
@@ -322,7 +322,7 @@ def test_pools_are_of_our_own_kind_with_our_own_trust() -> None:
         assert manager.pool_classes_by_scheme == {"https": session._Pool}
         assert manager.connection_pool_kw["ssl_context"] is context
     secure = adapter.proxy_manager_for("https://proxy.example.com:3128")
-    assert secure.proxy_config.ssl_context is context
+    assert t.cast("t.Any", secure.proxy_config).ssl_context is context
     adapter.close()
 
 

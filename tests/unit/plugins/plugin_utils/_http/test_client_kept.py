@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import email.utils
+import random
 import types
 import typing as t
 import warnings
@@ -50,7 +52,7 @@ class _Scene:
         self.client = client.Client(self.provider, self.pauses.append, self.details.append if detail else None)
         self.status: int | None = None
         monkeypatch.setattr(exchange, "post", self._post)
-        monkeypatch.setattr(client.random, "uniform", lambda low, high: (low + high) / 2 if low != 0.5 else high)
+        monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2 if low != 0.5 else high)
 
     def _post(self, url: str, form: bytes, transport: Transport, seen: Seen) -> Reply:
         self.posted.append((url, form, transport))
@@ -101,7 +103,7 @@ def test_pauses_are_drawn_from_their_upper_half(monkeypatch: pytest.MonkeyPatch)
         drawn.append((low, high))
         return 0.75
 
-    monkeypatch.setattr(client.random, "uniform", uniform)
+    monkeypatch.setattr(random, "uniform", uniform)
     assert (client._pause(3), drawn) == (3.0, [(0.5, 1.0)])
 
 
@@ -175,7 +177,7 @@ def test_no_more_of_a_date_is_read_than_one_takes(monkeypatch: pytest.MonkeyPatc
         read.append(text)
         raise ValueError
 
-    monkeypatch.setattr(client.email.utils, "parsedate_to_datetime", parse)
+    monkeypatch.setattr(email.utils, "parsedate_to_datetime", parse)
     assert client._retry_after(f"  {'x' * 100}") is None
     assert read == ["x" * 64]
 
@@ -510,7 +512,12 @@ def test_a_call_that_is_not_over_in_time_is_forgotten(monkeypatch: pytest.Monkey
         raise TimeoutError
 
     asked: list[t.Any] = []
-    monkeypatch.setattr(exchange, "adapter_for", lambda verify: asked.append(verify) or library)
+
+    def adapter_for(verify: bool | str) -> _Library:
+        asked.append(verify)
+        return library
+
+    monkeypatch.setattr(exchange, "adapter_for", adapter_for)
     monkeypatch.setattr(exchange, "within", within)
     monkeypatch.setattr(exchange, "forget", given.append)
     with pytest.raises(TimeoutError):

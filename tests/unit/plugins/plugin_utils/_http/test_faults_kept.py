@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib.metadata
 import socket
 import ssl
 import typing as t
@@ -187,10 +188,10 @@ def test_a_fault_of_a_proxy_is_told_by_its_name_without_its_user(
 
 def test_the_libraries_are_asked_for_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[t.Any, ...]] = []
-    monkeypatch.setattr(libraries._library, "require", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(_library, "require", lambda *arguments: asked.append(arguments))
     libraries.require()
     assert asked == [
-        ("urllib3", _library.OLDEST["urllib3"], urllib3.__version__, None),
+        ("urllib3", _library.OLDEST["urllib3"], importlib.metadata.version("urllib3"), None),
         ("requests", _library.OLDEST["requests"], session.REQUESTS_VERSION, None),
     ]
     assert requests.__version__ == session.REQUESTS_VERSION
