@@ -347,14 +347,15 @@ def test_what_a_file_that_stays_is_given(
     desk: _Desk,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    attributes, told = desk.of(**options), []
+    attributes = desk.of(**options)
+    told: t.Any = []
     os.chown(desk.file, 0, 0)
     foreseen = attributes.protection_to_be(desk.place(), secret)
     assert (foreseen.uid, foreseen.gid, foreseen.mode) == given
     assert desk.status() == (0, 0, 0o640)
     for name in ("fchown", "fchmod"):
         real = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *args, name=name, real=real: (told.append(name), real(*args)))
+        monkeypatch.setattr(os, name, lambda *args, name=name, real=real: told.append(name) or real(*args))
     with disk.opened(desk.place()) as descriptor:
         attributes.settle(descriptor, "/a/file", secret)
     assert (desk.status(), told) == (given, calls)

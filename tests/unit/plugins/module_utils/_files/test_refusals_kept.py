@@ -306,11 +306,8 @@ def test_what_undoing_does(
     monkeypatch.setattr(
         disk, "inode", lambda place: present if place.name == "none" else (7 if kept and place.name == "old" else None)
     )
-    for changes, expected in (
-        ({}, action),
-        ({"in_place": True}, written_into),
-        ({"rewrites": True}, written_into),
-    ):
+    cases: t.Any = (({}, action), ({"in_place": True}, written_into), ({"rewrites": True}, written_into))
+    for changes, expected in cases:
         assert recovery.undo_action(Located(entry._replace(**changes), shelf.none, hidden_one)) == expected
     if before is not None:
         assert recovery.undo_action(Located(entry._replace(old=None), shelf.none, hidden_one)) == _LEAVE

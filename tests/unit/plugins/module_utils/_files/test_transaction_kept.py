@@ -47,7 +47,7 @@ class _Store:
         with module_arguments(arguments):
             spec = {"in_place": {"type": "bool", "default": False}}
             self.module = AnsibleModule(spec, add_file_common_args=True)
-        self.module.warn = self.warned.append
+        vars(self.module)["warn"] = self.warned.append
 
     def place(self, name: str) -> Place:
         return self.known.find("it", str(self.folder / name))
@@ -98,7 +98,7 @@ def fixture_store(tmp_path: pathlib.Path) -> t.Iterator[_Store]:
 
 
 @contextlib.contextmanager
-def _failing(owner: t.Any, name: str, when: t.Callable[..., bool], exc: BaseException) -> t.Iterator[None]:
+def _failing(owner: t.Any, name: str, when: t.Callable[..., t.Any], exc: BaseException) -> t.Iterator[None]:
     real = getattr(owner, name)
 
     def call(*args: t.Any, **named: t.Any) -> t.Any:
@@ -143,7 +143,7 @@ _NEVER = r"^(?!.*secret/name)"
     ],
 )
 def test_what_is_told_of_a_call_that_fails(
-    owner: t.Any, name: str, when: t.Callable[..., bool], told: str, after: str | None, in_place: bool, store: _Store
+    owner: t.Any, name: str, when: t.Callable[..., t.Any], told: str, after: str | None, in_place: bool, store: _Store
 ) -> None:
     store.set(in_place=in_place)
     if in_place and name == "link":
@@ -393,7 +393,7 @@ def test_a_command_that_may_not_be_run(euid: int, told: str, store: _Store) -> N
 # --- who puts other files there meanwhile -------------------------------------------------------------------------
 
 
-def _theirs(store: _Store, name: str) -> None:
+def _theirs(store: _Store, name: str) -> t.Any:
     (store.folder / "theirs").write_text("theirs")
     (store.folder / "theirs").rename(store.folder / name)
 
