@@ -373,6 +373,8 @@ def test_a_copy_that_cannot_be_as_protected(room: _Room, refuse: _Refuse, number
     with refuse("fchown", number):
         with pytest.raises(OSError, match=rf"{re.escape(os.strerror(number))} \(its owner and group\)"):
             disk.copy(room["file"], room["new"])
+        with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+            disk.duplicate(room["file"], room["new"], by_link=False)
         assert room.names() == ["file"]
         if number == errno.EIO:
             for make in (lambda: disk.copy(room["file"], room["new"], faithful=False),
@@ -559,7 +561,7 @@ class _Attributes:
         for name in ("fchmod", "fchown"):
             patch.setattr(os, name, self._watched(name, getattr(os, name)))
 
-    def _watched(self, name: str, real: t.Callable[..., None]) -> t.Callable[..., None]:
+    def _watched(self, name: str, real: t.Callable[..., t.Any]) -> t.Callable[..., None]:
         return lambda *args: self.told.append(name) or real(*args)
 
     def listxattr(self, dummy: int) -> list[str]:
