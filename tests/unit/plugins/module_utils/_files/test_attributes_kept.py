@@ -419,3 +419,9 @@ def test_a_new_file_is_labelled_as_its_path_says(
     by_path = [["u", "r", str(desk.file), "s0"] if enabled else []] if not existing else []
     assert given[:-1] == by_path
     assert not any(given[-1])
+
+
+def test_names_are_taken_as_they_are(desk: _Desk) -> None:
+    desk.file.rename(desk.folder / "$HOME")
+    drift = desk.of(mode="0600").drift(desk.place("elsewhere"), desk.place("$HOME"), False)
+    assert drift["after"]["mode"] == "0600"
