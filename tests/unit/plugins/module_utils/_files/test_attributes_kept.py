@@ -347,14 +347,15 @@ def test_what_a_file_that_stays_is_given(
     desk: _Desk,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    attributes, told = desk.of(**options), []
+    attributes = desk.of(**options)
+    told: t.Any = []
     os.chown(desk.file, 0, 0)
     foreseen = attributes.protection_to_be(desk.place(), secret)
     assert (foreseen.uid, foreseen.gid, foreseen.mode) == given
     assert desk.status() == (0, 0, 0o640)
     for name in ("fchown", "fchmod"):
         real = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *args, name=name, real=real: (told.append(name), real(*args)))
+        monkeypatch.setattr(os, name, lambda *args, name=name, real=real: told.append(name) or real(*args))
     with disk.opened(desk.place()) as descriptor:
         attributes.settle(descriptor, "/a/file", secret)
     assert (desk.status(), told) == (given, calls)
@@ -418,3 +419,9 @@ def test_a_new_file_is_labelled_as_its_path_says(
     by_path = [["u", "r", str(desk.file), "s0"] if enabled else []] if not existing else []
     assert given[:-1] == by_path
     assert not any(given[-1])
+
+
+def test_names_are_taken_as_they_are(desk: _Desk) -> None:
+    desk.file.rename(desk.folder / "$HOME")
+    drift = desk.of(mode="0600").drift(desk.place("elsewhere"), desk.place("$HOME"), False)
+    assert drift["after"]["mode"] == "0600"

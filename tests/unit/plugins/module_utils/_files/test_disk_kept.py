@@ -373,6 +373,8 @@ def test_a_copy_that_cannot_be_as_protected(room: _Room, refuse: _Refuse, number
     with refuse("fchown", number):
         with pytest.raises(OSError, match=rf"{re.escape(os.strerror(number))} \(its owner and group\)"):
             disk.copy(room["file"], room["new"])
+        with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+            disk.duplicate(room["file"], room["new"], by_link=False)
         assert room.names() == ["file"]
         if number == errno.EIO:
             for make in (lambda: disk.copy(room["file"], room["new"], faithful=False),
@@ -445,7 +447,7 @@ def test_replacing_is_by_name_where_it_can_be(room: _Room) -> None:
 @pytest.mark.parametrize("data", [b"", b"short", b"0123456789", b"01234567890", b"something longer"])
 def test_what_is_written_into(room: _Room, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     (room.folder / "new").write_bytes(data)
-    told: list[t.Any] = []
+    told: t.Any = []
     real = {name: getattr(os, name) for name in ("ftruncate", "fsync")}
     monkeypatch.setattr(os, "ftruncate", lambda *args: (told.append("cut"), real["ftruncate"](*args)))
     monkeypatch.setattr(os, "fsync", lambda *args: (told.append("flushed"), real["fsync"](*args)))
@@ -553,14 +555,14 @@ class _Attributes:
 
     def __init__(self, patch: pytest.MonkeyPatch, **values: bytes) -> None:
         self.values = {name.replace("__", "."): value for name, value in values.items()}
-        self.told: list[str] = []
+        self.told: t.Any = []
         for name in ("listxattr", "getxattr", "setxattr", "removexattr"):
             patch.setattr(os, name, getattr(self, name))
         for name in ("fchmod", "fchown"):
             patch.setattr(os, name, self._watched(name, getattr(os, name)))
 
-    def _watched(self, name: str, real: t.Callable[..., None]) -> t.Callable[..., None]:
-        return lambda *args: (self.told.append(name), real(*args))[1]
+    def _watched(self, name: str, real: t.Callable[..., t.Any]) -> t.Callable[..., None]:
+        return lambda *args: self.told.append(name) or real(*args)
 
     def listxattr(self, dummy: int) -> list[str]:
         return list(self.values)
@@ -591,7 +593,7 @@ def test_what_protects_a_file(room: _Room, monkeypatch: pytest.MonkeyPatch) -> N
         with disk.opened(room["file"]) as descriptor:
             whole = disk.protection_of(descriptor, whole=True)
     kept = (("security.selinux", b"3"), ("system.posix_acl_access", b"7"), ("user.a", b"2"), ("user.b", b"1"))
-    assert found == (0o640, status.st_uid, status.st_gid, kept)
+    assert found == disk.Protection(0o640, status.st_uid, status.st_gid, kept)
     assert found.acl == (("system.posix_acl_access", b"7"),)
     assert whole == (*found[:3], (("security.capability", b"6"), *kept))
 
@@ -786,7 +788,7 @@ def test_a_copy_of_what_is_empty(room: _Room, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_copy_has_what_is_of_its_content_too(room: _Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[disk.Protection] = []
+    seen: t.Any = []
     with monkeypatch.context() as patch:
         _Attributes(patch, security__capability=b"6", security__ima=b"4")
         disk.copy(room["file"], room["new"], change=lambda one: seen.append(one) or one)

@@ -169,7 +169,7 @@ _WRONG_FIELDS: list[tuple[str, t.Any]] = [
     *[("path", wrong) for wrong in ("file", "/", "/x/", "/x/../y", "/x//y", "/x\n", "", 5, None)],
     *[("folder", wrong) for wrong in ("5", True, 0.5)],
     *[(name, wrong) for name in ("new", "old") for wrong in ("0" * 31, "0" * 33, "G" * 32, "../x", 5, "0" * 32 + "\n")],
-    *[(name, wrong) for name in ("before", "after") for wrong in ("5", False, ["5"])],
+    *[(name, wrong) for name in ("before", "after") for wrong in ("5", False, ["x"])],
     *[("flags", wrong) for wrong in ("x", "iai", "i\n", None, 5)],
     *[(name, wrong) for name in ("in_place", "rewrites") for wrong in (0, None, "no")],
     ("unheard_of", 1),

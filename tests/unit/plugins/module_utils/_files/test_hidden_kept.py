@@ -433,7 +433,7 @@ def test_one_who_looks_removes_nothing(folder: places.Folder) -> None:
     _journal(folder).unlink()
     with hidden.locked([folder], exclusive=False):
         pass
-    assert _journal(folder).parent.is_dir()
+    assert os.listdir(_journal(folder).parent) == []
 
 
 def test_a_folder_that_its_holder_removed_is_made_anew(folder: places.Folder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -544,3 +544,20 @@ def test_outside_the_main_thread_nothing_is_done(handlers: None, monkeypatch: py
         interrupts.hold()
         assert interrupts._before == {}
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize("call", ["rmdir", "unlink", "listdir"])
+def test_a_folder_that_cannot_be_removed_is_left(
+    call: str, folder: places.Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*dummy: t.Any, **named: t.Any) -> t.NoReturn:
+        raise OSError(errno.EROFS, "no")
+
+    _journal(folder).unlink()
+    before = _descriptors()
+    with hidden.locked([folder], exclusive=True):
+        real = getattr(os, call)
+        monkeypatch.setattr(os, call, refuse)
+    monkeypatch.setattr(os, call, real)
+    assert _journal(folder).parent.is_dir()
+    assert _descriptors() == before

@@ -32,9 +32,9 @@ _RIGHT: list[dict[str, t.Any]] = [
     {"protection": [0o7777, 0, (1 << 32) - 1, []]},
 ]
 
-_WRONG: list[dict[str, t.Any]] = [
+_WRONG: t.Any = [
     *({"path": path} for path in ("a/file", "file", "/a/", "/", "/a/../file", "/a//file", "/a/\x1f", "/a\n/file")),
-    *({name: wrong} for name in ("folder", "before", "after") for wrong in (True, "1", 1.0, [])),
+    *({name: wrong} for name in ("folder", "before", "after") for wrong in (True, "1", 1.0, ["x"])),
     *(
         {name: wrong}
         for name in ("new", "old")

@@ -108,7 +108,5 @@ def test_a_journal_lies_where_nobody_else_could_move_it(settled: tuple[bool, ...
         journal.Located(t.cast(t.Any, None), t.cast(t.Any, There(_Folder(one))), t.cast(t.Any, f"hidden {number}"))
         for number, one in enumerate(settled)
     )
-    begun = journal.begun(entries)
-    assert begun.state == "switching"
-    assert begun.entries == entries
-    assert t.cast(t.Any, begun.home) == f"hidden {home}"
+    begun: t.Any = journal.begun(entries)
+    assert (begun.state, begun.entries, begun.home) == ("switching", entries, f"hidden {home}")

@@ -110,7 +110,7 @@ def test_who_may_make_a_hard_link(
 ) -> None:
     if rule is not None:
         (tmp_path / "rule").write_bytes(rule)
-    asked: list[int] = []
+    asked: t.Any = []
     me.setattr(permissions, "_PROTECTED_LINKS", str(tmp_path / "rule"))
     with me.context() as patch:
         patch.setattr(os, "stat", lambda dummy: status)
@@ -241,7 +241,7 @@ def test_links_are_followed_as_often_as_by_the_system(way: pathlib.Path, monkeyp
 def test_a_folder_that_cannot_be_written_in(
     monkeypatch: pytest.MonkeyPatch, access: bool, flags: int, euid: int, told: str | None
 ) -> None:
-    asked: list[int] = []
+    asked: t.Any = []
     status = os.statvfs_result((0, 0, 0, 0, 0, 0, 0, 0, flags, 255))
     monkeypatch.setattr(os, "geteuid", lambda: euid)
     monkeypatch.setattr(os, "access", lambda dummy, how: asked.append(how) or access)  # type: ignore[func-returns-value]

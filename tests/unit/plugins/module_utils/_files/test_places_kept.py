@@ -327,7 +327,7 @@ def _status(mode: int, uid: int, gid: int = 5711) -> os.stat_result:
 def test_who_else_may_write_in_a_folder(
     mode: int, uid: int, of_one: bool, ours: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[int, int]] = []
+    asked: t.Any = []
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
     monkeypatch.setattr(places, "group_is_of_one", lambda gid, owner: asked.append((gid, owner)) or of_one)  # type: ignore[func-returns-value]
     assert places.only_ours(_status(mode, uid)) is ours
@@ -389,7 +389,7 @@ def test_whether_a_folder_has_a_list_where_that_cannot_be_told(
     descriptor = os.open(base / "folder", os.O_RDONLY)
     before = set(os.listdir("/proc/self/fd"))
     with monkeypatch.context() as patch:
-        looked_at: list[int] = []
+        looked_at: t.Any = []
         patch.setattr(os, "listxattr", lambda one: looked_at.append(os.fstat(one).st_ino) or [])
         assert not places._is_listed(descriptor)
         assert looked_at == [os.fstat(descriptor).st_ino]

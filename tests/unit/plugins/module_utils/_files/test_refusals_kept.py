@@ -306,11 +306,8 @@ def test_what_undoing_does(
     monkeypatch.setattr(
         disk, "inode", lambda place: present if place.name == "none" else (7 if kept and place.name == "old" else None)
     )
-    for one, expected in (
-        (entry, action),
-        (entry._replace(in_place=True), written_into),
-        (entry._replace(rewrites=True), written_into),
-    ):
-        assert recovery.undo_action(Located(one, shelf.none, hidden_one)) == expected
+    cases: t.Any = (({}, action), ({"in_place": True}, written_into), ({"rewrites": True}, written_into))
+    for changes, expected in cases:
+        assert recovery.undo_action(Located(entry._replace(**changes), shelf.none, hidden_one)) == expected
     if before is not None:
         assert recovery.undo_action(Located(entry._replace(old=None), shelf.none, hidden_one)) == _LEAVE

@@ -21,6 +21,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files import
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place, Places
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.tests.support.installation import module_arguments
 
 _OTHER = 4712
@@ -47,7 +48,7 @@ class _Store:
         with module_arguments(arguments):
             spec = {"in_place": {"type": "bool", "default": False}}
             self.module = AnsibleModule(spec, add_file_common_args=True)
-        self.module.warn = self.warned.append
+        vars(self.module)["warn"] = self.warned.append
 
     def place(self, name: str) -> Place:
         return self.known.find("it", str(self.folder / name))
@@ -98,7 +99,7 @@ def fixture_store(tmp_path: pathlib.Path) -> t.Iterator[_Store]:
 
 
 @contextlib.contextmanager
-def _failing(owner: t.Any, name: str, when: t.Callable[..., bool], exc: BaseException) -> t.Iterator[None]:
+def _failing(owner: t.Any, name: str, when: t.Callable[..., t.Any], exc: BaseException) -> t.Iterator[None]:
     real = getattr(owner, name)
 
     def call(*args: t.Any, **named: t.Any) -> t.Any:
@@ -143,7 +144,7 @@ _NEVER = r"^(?!.*secret/name)"
     ],
 )
 def test_what_is_told_of_a_call_that_fails(
-    owner: t.Any, name: str, when: t.Callable[..., bool], told: str, after: str | None, in_place: bool, store: _Store
+    owner: t.Any, name: str, when: t.Callable[..., t.Any], told: str, after: str | None, in_place: bool, store: _Store
 ) -> None:
     store.set(in_place=in_place)
     if in_place and name == "link":
@@ -393,7 +394,7 @@ def test_a_command_that_may_not_be_run(euid: int, told: str, store: _Store) -> N
 # --- who puts other files there meanwhile -------------------------------------------------------------------------
 
 
-def _theirs(store: _Store, name: str) -> None:
+def _theirs(store: _Store, name: str) -> t.Any:
     (store.folder / "theirs").write_text("theirs")
     (store.folder / "theirs").rename(store.folder / name)
 
@@ -577,3 +578,39 @@ def test_a_frozen_file_that_is_gone_since_comes_back_frozen(
         transaction.undo(store.module, *locked.unfinished)
     assert store.state() == _BEFORE
     assert frozen.letters[(store.folder / name).stat().st_ino] == "i"
+
+
+def test_a_file_that_is_replaced_once_it_is_in_its_place_is_told(
+    store: _Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = disk.replace
+
+    def replace(source: Place, target: Place, in_place: bool = False) -> None:
+        real(source, target, in_place)
+        if target.path.endswith("a/soup"):
+            _theirs(store, "a/soup")
+
+    monkeypatch.setattr(disk, "replace", replace)
+    with pytest.raises(InstallError, match=r"^.*/a/soup was replaced by somebody else"):
+        store.commit()
+
+
+def test_what_is_moved_into_a_file_brings_its_mode(store: _Store) -> None:
+    store.set(in_place=True)
+    (store.folder / "a/flour").chmod(0o604)
+    store.commit()
+    assert (store.folder / "b/bread").stat().st_mode & 0o7777 == 0o604
+
+
+def test_a_view_of_what_is_the_same_alters_nothing(store: _Store) -> None:
+    place = store.place("a/soup")
+    assert not View({place.path: place}).alters(place)
+    assert View({place.path: None}).alters(place)
+
+
+def test_flags_are_given_to_the_file_that_was_made(store: _Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.set(attributes="+i")
+    frozen = _Frozen(monkeypatch)
+    with _failing(disk, "opened", lambda place, *dummy: place.path.endswith("b/cake"), _no_room()):
+        store.commit()
+    assert (store.folder / "b/cake").stat().st_ino in frozen.finished
