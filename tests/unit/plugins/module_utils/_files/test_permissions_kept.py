@@ -114,7 +114,7 @@ def test_who_may_make_a_hard_link(
     me.setattr(permissions, "_PROTECTED_LINKS", str(tmp_path / "rule"))
     with me.context() as patch:
         patch.setattr(os, "stat", lambda dummy: status)
-        patch.setattr(os, "access", lambda dummy, how: asked.append(how) or access)  # type: ignore[func-returns-value]
+        patch.setattr(os, "access", lambda dummy, how: asked.append(how) or access)
         found = permissions.may_link("/file")
     assert found is may
     assert set(asked) <= {os.R_OK | os.W_OK}
@@ -244,7 +244,7 @@ def test_a_folder_that_cannot_be_written_in(
     asked: t.Any = []
     status = os.statvfs_result((0, 0, 0, 0, 0, 0, 0, 0, flags, 255))
     monkeypatch.setattr(os, "geteuid", lambda: euid)
-    monkeypatch.setattr(os, "access", lambda dummy, how: asked.append(how) or access)  # type: ignore[func-returns-value]
+    monkeypatch.setattr(os, "access", lambda dummy, how: asked.append(how) or access)
     monkeypatch.setattr(os, "statvfs", lambda dummy: status)
     if told is None:
         permissions.require_writable("it", "/folder")

@@ -329,7 +329,7 @@ def test_who_else_may_write_in_a_folder(
 ) -> None:
     asked: t.Any = []
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    monkeypatch.setattr(places, "group_is_of_one", lambda gid, owner: asked.append((gid, owner)) or of_one)  # type: ignore[func-returns-value]
+    monkeypatch.setattr(places, "group_is_of_one", lambda gid, owner: asked.append((gid, owner)) or of_one)
     assert places.only_ours(_status(mode, uid)) is ours
     assert set(asked) <= {(5711, uid)}
 
