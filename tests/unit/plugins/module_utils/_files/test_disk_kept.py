@@ -736,6 +736,7 @@ def test_what_is_mounted(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
         "39 35 98:0 /x /five",
     ]
     (tmp_path / "mounts").write_text("\n".join(lines), encoding="ascii")
+    assert disk._MOUNTS == "/proc/self/mountinfo"
     monkeypatch.setattr(disk, "_MOUNTS", str(tmp_path / "mounts"))
     for path, mounted in {
         "/a/file": True, "/a": False, "/mnt1": False, "/with blank\\": True, r"/with\040blank\134": False,

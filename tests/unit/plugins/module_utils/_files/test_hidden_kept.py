@@ -561,3 +561,11 @@ def test_a_folder_that_cannot_be_removed_is_left(
     monkeypatch.setattr(os, call, real)
     assert _journal(folder).parent.is_dir()
     assert _descriptors() == before
+
+
+def test_a_handler_that_is_not_of_python_is_left_alone(handlers: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, Interrupts() as interrupts:
+        patch.setattr(signal, "getsignal", lambda dummy: None)
+        interrupts.hold()
+        patch.undo()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
