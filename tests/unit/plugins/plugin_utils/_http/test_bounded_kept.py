@@ -344,9 +344,13 @@ def test_only_where_the_system_has_no_store_that_of_requests_is_taken(
             loaded.append((arguments, named))
 
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
-    monkeypatch.setattr(ssl, "create_default_context", lambda **_named: Context(ssl.PROTOCOL_TLS_CLIENT))
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
+    # As an older Python, or one that was built so, makes it.
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_named: context)
     monkeypatch.setattr(session, "DEFAULT_CA_BUNDLE_PATH", str(identity.ca_pem))
-    session._context(verify)
+    assert session._context(verify) is context
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert loaded == ([((str(identity.ca_pem),), {})] if verify and place is None else [])
 
 
