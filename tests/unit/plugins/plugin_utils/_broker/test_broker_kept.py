@@ -330,6 +330,14 @@ def test_a_wait_polls_each_interval_and_at_its_very_end(monkeypatch: pytest.Monk
     ]
 
 
+def test_a_poll_that_is_due_in_half_a_second_is_made_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = _Scene(monkeypatch, PENDING, ISSUED)
+    scene.collect()
+    scene.now += 9.5
+    scene.collect(Waiting(60, 10))
+    assert (scene.slept, scene.called) == ([0.5], [0, 10])
+
+
 def test_what_ends_a_wait_is_no_reason_for_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for reply in (ISSUED, _REFUSED):
         scene = _Scene(monkeypatch, PENDING, reply)

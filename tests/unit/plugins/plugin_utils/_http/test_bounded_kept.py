@@ -25,6 +25,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.bounded
     within,
 )
 from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
+from urllib3.connection import HTTPSConnection
 
 
 def _descriptors() -> set[str]:
@@ -252,6 +253,46 @@ def test_a_chunk_has_a_size_that_is_not_below_nothing(
     response.close()
 
 
+def _connection() -> t.Any:
+    return session._Connection("provider.example.com")
+
+
+def test_a_socket_that_comes_too_late_is_closed_at_once(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = pair
+
+    def refuse(descriptor: int) -> t.NoReturn:
+        assert descriptor == ours.fileno()
+        raise TimeoutError
+
+    monkeypatch.setattr(HTTPSConnection, "_new_conn", lambda _self: ours)
+    monkeypatch.setattr(session, "hold", refuse)
+    with pytest.raises(TimeoutError):
+        _connection()._new_conn()
+    assert ours.fileno() == -1
+    assert theirs.recv(1) == b""
+
+
+def test_each_socket_of_a_call_is_held_a_new_one_and_one_that_is_left(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, _theirs = pair
+    done: list[t.Any] = []
+    monkeypatch.setattr(HTTPSConnection, "_new_conn", lambda _self: ours)
+    monkeypatch.setattr(HTTPSConnection, "request", lambda _self, *given, **named: done.append((given, named)))
+    monkeypatch.setattr(session, "hold", done.append)
+    connection = _connection()
+    assert connection._new_conn() is ours
+    assert done == [ours.fileno()]
+    connection.request("POST", "/", body=b"a")
+    assert done[1:] == [(("POST", "/"), {"body": b"a"})]
+    connection.sock = ours
+    connection.request("GET", "/a")
+    assert done[2:] == [ours.fileno(), (("GET", "/a"), {})]
+    connection.sock = None
+
+
 # --- adapters and trust -------------------------------------------------------------------------------------------
 
 
@@ -303,9 +344,13 @@ def test_only_where_the_system_has_no_store_that_of_requests_is_taken(
             loaded.append((arguments, named))
 
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
-    monkeypatch.setattr(ssl, "create_default_context", lambda **_named: Context(ssl.PROTOCOL_TLS_CLIENT))
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
+    # As an older Python, or one that was built so, makes it.
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_named: context)
     monkeypatch.setattr(session, "DEFAULT_CA_BUNDLE_PATH", str(identity.ca_pem))
-    session._context(verify)
+    assert session._context(verify) is context
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert loaded == ([((str(identity.ca_pem),), {})] if verify and place is None else [])
 
 

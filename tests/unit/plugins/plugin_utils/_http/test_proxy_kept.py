@@ -101,6 +101,7 @@ def test_the_first_variable_that_is_set_is_taken(environment: dict[str, str], pr
         ("https://10.0.0.1/", "10.0.0.2", False),
         ("https://10.0.0.1/", "0.1,1", False),
         ("https://10.0.0.1/", ",, ", False),
+        ("https://www.10.0.0.1/", "10.0.0.1", False),
         ("https://10.0.0.1/", "10.0.0.0/31", True),
         ("https://10.0.0.2/", "10.0.0.0/31", False),
         ("https://[fe80::2]/", "[fe80::]/64", True),
