@@ -52,7 +52,8 @@ def excerpt(text: str, size: int = 200) -> str:
 
     :arg size: how long it may be (characters), less the sign that there is more.
     """
-    line = " ".join("".join(char if char.isprintable() else " " for char in text[: size * 4]).split())
+    seen = _HIDDEN_SIGN.sub(" ", text[: size * 4])
+    line = " ".join("".join(char if char.isprintable() else " " for char in seen).split())
     return line if len(line) <= size else line[:size] + " …"
 
 

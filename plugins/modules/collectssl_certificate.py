@@ -60,7 +60,7 @@ options:
     description:
       - Certificates to install instead of collecting them. No call is made.
       - It holds the end-entity certificate and its intermediates, in any order, and the root where O(root_path) or
-        O(include_root) wants one. It is checked like a collected chain: signatures, path lengths, whether issuers may
+        O(include_root) wants one. It is checked like a collected chain, for signatures, path lengths, issuers that may
         sign certificates, name constraints and critical extensions. That it is for servers is checked where
         O(expected_names) has a domain name or an IP address.
       - Taken are PEM blocks of certificates and of PKCS#7, with any text before, between and behind them, such as what
@@ -83,6 +83,8 @@ options:
     description:
       - The file for the intermediates, in server order. It is an error if the chain has none and O(include_root) is
         not set.
+      - A cross-signed certificate at the top of the chain is left out once it has expired, as clients have that
+        authority as a root.
     type: path
   fullchain_path:
     description:

@@ -30,9 +30,10 @@ def require(name: str, oldest: str, version: str | None, fault: ImportError | No
     if fault is None and not _is_older(version or "", oldest):
         return
     why = f"That one has {name} {excerpt(version or '', 40)}." if fault is None else f"It cannot import it: {fault}."
+    # Without --upgrade, pip leaves a version whose number will do, also one that this Python is too new to import.
     raise CollectError(
         f"The Python library {name}, {oldest} or newer, is needed on the controller, by the Python that runs Ansible, "
-        f"{sys.executable}. {why} Install it there: {sys.executable} -m pip install '{name}>={oldest}'."
+        f"{sys.executable}. {why} Install it there: {sys.executable} -m pip install --upgrade '{name}>={oldest}'."
     ) from fault
 
 

@@ -7,26 +7,31 @@
     build.py FOLDER
 
 ``ansible-galaxy collection build`` stamps the time, and takes files in the order in which the file system has them.
-What it made is packed once more: sorted, and with one time, that of the commit or SOURCE_DATE_EPOCH.
+What it made is packed once more: sorted, with one time, that of the commit or SOURCE_DATE_EPOCH, and not compressed,
+since each library that a Python may have for that (zlib, zlib-ng) makes other bytes of the same.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
 import typing as t
+import zlib
 
 import tree
 
 MANIFEST, FILES = "MANIFEST.json", "FILES.json"
+
+# Of what is not compressed, one block holds no more (octets).
+_BLOCK = 0xFFFF
 
 
 def build(collection: pathlib.Path, output: pathlib.Path, moment: int) -> pathlib.Path:
@@ -60,15 +65,22 @@ def packed_anew(tarball: bytes, moment: int) -> bytes:
     # The two that describe the others come first, since they are read first.
     order = [MANIFEST, FILES, *sorted(members.keys() - {MANIFEST, FILES})]
     packed = io.BytesIO()
-    # Without the name of a file, and with the same time in its head.
-    with (
-        gzip.GzipFile("", "wb", 9, packed, mtime=moment) as stream,
-        tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive,
-    ):
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name in order:
             content = contents.get(name, b"")
             archive.addfile(_described(members[name], len(content), moment), io.BytesIO(content))
-    return packed.getvalue()
+    return gzipped(packed.getvalue(), moment)
+
+
+def gzipped(content: bytes, moment: int) -> bytes:
+    """Wrap a content as gzip does (RFC 1952), without a name, in blocks that are not compressed (RFC 1951)."""
+    head = struct.pack("<2sBBLBB", b"\x1f\x8b", 8, 0, moment, 0, 255)
+    starts = range(0, max(len(content), 1), _BLOCK)
+    blocks = []
+    for start in starts:
+        block = content[start : start + _BLOCK]
+        blocks.append(struct.pack("<BHH", start == starts[-1], len(block), len(block) ^ 0xFFFF) + block)
+    return b"".join([head, *blocks, struct.pack("<LL", zlib.crc32(content), len(content))])
 
 
 def _json(value: t.Any) -> bytes:

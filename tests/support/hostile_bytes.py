@@ -28,7 +28,13 @@ _Reader = t.Callable[[bytes], str]
 
 
 _KEPT = pathlib.Path(__file__).with_suffix(".txt")
-_HEAD = "# What fuzzing found out, one input a line in base64; CONTRIBUTING.md says how it is made anew.\n"
+_HEAD = """\
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# What fuzzing found out, one input a line in base64; CONTRIBUTING.md says how it is made anew.
+"""
 
 
 def kept() -> list[bytes]:

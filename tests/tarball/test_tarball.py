@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import collections
 import fnmatch
+import gzip
 import hashlib
 import io
 import json
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tarfile
 import typing as t
+import zlib
 
 import pytest
 from ansible_collections.certfleet.collectssl.tests.support import environment, places
@@ -162,6 +164,26 @@ def fixture_members(tarball: pathlib.Path) -> Members:
 def test_who_builds_it_makes_no_difference(tarball: pathlib.Path, built_elsewhere: pathlib.Path) -> None:
     assert tarball.name == built_elsewhere.name
     assert tarball.read_bytes() == built_elsewhere.read_bytes()
+
+
+def test_no_library_has_a_part_in_its_bytes(tarball: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What compresses differs from Python to Python, and makes other bytes of the same."""
+    made = tarball.read_bytes()
+
+    def other(*_arguments: t.Any, **_named: t.Any) -> t.NoReturn:
+        raise AssertionError("compressed")
+
+    monkeypatch.setattr(zlib, "compressobj", other)
+    monkeypatch.setattr(zlib, "compress", other)
+    assert build.packed_anew(made, _MOMENT) == made
+    # What this machine has is no smaller than all that is in it.
+    assert len(made) > len(gzip.decompress(made))
+
+
+@pytest.mark.parametrize("size", [0, 1, 0xFFFE, 0xFFFF, 0x10000, 3 * 0xFFFF + 7])
+def test_what_is_wrapped_is_what_gzip_unwraps(size: int) -> None:
+    content = bytes(number % 251 for number in range(size))
+    assert gzip.decompress(build.gzipped(content, _MOMENT)) == content
 
 
 def test_it_holds_what_users_need_and_nothing_else(members: Members) -> None:

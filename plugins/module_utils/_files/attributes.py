@@ -10,13 +10,20 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import struct
 import sys
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, permissions
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Place
+
+_NUMBER = re.compile(r"-?[0-9]+\Z")
+_OCTAL = re.compile(r"-?(?:0o)?[0-7]+\Z")
+
+#: To the system this number is that of no user and no group; it stands for leaving them as they are.
+_NOBODYS = (1 << 32) - 1
 
 #: Of these flags each keeps a file from being replaced.
 _FROZEN = "ia"
@@ -90,6 +97,7 @@ class FileAttributes:
         says that it holds a private key.
         """
         path = place.path
+        self._require_options(path)
         if source is None:
             self._try_options(path)
             return {}
@@ -99,6 +107,27 @@ class FileAttributes:
         with self._raising(path, source.path), self._pretending():
             changed = self._module.set_fs_attributes_if_different(arguments, False, diff, expand=False)
         return diff if changed else {}
+
+    def _require_options(self, path: str) -> None:
+        """Raise ``InstallError`` for values that the helpers of ansible-core take, and the system does not."""
+        for option, whom in (("owner", "user"), ("group", "group")):
+            value = self._option(option)
+            if value is not None and _NUMBER.match(value) and not 0 <= int(value) < _NOBODYS:
+                raise InstallError(f"{path}: {option}: {value} is the number of no {whom}.")
+        mode = self._option("mode")
+        if mode is not None and _OCTAL.match(mode.strip()) and not 0 <= int(mode, 8) <= 0o7777:
+            raise InstallError(f"{path}: mode: {mode} is no mode; the greatest one is 07777.")
+        self._flags_named(path)
+
+    def _flags_named(self, path: str) -> Optional[Tuple[str, str]]:
+        wanted = self._module.params.get("attributes")
+        if not wanted:
+            return None
+        sign, letters = (wanted[0], wanted[1:]) if wanted[0] in "+-=" else ("=", wanted)
+        unknown = [letter for letter in letters if letter not in _FLAGS]
+        if unknown:
+            raise InstallError(f"{path}: attributes: there is no flag {unknown[0]}.")
+        return sign, letters
 
     def _try_options(self, path: str) -> None:
         # An owner nobody knows or a mode that is none would only be found when the file is written, and check mode
@@ -119,8 +148,14 @@ class FileAttributes:
         What no option speaks of stays as it is with the existing file, or becomes what a new file gets.
         """
         if existing:
-            disk.protect(staged, self._as_wanted(disk.protection(place)))
+            present = disk.protection(place)
+            if secret:
+                self.require_meant(present.uid, place)
+            disk.protect(staged, self._as_wanted(present))
         else:
+            if secret and not place.there.settled:
+                # Whoever owns the folder has said in its default list who is to read what is made in it.
+                disk.unlist(staged)
             umask = os.umask(0o077)
             os.umask(umask)
             # Whatever the umask allows, nobody is to write into what others come to trust.
@@ -129,6 +164,14 @@ class FileAttributes:
             if not existing:
                 self._label(staged, self._default_label(place.path))
             self._settle(staged, place.path, secret)
+
+    def require_meant(self, present: int, place: Place) -> None:
+        """Raise ``InstallError`` where a private key would go to ``present``, the owner of the file that is there.
+
+        As it was seen is not enough: he may have put it there since.
+        """
+        meant = permissions.uid_of(self._option("owner"))
+        permissions.require_meant("A private key", place.path, present, meant, place.there.settled)
 
     def settle(self, descriptor: int, path: str, secret: bool) -> None:
         """Give a file that is in its place, and stays there, the attributes that options speak of, less the flags."""
@@ -186,18 +229,15 @@ class FileAttributes:
 
     def finish(self, descriptor: int, path: str) -> None:
         """Set the wanted ``lsattr`` flags on an open file that is in its place."""
-        wanted = self._module.params.get("attributes")
-        if not wanted:
+        named = self._flags_named(path)
+        if named is None:
             return
-        sign, letters = (wanted[0], wanted[1:]) if wanted[0] in "+-=" else ("=", wanted)
-        unknown = [letter for letter in letters if letter not in _FLAGS]
-        if unknown:
-            raise InstallError(f"{path}: attributes: there is no flag {unknown[0]}.")
+        sign, letters = named
         try:
-            present, named = flag_bits(descriptor), _bits_of(letters)
+            present, meant = flag_bits(descriptor), _bits_of(letters)
             # What is neither set nor taken by chattr is of the file system.
             fixed = present & ~_bits_of("".join(_FLAGS))
-            bits = {"+": present | named, "-": present & ~named, "=": fixed | named}[sign]
+            bits = {"+": present | meant, "-": present & ~meant, "=": fixed | meant}[sign]
             _give_bits(descriptor, bits)
         except OSError as exc:
             raise InstallError(f"{path}: chattr failed: {permissions.cause(exc)}.{permissions.advice(exc)}") from exc

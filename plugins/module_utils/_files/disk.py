@@ -24,6 +24,10 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places
 #: No certificate file comes near this size; a destination that does is known to differ without reading all of it.
 READ_LIMIT = 1 << 20
 
+#: Nor anything like this, beyond which no copy of a file is made (bytes): a file of somebody else may say that it holds
+#: more than there is memory, or room, without taking any.
+COPY_LIMIT = 64 << 20
+
 # A file system without hard links, a file of somebody else (fs.protected_hardlinks), another file system, an immutable
 # file: in all of these a copy still can be made.
 _NO_LINK = (errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -74,10 +78,8 @@ class Protection(NamedTuple):
         return tuple(pair for pair in self.extended if pair[0] == _ACL)
 
     def closed_as(self, other: "Protection") -> "Protection":
-        """As this, but open to nobody of a group or beyond whom a file under ``other`` is not open to; owners stay."""
+        """As this, but no wider for group and others, and by list, than ``other`` is; owner and group stay its own."""
         mode = self.mode & other.mode
-        if self.gid != other.gid:
-            mode &= ~stat.S_IRWXG
         if self.acl == other.acl:
             return self._replace(mode=mode)
         # Lists are not weighed against each other. The group's bits are the most that a list allows anybody, so without
@@ -87,7 +89,7 @@ class Protection(NamedTuple):
 
     def within(self, other: "Protection") -> "Protection":
         """As this, but open to nobody whom a file under ``other`` is not open to."""
-        return self._replace(uid=other.uid, gid=other.gid).closed_as(other)
+        return self.closed_as(other)._replace(uid=other.uid, gid=other.gid)
 
 
 @contextlib.contextmanager
@@ -160,9 +162,8 @@ def protect(descriptor: int, wanted: Protection) -> None:
         with _of("its owner and group"):
             os.fchown(descriptor, wanted.uid, wanted.gid)
     extended = dict(wanted.extended)
-    if _ACL not in extended and _ACL in _attributes_of(descriptor):
-        with _of("its access control list"):
-            os.removexattr(descriptor, _ACL)
+    if _ACL not in extended:
+        unlist(descriptor)
     set_mode(descriptor, wanted.mode)
     for name, value in extended.items():
         if name not in _attributes_of(descriptor) or os.getxattr(descriptor, name) != value:
@@ -170,6 +171,13 @@ def protect(descriptor: int, wanted: Protection) -> None:
                 os.setxattr(descriptor, name, value)
     if _mode(descriptor) != wanted.mode:
         raise OSError(errno.EPERM, f"{os.strerror(errno.EPERM)} (its mode {wanted.mode:04o})")
+
+
+def unlist(descriptor: int) -> None:
+    """Take its access control list from an open file."""
+    if _ACL in _attributes_of(descriptor):
+        with _of("its access control list"):
+            os.removexattr(descriptor, _ACL)
 
 
 def _mode(descriptor: int) -> int:
@@ -214,10 +222,13 @@ def read(place: Place, limit: Optional[int] = READ_LIMIT) -> Optional[bytes]:
 
 
 def read_from(descriptor: int, limit: Optional[int] = READ_LIMIT) -> bytes:
-    """What an open file holds, from its beginning."""
+    """What an open file holds, from its beginning; raises ``OSError`` where all of it is asked for and is too much."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     with os.fdopen(os.dup(descriptor), "rb") as file:
-        return file.read() if limit is None else file.read(limit)
+        data = file.read(COPY_LIMIT + 1 if limit is None else limit)
+    if limit is None and len(data) > COPY_LIMIT:
+        raise OSError(errno.EFBIG, f"It is larger than {COPY_LIMIT >> 20} MiB, so no copy of it is made")
+    return data
 
 
 def create(place: Place, data: bytes) -> int:

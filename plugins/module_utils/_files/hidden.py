@@ -13,6 +13,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import stat
 import time
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional
@@ -21,6 +22,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk import doing
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Folder, Place, in_folder, unique
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
 
 NAME = ".collectssl"
 
@@ -32,6 +34,10 @@ PATIENCE = 300.0
 
 _PAUSE = 0.05
 _IGNORE = ".gitignore"
+
+# What runs leave there: the two names that are known, random ones, and those that NFS gives to what is removed while
+# it is open.
+_OF_RUNS = re.compile(r"(?:journal|\.gitignore|[0-9a-f]{32}|\.nfs[0-9a-f]+)\Z")
 
 # File systems without advisory locks: there one run at a time is up to the user.
 _NO_LOCK = (errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -117,7 +123,17 @@ def open_existing(folder: Folder) -> Optional[HiddenFolder]:
     if not stat.S_IMODE(status.st_mode) & stat.S_IXUSR:
         # What the folder adds to everything in it may take rights away from the owner, too.
         os.fchmod(descriptor, 0o700)
-    return HiddenFolder(descriptor, folder)
+    hidden = HiddenFolder(descriptor, folder)
+    try:
+        # Whoever owns the folder around it can give its name to another one of this user's, to have that emptied.
+        strange = [name for name in hidden.names() if _OF_RUNS.match(name) is None]
+    except BaseException:
+        os.close(descriptor)
+        raise
+    if strange:
+        os.close(descriptor)
+        raise _foreign(folder, f"no run leaves {excerpt(strange[0])} there")
+    return hidden
 
 
 def _foreign(folder: Folder, reason: str) -> InstallError:

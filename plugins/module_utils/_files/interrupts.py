@@ -7,7 +7,7 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import signal
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -20,10 +20,12 @@ class Interrupts:
     """While this context is entered, SIGTERM and SIGHUP raise ``Interrupted``, as SIGINT raises its own exception.
 
     Whatever the surroundings have ignored or handle themselves is left alone. Outside the main thread nothing is done.
+    ``around`` is the context that this one is entered in: what is held here is held there, too, to its end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, around: Optional["Interrupts"] = None) -> None:
         self._before: Dict[int, Any] = {}
+        self._around = around
 
     def __enter__(self) -> "Interrupts":
         for number in _ENDING:
@@ -33,6 +35,8 @@ class Interrupts:
 
     def hold(self) -> None:
         """From here to the end of the context none of these signals has an effect: what runs now must be finished."""
+        if self._around is not None:
+            self._around.hold()
         for number in (*_ENDING, signal.SIGINT):
             if signal.getsignal(number) is not None:
                 self._set(number, signal.SIG_IGN)

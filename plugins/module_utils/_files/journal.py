@@ -263,7 +263,7 @@ def _entries(home: HiddenFolder, value: Dict[str, Any]) -> List[Entry]:
 
 def _is_well_formed(entry: Entry) -> bool:
     def number(value: Any) -> bool:
-        return value is None or (isinstance(value, int) and not isinstance(value, bool))
+        return value is None or _is_number(value)
 
     def name(value: Any) -> bool:
         return value is None or (isinstance(value, str) and bool(_RANDOM.match(value)))
@@ -290,13 +290,17 @@ def _is_well_formed(entry: Entry) -> bool:
     )
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _is_protection(values: Any) -> bool:
     """Whether this is None, or a protection as ``packed`` makes it; raises ``TypeError`` or ``ValueError`` for some."""
     if values is None:
         return True
     mode, uid, gid, extended = values
     return (
-        all(type(number) is int and 0 <= number < 1 << 32 for number in (mode, uid, gid))
+        all(_is_number(number) and 0 <= number < 1 << 32 for number in (mode, uid, gid))
         and mode <= _ALL_BITS
         and all(
             isinstance(name, str) and "\0" not in name and bytes.fromhex(value) is not None for name, value in extended

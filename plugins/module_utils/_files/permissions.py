@@ -23,6 +23,8 @@ _PROTECTED_LINKS = "/proc/sys/fs/protected_hardlinks"
 _ADVICE = {
     errno.ENOSPC: " Make some room there and run again.",
     errno.EDQUOT: " Make some room there and run again.",
+    errno.EAGAIN: " Another program keeps it from being opened (a lease); end that program and run again.",
+    errno.EFBIG: " Remove it, or name another file.",
     errno.EPERM: " Does this user own the file, and is it not immutable (see lsattr)?",
     errno.EBUSY: " Is it bind-mounted by itself? Then give in_place: true, which writes into it.",
 }
@@ -93,6 +95,21 @@ def group_is_of_one(gid: int, uid: int) -> bool:
 def may_own(uid: int) -> bool:
     """Whether a file that this user makes can belong to ``uid``."""
     return is_root() or uid == os.geteuid()
+
+
+def require_meant(subject: str, path: str, present: int, meant: Optional[int], settled: bool) -> None:
+    """Raise ``InstallError`` where a private key would go to whoever put a file of his own where it is to be.
+
+    ``present`` is the owner of the file that is at ``path``, ``meant`` the one who is to have the key, as far as that
+    is said, and ``settled`` says that nobody else could have put the file there. ``subject`` begins the message.
+    """
+    if settled or present in (0, os.geteuid(), meant):
+        return
+    raise InstallError(
+        f"{subject}: {path} belongs to the user {user_named(present)} and lies where others could have put it, so no "
+        "private key is written to it: whoever made it would get to read the key. Remove it, or, if that user is to "
+        f"have the key, give owner: {user_named(present)}."
+    )
 
 
 def is_member(gid: int) -> bool:

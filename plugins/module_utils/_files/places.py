@@ -267,6 +267,11 @@ class _Walk:
 
     def _missing(self, folder: Folder, name: str) -> Place:
         rest = [part for part in self._rest if part not in ("", os.path.curdir)]
+        if os.path.pardir in rest and not self._to_folder:
+            raise InstallError(
+                f"{self._subject}: {self._path} leads back out of {os.path.join(folder.path, name)}, which is not a "
+                "folder that is there; give the path without it."
+            )
         if self._to_folder:
             return Place(None, name, self._path)
         if not rest and not self._path.endswith(os.path.sep):

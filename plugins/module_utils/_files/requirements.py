@@ -31,6 +31,7 @@ def require_possible(module: Any, subject: str, step: Step, source: Optional[Pla
     check.mount()
     check.backup()
     check.one_name()
+    check.reader()
     if not permissions.is_root():
         check.place()
         if check.rewritten is not None:
@@ -92,6 +93,19 @@ class _Check:
                 "not written into (in_place)",
                 "Remove it, or leave in_place out.",
             )
+
+    def reader(self) -> None:
+        """A private key takes over the owner of the file that is there, who may be the one who put it there."""
+        step, present = self._step, self._status
+        if not step.secret or present is None:
+            return
+        meant = permissions.uid_of(None if self._owner is None else str(self._owner))
+        if step.origin is not None:
+            status = step.origin.status()
+            if self.rewritten is None or status is None:
+                return
+            meant = status.st_uid
+        permissions.require_meant(self._subject, self._path, present.st_uid, meant, step.place.there.settled)
 
     def place(self) -> None:
         """In a folder with the sticky bit only the owner moves a file."""
@@ -159,12 +173,12 @@ class _Check:
         target = self.rewritten
         if target is None or permissions.may_own(target.st_uid):
             return
-        if disk.protection(origin)[:3] != disk.protection(self._step.place)[:3]:
-            raise self._refusal(
-                f"{self._path} belongs to {user_named(target.st_uid)}, so {permissions.user()} cannot give it the "
-                f"owner, group and mode of {origin.path} (in_place)",
-                f"{_BECOME}.",
-            )
+        # What is moved is this user's own by now, so the two are never of the same owner.
+        raise self._refusal(
+            f"{self._path} belongs to {user_named(target.st_uid)}, so {permissions.user()} cannot give it the "
+            f"owner, group and mode of {origin.path} (in_place)",
+            f"{_BECOME}.",
+        )
 
     def way_back(self) -> None:
         """What is kept of a file, for going back or as a backup, is the very same file or a copy as protected."""

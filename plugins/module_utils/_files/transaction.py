@@ -55,10 +55,14 @@ Unfinished = List[Journal]
 
 
 class Locked(NamedTuple):
-    """Files that nobody else changes meanwhile: what interrupted runs did to them, and where things are kept."""
+    """Files that nobody else changes meanwhile: what interrupted runs did to them, and where things are kept.
+
+    ``interrupts`` are those of the one who may change them.
+    """
 
     unfinished: Unfinished
     hidden: Dict[object, HiddenFolder]
+    interrupts: Optional[Interrupts] = None
 
 
 def _folders(places: Iterable[Place]) -> List[Folder]:
@@ -104,10 +108,10 @@ def locked_for_change(known: Places, places: Iterable[Place]) -> Iterator[Locked
     A signal that would end the process ends the work instead. Raises ``InstallError`` for that, and as
     ``hidden.locked`` does.
     """
-    with Interrupts():
+    with Interrupts() as interrupts:
         try:
             with _locked(known, places, exclusive=True) as locked:
-                yield locked
+                yield locked._replace(interrupts=interrupts)
         except (Interrupted, KeyboardInterrupt) as exc:
             raise InstallError(f"{_why_ended(exc)} Nothing new was installed.", settled=True) from exc
 
@@ -116,22 +120,29 @@ def locked_for_change(known: Places, places: Iterable[Place]) -> Iterator[Locked
 def _locked(known: Places, places: Iterable[Place], exclusive: bool) -> Iterator[Locked]:
     there = [place for place in places if place.folder is not None]
     subjects: Dict[object, str] = {place.there.key: place.path for place in reversed(there)}
-    folders = _folders(there)
+    with contextlib.ExitStack() as stack:
+        yield _taken(known, _folders(there), exclusive, subjects, stack)
+
+
+def _taken(
+    known: Places, folders: List[Folder], exclusive: bool, subjects: Dict[object, str], stack: contextlib.ExitStack
+) -> Locked:
     while True:
-        with hidden.locked(folders, exclusive, subjects) as held:
-            unfinished, more, lost = journal.find(known, held, {folder.key for folder in folders})
-            if not more:
-                if lost:
-                    raise InstallError(
-                        f"An earlier run was interrupted while it changed files in {lost[0]}, which cannot be reached "
-                        "any more. Nothing was changed. Bring that folder back, or compare the files by hand and "
-                        f"remove the folders {hidden.NAME}.",
-                        settled=True,
-                    )
-                yield Locked(unfinished, held)
-                return
+        held = stack.enter_context(hidden.locked(folders, exclusive, subjects))
+        unfinished, more, lost = journal.find(known, held, {folder.key for folder in folders})
+        if not more:
+            break
         # Released in between: two runs that each wait for what the other holds would wait for ever.
+        stack.close()
         folders = unique([*folders, *more])
+    if lost:
+        raise InstallError(
+            f"An earlier run was interrupted while it changed files in {lost[0]}, which cannot be reached any more. "
+            "Nothing was changed. Bring that folder back, or compare the files by hand and remove the folders "
+            f"{hidden.NAME}.",
+            settled=True,
+        )
+    return Locked(unfinished, held)
 
 
 class Settled(NamedTuple):
@@ -224,13 +235,25 @@ def let_go(module: Any, held: Journal) -> Dict[str, str]:
 
     Raises ``InstallError`` or ``OSError`` before anything is forgotten.
     """
+    _require_held(held)
     backups = _back_up(held)
     _end(module, held)
     return backups
 
 
+def _require_held(held: Journal) -> None:
+    """Raise ``InstallError`` for what has ended already: its new files are those of nobody's transaction now."""
+    if not held.home.journal.exists:
+        raise InstallError(
+            f"{', '.join(one.place.path for one in held.entries)}: nothing is held of them any more; they were put "
+            "back or let go already. No file was changed.",
+            settled=True,
+        )
+
+
 def undo(module: Any, held: Journal) -> None:
     """Put everything back as it was before ``hold``; raises ``InstallError`` where that cannot be done."""
+    _require_held(held)
     paths = ", ".join(one.place.path for one in held.entries)
     try:
         aside = put_back(held)
@@ -338,7 +361,8 @@ class Transaction:
         self._old: Dict[str, str] = {}
         self._before: Dict[str, Optional[int]] = {}
         self._begun: Optional[Journal] = None
-        self._interrupts = Interrupts()
+        # Once the outcome is certain, a signal must not have the lock's own context tell another one.
+        self._interrupts = Interrupts(locked.interrupts)
 
     def run(self, conclude: Any) -> Any:
         """Carry it out, and give what ``conclude(module, journal, interrupts)`` makes of it.
@@ -402,6 +426,8 @@ class Transaction:
         beside = self._beside(step)
         new = in_folder(beside, beside.new_name())
         by_link = not (self._in_place or self._is_rewritten(step) or step.own or step.origin_within is not None)
+        # With the flags of the file whose place it takes, a link could not give up its other names.
+        by_link = by_link and not (step.existed and self._attributes.flags(step.place))
         if not (by_link and disk.link(origin, new)):
             self._copy(step, origin, new)
         elif step.origin_inode is not None and disk.inode(new) != step.origin_inode:
@@ -496,7 +522,11 @@ class Transaction:
     def _require_same(place: Place, inode: Optional[int], step: Step) -> None:
         """Whoever owns the folder may put another file there; it is not to be taken for ours."""
         if disk.inode(place) != inode:
-            raise InstallError(f"{step.path} was replaced by somebody else while this run changed it.")
+            raise Transaction._replaced(step)
+
+    @staticmethod
+    def _replaced(step: Step) -> InstallError:
+        return InstallError(f"{step.path} was replaced by somebody else while this run changed it.")
 
     def _finish(self, step: Step, one: Located) -> None:
         if not self._module.params.get("attributes"):
@@ -506,16 +536,19 @@ class Transaction:
             self._attributes.finish(staged.descriptor, step.path)
             return
         with disk.opened(one.place) as descriptor:
+            if os.fstat(descriptor).st_ino not in (one.entry.before, one.entry.after):
+                raise self._replaced(step)
             self._attributes.finish(descriptor, step.path)
 
     def _rewrite(self, step: Step, one: Located) -> None:
         if step.content is not None:
-            disk.overwrite(
-                one.new,
-                one.place,
-                lambda descriptor: self._attributes.settle(descriptor, step.path, step.secret),
-                one.entry.before,
-            )
+
+            def settle(descriptor: int) -> None:
+                if step.secret:
+                    self._attributes.require_meant(os.fstat(descriptor).st_uid, step.place)
+                self._attributes.settle(descriptor, step.path, step.secret)
+
+            disk.overwrite(one.new, one.place, settle, one.entry.before)
         else:
             wanted = disk.protection(one.new)
             disk.overwrite(one.new, one.place, lambda descriptor: disk.protect(descriptor, wanted), one.entry.before)

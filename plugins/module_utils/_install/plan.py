@@ -13,10 +13,7 @@ from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attributes import FileAttributes
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import (
-    group_named,
-    require_writable,
-)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import require_writable
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import require_possible
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
@@ -334,7 +331,7 @@ class _Planner:
         )
 
     def _move(self, pending: Destination, key: Destination) -> Move:
-        """The move of a pending key to its place, where it is open to nobody that the key before was not open to."""
+        """The move of a pending key to its place, where it is no wider open than the key before was."""
         new, old = self._view.source(pending.place), self._view.source(key.place)
         inode = None if new is None else disk.inode(new)
         if new is None or old is None:
@@ -344,11 +341,10 @@ class _Planner:
         if closed == given:
             return Move(pending, key, True, inode)
         unlisted = " and no access control list" if given.acl != closed.acl else ""
-        groups = [f" and group {group_named(one.gid)}" if given.gid != allowed.gid else "" for one in (given, allowed)]
         warning = (
-            f"{pending.path} (pending_privatekey_path) has mode {given.mode:04o}{groups[0]}, {key.path} "
-            f"(privatekey_path) {allowed.mode:04o}{groups[1]}: the new key gets {closed.mode:04o}{unlisted}, so that "
-            "it is open to nobody that the old one was not open to"
+            f"{pending.path} (pending_privatekey_path) has mode {given.mode:04o} and {key.path} (privatekey_path) "
+            f"{allowed.mode:04o}: the new key gets {closed.mode:04o}{unlisted}, so that it is no wider open than the "
+            "old one was"
         )
         return Move(pending, key, True, inode, allowed, warning)
 

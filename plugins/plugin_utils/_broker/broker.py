@@ -99,7 +99,7 @@ class Broker:
         since: float | None = None
         while True:
             outcome = self._recorded_or_asked(request, waiting, since)
-            if not waiting.timeout or not outcome.waits:
+            if not outcome.waits:
                 return outcome
             now = self._clock()
             since = _begin_of_wait(since, outcome.waiting_since, waiting, now)

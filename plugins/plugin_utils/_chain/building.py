@@ -28,12 +28,13 @@ class ChainPath:
     """Certificates from the end of a chain upwards, each issued by the next.
 
     ``complete`` where the last one is a root; ``fault`` says why a certificate that bears the name of the last one's
-    issuer does not follow it.
+    issuer does not follow it; ``shortened`` where its issuer came, and was left out for having expired.
     """
 
     steps: tuple[x509.Certificate, ...]
     complete: bool = False
     fault: str | None = None
+    shortened: bool = False
 
 
 # Ways that are looked at for one that breaks no rule; each costs a few signatures.
@@ -52,7 +53,8 @@ def best_path(
 
     Where several chains are there (an authority may be certified by itself and by others), one whose authorities are
     valid is taken first, then one that reaches a root, then the longest, which most clients can follow; of these the
-    first that breaks none of the rules that clients have.
+    first that breaks none of the rules that clients have. A cross-signed top that expired is left out, where there is
+    no other way.
 
     :arg has_leaf: whether it begins with the end-entity certificate.
     :arg has_issuers: whether the end-entity certificate alone is too little.
@@ -64,6 +66,8 @@ def best_path(
     ends = [_leaf(pool)] if has_leaf else _lowest_authorities(pool)
     paths = [path for end in ends for path in search.paths((end,))]
     begin = 1 if has_leaf else 0
+    roots = {certificate.identity(cert) for cert in pool if certificate.is_self_issued(cert)}
+    paths += [shorter for path in paths for shorter in _without_expired_top(path, roots, begin, now)]
 
     def rank(path: ChainPath) -> tuple[bool, bool, bool, int]:
         return (path.fault is None, not _invalid(path.steps[begin:], now), path.complete, len(path.steps))
@@ -78,7 +82,7 @@ def best_path(
     refusal = _refusal(best, has_leaf, for_server)
     for path in ranked[1:_MAX_TRIED] if refusal else ():
         # Only what is no worse in all else: linked without a fault, and of authorities that are valid.
-        equal = rank(path)[:2] == rank(best)[:2] and (path.complete or not strangers)
+        equal = rank(path)[:2] == rank(best)[:2] and (path.complete or path.shortened or not strangers)
         if equal and _refusal(path, has_leaf, for_server) is None:
             return path
     if refusal is not None:
@@ -95,6 +99,25 @@ def _refusal(path: ChainPath, has_leaf: bool, for_server: bool) -> str | None:
     except ChainError as unchecked:
         return str(unchecked)
     return broken
+
+
+def _without_expired_top(
+    path: ChainPath, roots: set[tuple[bytes, bytes]], begin: int, now: datetime.datetime
+) -> t.Iterator[ChainPath]:
+    """The path that ends below those authorities at its top that all expired, the lowest of them no root.
+
+    No authority issues what outlives its own certificate. So one that expired before what it issued has another one, as
+    a root in the trust stores of clients, and what came was made for clients that did not know that root yet. Old ones
+    even stumble over it, so it is not kept.
+
+    :arg roots: the identities of those that came; where that root did, it is judged.
+    :arg begin: how many certificates stand below all authorities; at least one more has to be left.
+    """
+    end = len(path.steps)
+    while end > begin and certificate.validity(path.steps[end - 1])[1] < now:
+        end -= 1
+    if path.fault is None and begin < end < len(path.steps) and certificate.identity(path.steps[end]) not in roots:
+        yield ChainPath(path.steps[:end], shortened=True)
 
 
 def _leaf(pool: list[x509.Certificate]) -> x509.Certificate:
@@ -117,7 +140,16 @@ def _leaf(pool: list[x509.Certificate]) -> x509.Certificate:
 
 
 def _lowest_authorities(pool: list[x509.Certificate]) -> list[x509.Certificate]:
-    """The certificates of the one authority that would issue the end-entity certificate."""
+    """The certificates of the one authority that would issue the end-entity certificate.
+
+    That may be a root alone: it is no answer to an order, but where the chain alone is asked for, it is the whole chain
+    of a certificate that a root issued itself.
+    """
+    others = [cert for cert in pool if not certificate.is_authority(cert)]
+    if others:
+        raise ChainError(
+            f"Only certificates of authorities were asked for, and others came: {certificate.told_apart(others)}."
+        )
     unused = _issued_none(pool)
     # A root from which nothing hangs counts only where there is nothing else.
     ends = [cert for cert in unused if not certificate.is_self_signed(cert)] or unused
@@ -216,11 +248,13 @@ def _check(path: ChainPath, strangers: list[x509.Certificate], *, alone_is_too_l
     last = path.steps[-1]
     if path.fault is not None:
         raise ChainError(path.fault)
-    if not path.complete and (strangers or alone_is_too_little):
+    if not (path.complete or path.shortened) and (strangers or alone_is_too_little):
         sent = f"sent instead: {certificate.names(strangers)}" if strangers else "nothing else came"
+        # What bears that name, and neither is the issuer nor is called a forger, may not issue.
+        named = any(certificate.subject(cert) == certificate.issuer(last) for cert in strangers)
         raise ChainError(
             f"The chain does not link up: {certificate.name(last)} was issued by {certificate.issuer_name(last)}, "
-            f"which did not come; {sent}."
+            f"which {'came and is no certificate authority' if named else 'did not come'}; {sent}."
         )
 
 

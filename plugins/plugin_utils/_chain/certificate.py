@@ -132,11 +132,8 @@ def _reading(cert: x509.Certificate, part: str) -> t.Iterator[None]:
 
 
 def _fields(cert: x509.Certificate) -> der.Fields:
-    data = cert.tbs_certificate_bytes
-    try:
-        return der.fields(data)
-    except ValueError as exc:
-        raise ChainError(f"A certificate of {len(data)} bytes cannot be read: {_why(exc)}.") from exc
+    # What the library loaded has these.
+    return der.fields(cert.tbs_certificate_bytes)
 
 
 def signature(cert: x509.Certificate, issuer: x509.Certificate) -> Verdict:
@@ -153,19 +150,16 @@ def signature(cert: x509.Certificate, issuer: x509.Certificate) -> Verdict:
         # itself.
         return Verdict(valid=cert is issuer, unchecked=_unsupported(cert, exc))
     # TLS clients refuse a signature that does not end with an octet, and the library does not look.
-    with _reading(cert, "The signature"):
-        return Verdict(valid=_outer(cert)[2].content[:1] == b"\x00")
+    return Verdict(valid=_outer(cert)[2].content[:1] == b"\x00")
 
 
 def _is_false(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether a signature that the library does not check cannot be right, whatever it supports."""
     signed_with = _fields(cert).signature_algorithm
-    with _reading(cert, "The signature"):
-        if signed_with != _outer(cert)[1].whole:
-            return True
-        made_by = _kind(der.algorithm_identifier(signed_with), _SIGNED_BY)
-    with _reading(issuer, "The public key"):
-        key = _kind(der.algorithm_identifier(_fields(issuer).public_key), _KEYS)
+    if signed_with != _outer(cert)[1].whole:
+        return True
+    made_by = _kind(der.algorithm_identifier(signed_with), _SIGNED_BY)
+    key = _kind(der.algorithm_identifier(_fields(issuer).public_key), _KEYS)
     return made_by is not None and key is not None and made_by != key
 
 
@@ -182,8 +176,7 @@ def _kind(identifier: str, kinds: tuple[tuple[str, str], ...]) -> str | None:
 
 
 def _unsupported(cert: x509.Certificate, exc: Exception) -> str:
-    with _reading(cert, "The signature"):
-        identifier = der.algorithm_identifier(_fields(cert).signature_algorithm)
+    identifier = der.algorithm_identifier(_fields(cert).signature_algorithm)
     algorithm = f"{_ALGORITHMS[identifier]}, {identifier}" if identifier in _ALGORITHMS else identifier
     return f"cryptography {_VERSION} says: {_why(exc)} (signature algorithm {algorithm})"
 
@@ -244,8 +237,7 @@ def read_extension(cert: x509.Certificate, dotted: str, value: bytes) -> t.Any:
 def critical_extensions(cert: x509.Certificate) -> dict[str, bytes]:
     """The values in DER of extensions that nobody may pass over, by dotted identifier."""
     fields = _fields(cert)
-    with _reading(cert, "An extension"):
-        return {der.dotted(kind): value for kind, value in fields.extensions if kind in fields.critical}
+    return {der.dotted(kind): value for kind, value in fields.extensions if kind in fields.critical}
 
 
 def has_alternative_names(cert: x509.Certificate) -> bool:

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Name constraints (RFC 5280, section 4.2.1.10): which authority excludes which name of what stands below it.
 
-DNS names and IP addresses are judged by the verifier of ``cryptography``; by hand those kinds that it does not know:
-names of subjects, e-mail addresses and URIs.
+DNS names and IP addresses are judged by the verifier of ``cryptography``; by hand what it does not know: names of
+subjects, e-mail addresses and URIs, wildcards and names that no host has, and constraints on DNS names that are empty
+or begin with a dot.
 This plugin util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -28,7 +29,10 @@ _NAMES = "2.5.29.17"
 
 # Pairs of a name and a constraint: far more than a chain has, and compared in a moment.
 _MAX_COMPARED = 50_000
-_HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\Z")
+_HOST = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\Z")
+# Those that the verifier knows.
+_LABEL = "(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+_PLAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
 
 _Names = list[t.Any]
 
@@ -54,13 +58,13 @@ def fault(leaf: x509.Certificate | None, authorities: t.Sequence[x509.Certificat
                     f"The chain of {certificate.name(authority)} has more names and name constraints than any chain "
                     "needs, so they were not checked and nothing of it is installed."
                 )
-            for name in names:
-                if _excluded(name, limits, authority):
-                    return (
-                        f"The name constraints of {certificate.name(authority)} exclude {excerpt(_shown(name), 200)} "
-                        f"of {certificate.name(cert)}, so clients refuse the chain (RFC 5280, section 4.2.1.10). Ask "
-                        "for a certificate from an authority that may issue for that name."
-                    )
+            name = _first_excluded(names, limits, authority)
+            if name is not None:
+                return (
+                    f"The name constraints of {certificate.name(authority)} exclude {excerpt(_shown(name), 200)} "
+                    f"of {certificate.name(cert)}, so clients refuse the chain (RFC 5280, section 4.2.1.10). Ask "
+                    "for a certificate from an authority that may issue for that name."
+                )
     return None
 
 
@@ -77,57 +81,63 @@ def _names_of(cert: x509.Certificate) -> _Names:
     return names + alternative
 
 
-def _excluded(name: t.Any, limits: x509.NameConstraints, authority: x509.Certificate) -> bool:
-    kind = type(name)
-    permitted = [limit for limit in limits.permitted_subtrees or () if type(limit) is kind]
-    excluded = [limit for limit in limits.excluded_subtrees or () if type(limit) is kind]
-    if not permitted and not excluded:
-        return False
-    if kind in (x509.DNSName, x509.IPAddress):
-        return _refused_by_verifier(name, permitted, excluded, authority)
-    matches = _matches_of(kind)
+def _first_excluded(names: _Names, limits: x509.NameConstraints, authority: x509.Certificate) -> t.Any:
+    """The first name that is excluded, those first that are judged by hand; None where there is none."""
+    permitted, excluded = list(limits.permitted_subtrees or ()), list(limits.excluded_subtrees or ())
+    hosts = [limit.value for limit in (*permitted, *excluded) if isinstance(limit, x509.DNSName)]
+    for limit in hosts:
+        # Empty, it is one on all names.
+        if limit and not _HOST.match(limit[limit.startswith(".") :]):
+            raise ChainError(
+                f"The name constraint {excerpt(limit, 80)} of {certificate.name(authority)} cannot be checked: it is "
+                "no name of a domain. The chain is not installed unchecked; ask who issued that certificate."
+            )
+    known = (x509.IPAddress, x509.DNSName) if all(map(_PLAIN.match, hosts)) else (x509.IPAddress,)
+    asked = []
+    for name in names:
+        kind = type(name)
+        allowed, forbidden = ([limit for limit in side if isinstance(limit, kind)] for side in (permitted, excluded))
+        if not allowed and not forbidden:
+            continue
+        if isinstance(name, known) and (kind is x509.IPAddress or _PLAIN.match(str(name.value))):
+            asked.append(name)
+        elif _excluded_by_hand(name, allowed, forbidden, authority):
+            return name
+    if not asked:
+        return None
+    judged = [[limit for limit in side if isinstance(limit, known)] or None for side in (permitted, excluded)]
+    return _first_refused(asked, x509.NameConstraints(*judged))
+
+
+def _first_refused(names: _Names, limits: x509.NameConstraints) -> t.Any:
+    """The first name that the verifier refuses."""
+
+    def is_taken(some: _Names) -> bool:
+        return stand_ins.verifies([stand_ins.StandIn(names=tuple(some)), stand_ins.StandIn(constraints=limits)])
+
+    if is_taken(names):
+        return None
+    # All at once, then half by half: a question for each of thousands of names would take a minute.
+    while len(names) > 1:
+        half = names[: len(names) // 2]
+        names = names[len(half) :] if is_taken(half) else half
+    return names[0]
+
+
+def _excluded_by_hand(name: t.Any, permitted: _Names, excluded: _Names, authority: x509.Certificate) -> bool:
+    if isinstance(name, x509.UniformResourceIdentifier) and not _host_of(name):
+        # RFC 5280 has such a one refused wherever there is a constraint on URIs.
+        return True
+    matches = _matches_of(type(name))
     if matches is None:
         raise ChainError(
-            f"The name constraints of {certificate.name(authority)} on names of the kind {kind.__name__} cannot be "
-            "checked. That does not make the chain false, yet it is not installed unchecked. Have the certificate "
+            f"The name constraints of {certificate.name(authority)} on names of the kind {type(name).__name__} cannot "
+            "be checked. That does not make the chain false, yet it is not installed unchecked. Have the certificate "
             "issued without a name of that kind."
         )
     return any(matches(name, limit) for limit in excluded) or (
         bool(permitted) and not any(matches(name, limit) for limit in permitted)
     )
-
-
-def _refused_by_verifier(name: t.Any, permitted: _Names, excluded: _Names, authority: x509.Certificate) -> bool:
-    if isinstance(name, x509.DNSName):
-        # A wildcard stands for any label, and this one is in no constraint.
-        host = re.sub(r"\A\*(?=\.)", "stand-in", name.value).rstrip(".")
-        if not _HOST.match(host):
-            # No host has such a name, so no client looks for it.
-            return False
-        name = x509.DNSName(host)
-        # The verifier has no constraint on all names, which an empty one is.
-        if any(not limit.value for limit in excluded):
-            return True
-        if any(not limit.value for limit in permitted):
-            permitted = []
-        permitted, excluded = (
-            [x509.DNSName(_host_of(limit.value, authority)) for limit in limits] for limits in (permitted, excluded)
-        )
-        if not permitted and not excluded:
-            return False
-    limits = x509.NameConstraints(permitted or None, excluded or None)
-    return not stand_ins.verifies([stand_ins.StandIn(names=(name,)), stand_ins.StandIn(constraints=limits)])
-
-
-def _host_of(limit: str, authority: x509.Certificate) -> str:
-    # A leading dot is none of RFC 5280 for names of hosts, and many authorities write one.
-    host = limit[1:] if limit.startswith(".") else limit
-    if not _HOST.match(host):
-        raise ChainError(
-            f"The name constraint {excerpt(limit, 80)} of {certificate.name(authority)} cannot be checked: it is no "
-            "name of a domain. The chain is not installed unchecked; ask who issued that certificate."
-        )
-    return host
 
 
 def _in_directory(name: x509.DirectoryName, limit: x509.DirectoryName) -> bool:
@@ -156,11 +166,19 @@ def _is_mailbox(name: x509.RFC822Name, limit: x509.RFC822Name) -> bool:
 
 
 def _is_at_host(name: x509.UniformResourceIdentifier, limit: x509.UniformResourceIdentifier) -> bool:
+    return _is_host(t.cast("str", _host_of(name)), limit.value)
+
+
+def _host_of(name: x509.UniformResourceIdentifier) -> str | None:
     try:
-        host = urllib.parse.urlsplit(name.value).hostname or ""
+        return urllib.parse.urlsplit(name.value).hostname
     except ValueError:
-        host = ""
-    return _is_host(host, limit.value)
+        return None
+
+
+def _is_below(name: x509.DNSName, limit: x509.DNSName) -> bool:
+    """As the verifier has it; behind a dot, which RFC 5280 does not have here, only what is below, as clients do."""
+    return _is_host(name.value, limit.value) or name.value.lower().endswith(f".{limit.value}".lower())
 
 
 def _is_host(host: str, limit: str) -> bool:
@@ -173,6 +191,7 @@ def _is_host(host: str, limit: str) -> bool:
 def _matches_of(kind: type) -> t.Callable[[t.Any, t.Any], bool] | None:
     kinds: dict[type, t.Callable[[t.Any, t.Any], bool]] = {
         x509.DirectoryName: _in_directory,
+        x509.DNSName: _is_below,
         x509.RFC822Name: _is_mailbox,
         x509.UniformResourceIdentifier: _is_at_host,
     }

@@ -8,6 +8,7 @@ This plugin util is private to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import typing as t
 
@@ -64,7 +65,8 @@ def bundle_of_content(text: str, now: datetime.datetime) -> Bundle:
     :raises ChainError: where there is none, or it is not one chain.
     """
     certificate.require_cryptography()
-    ders = content.certificates(text)
+    with _in_words("content cannot be read"):
+        ders = content.certificates(text)
     return _bundle(ders, now, has_leaf=True, has_issuers=len(ders) > 1)
 
 
@@ -83,13 +85,15 @@ def first_of_pem(text: str, now: datetime.datetime) -> dict[str, t.Any]:
     ders = _pem.certificates(text)
     if not ders:
         raise ChainError("there is no whole certificate in PEM form.")
-    facts = certificate.facts(certificate.load(ders[0]), ())
-    return Bundle(None, (), None, facts).described(now) or {}
+    with _in_words("the certificate cannot be read"):
+        facts = certificate.facts(certificate.load(ders[0]), ())
+        return t.cast("dict[str, t.Any]", Bundle(None, (), None, facts).described(now))
 
 
 def _description(block: str) -> str:
     try:
-        facts = certificate.facts(certificate.load(_pem.dearmour(block) or b""), ())
+        with _in_words("a certificate cannot be read"):
+            facts = certificate.facts(certificate.load(_pem.dearmour(block) or b""), ())
     except ChainError:
         return "a certificate that cannot be read\n"
     return (
@@ -105,15 +109,19 @@ def _bundle(
     unique = list(dict.fromkeys(ders))
     if len(unique) > _MAX_CERTIFICATES:
         raise ChainError(f"{len(unique)} certificates came, more than any chain has ({_MAX_CERTIFICATES} are read).")
-    try:
+    with _in_words("A certificate of the chain cannot be read"):
         return _checked(unique, now, has_leaf, has_issuers, for_server)
+
+
+@contextlib.contextmanager
+def _in_words(beginning: str) -> t.Iterator[None]:
+    """Whatever a library makes of what others wrote is a fault of what they wrote, and never of the run."""
+    try:
+        yield
     except ChainError:
         raise
     except Exception as exc:
-        # Whatever a library makes of what others wrote is a fault of what they wrote, and never of the run.
-        raise ChainError(
-            f"A certificate of the chain cannot be read: {excerpt(str(exc)) or type(exc).__name__}"
-        ) from exc
+        raise ChainError(f"{beginning}: {excerpt(str(exc)).rstrip('. ') or type(exc).__name__}.") from exc
 
 
 def _checked(ders: list[bytes], now: datetime.datetime, has_leaf: bool, has_issuers: bool, for_server: bool) -> Bundle:

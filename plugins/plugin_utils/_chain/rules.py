@@ -4,8 +4,8 @@
 """What clients ask of a chain beyond its signatures (RFC 5280, section 6), and which certificate breaks which rule.
 
 The verifier of ``cryptography`` judges, by way of ``stand_ins``; where it says no, it is asked rule by rule and from
-below, which names the certificate. By hand is done what it does not know: extensions that other clients know, and
-constraints on names other than DNS and IP (``constraints``).
+below, which names the certificate. By hand is done what it does not know: extensions that other clients know, the
+usage of a server's key, and constraints on names other than DNS and IP (``constraints``).
 This plugin util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -31,8 +31,9 @@ _PURPOSES = "2.5.29.37"
 # addresses of RFC 3779, and what Netscape had.
 _KNOWN = frozenset(
     (
-        *(f"2.5.29.{number}" for number in (14, 15, 17, 19, 28, 30, 31, 32, 33, 35, 36, 37, 54)),
-        *("1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.1.7", "1.3.6.1.5.5.7.1.8", "2.16.840.1.113730.1.1"),
+        *(f"2.5.29.{number}" for number in (14, 15, 17, 19, 30, 31, 32, 33, 35, 36, 37, 54)),
+        *("1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.1.7", "1.3.6.1.5.5.7.1.8", "1.3.6.1.5.5.7.48.1.5"),
+        "2.16.840.1.113730.1.1",
     )
 )
 _UNTOUCHED = "Ask the provider for the certificate anew, with a chain that clients accept."
@@ -80,10 +81,15 @@ class _Chain:
                 "name, the only place where clients look for the name of a server (RFC 9525, section 2); the one in "
                 "its subject does not count. Order it anew with its names as subject alternative names."
             )
+        if self._leaf is not None and not _may_serve(self._leaf):
+            return (
+                f"The certificate {certificate.name(self._leaf)} is for other purposes than servers: its key usage "
+                "has none of digitalSignature, keyEncipherment and keyAgreement (RFC 5280, section 4.2.1.3). Order a "
+                "certificate for servers."
+            )
         everything = [self._purposes(cert) for cert in (self._leaf, *self._authorities)]
-        if stand_ins.verifies(everything):
-            return None
         for number, cert in enumerate((self._leaf, *self._authorities)):
+            # From below, so that the first one that does not go together with what stands there is the one to name.
             if cert is None or stand_ins.verifies(everything[: number + 1]):
                 continue
             whose = "The certificate" if number == 0 else "The certificate authority"
@@ -92,7 +98,7 @@ class _Chain:
                 f"{whose} {certificate.name(cert)} is for other purposes than servers: its extended key usage is "
                 f"without serverAuth (RFC 5280, section 4.2.1.12). {order}"
             )
-        raise ChainError("Whether the chain is for a server cannot be checked with this cryptography.")
+        return None
 
     # --- what stands in ---------------------------------------------------------------------------------------------
 
@@ -110,8 +116,8 @@ class _Chain:
         if limit is None:
             return None
         uncounted = sum(certificate.is_self_issued(cert) for cert in self._authorities[:number])
-        # More than a chain has is no limit, and not every number fits into the library.
-        return None if limit > len(self._authorities) else limit + uncounted
+        # No more stand there, and not every number fits into the library.
+        return min(limit, len(self._authorities)) + uncounted
 
     @staticmethod
     def _purposes(cert: x509.Certificate | None) -> stand_ins.StandIn:
@@ -155,6 +161,15 @@ def _unknown(cert: x509.Certificate) -> tuple[tuple[str, bytes], ...]:
     return tuple(
         (dotted, value) for dotted, value in certificate.critical_extensions(cert).items() if dotted not in _KNOWN
     )
+
+
+def _may_serve(leaf: x509.Certificate) -> bool:
+    """Whether the key may do what TLS needs of it; the verifier of ``cryptography`` does not ask."""
+    value = certificate.extension(leaf, _KEY_USAGE)
+    if value is None:
+        return True
+    usage = certificate.read_extension(leaf, _KEY_USAGE, value)
+    return bool(usage.digital_signature or usage.key_encipherment or usage.key_agreement)
 
 
 def _usage(authority: x509.Certificate) -> tuple[tuple[str, bytes], ...]:

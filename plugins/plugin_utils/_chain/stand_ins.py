@@ -22,17 +22,19 @@ import typing as t
 # Where it is missing, ``certificate.require_cryptography`` has said so before anything here is called.
 with contextlib.suppress(ImportError):
     from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509 import verification
 
-_BEGIN = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
-_NOON = datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)
-_END = datetime.datetime(2040, 1, 1, tzinfo=datetime.timezone.utc)
+_BEGIN = datetime.datetime.fromisoformat("2020-01-01T00:00:00+00:00")
+_NOON = datetime.datetime.fromisoformat("2030-01-01T00:00:00+00:00")
+_END = datetime.datetime.fromisoformat("2040-01-01T00:00:00+00:00")
 # What a server's certificate stands for where its own names are not under question.
 _HOST = "stand-in.invalid"
 _MAX_DEPTH = 64
+_PURPOSES = "2.5.29.37"
+# An authority's usage where none is given: keyCertSign.
+_SIGNS = ("2.5.29.15", b"\x03\x02\x02\x04")
 
 
 class StandIn(t.NamedTuple):
@@ -62,7 +64,8 @@ def verifies(steps: t.Sequence[StandIn]) -> bool:
     )
     try:
         verifier.verify(leaf, authorities)
-    except (verification.VerificationError, ValueError, TypeError, OverflowError, UnsupportedAlgorithm):
+    except Exception:
+        # Whatever it is that the library makes of them, it does not take them.
         return False
     return True
 
@@ -100,7 +103,6 @@ def _signed(builder: x509.CertificateBuilder) -> x509.Certificate:
 
 def _made(number: int, step: StandIn, *, is_leaf: bool) -> x509.Certificate:
     public_key = _key().public_key()
-    given = {dotted for dotted, _value in step.extensions}
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(public_key), False),
         (x509.SubjectKeyIdentifier.from_public_key(public_key), False),
@@ -109,16 +111,11 @@ def _made(number: int, step: StandIn, *, is_leaf: bool) -> x509.Certificate:
         extensions.append((x509.SubjectAlternativeName(step.names or (x509.DNSName(_HOST),)), False))
     else:
         extensions.append((x509.BasicConstraints(ca=True, path_length=step.path_length), True))
-        if "2.5.29.15" not in given:
-            extensions.append((x509.KeyUsage(False, False, False, False, False, True, True, False, False), True))
     if step.constraints is not None:
         extensions.append((step.constraints, True))
-    purposes = "2.5.29.37"
-    if is_leaf and purposes not in given:
-        extensions.append((x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.1")]), False))
-    for dotted, value in step.extensions:
-        given_one = x509.UnrecognizedExtension(x509.ObjectIdentifier(dotted), value)
-        extensions.append((given_one, dotted != purposes))
+    for dotted, value in dict([*([] if is_leaf else [_SIGNS]), *step.extensions]).items():
+        given = x509.UnrecognizedExtension(x509.ObjectIdentifier(dotted), value)
+        extensions.append((given, dotted != _PURPOSES))
     builder = _builder(number)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)

@@ -66,7 +66,7 @@ def _direct(url: str, no_proxy: str) -> bool:
     """
     parts = urllib.parse.urlsplit(url)
     host, port = parts.hostname or "", parts.port or 443
-    return any(_holds(entry, host, port) for entry in re.split(r"[\s,]+", no_proxy) if entry)
+    return any(_holds(entry, host, port) for entry in re.split(r"[\s,]+", no_proxy))
 
 
 def _holds(entry: str, host: str, port: int) -> bool:

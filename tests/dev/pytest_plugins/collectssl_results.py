@@ -46,7 +46,9 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 class Recorder:
     """Writes down what pytest reports, a test at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, results: str) -> None:
+        # As it was at the beginning: a test may take away what is in the environment.
+        self._results = results
         # By test, for those that are not over.
         self._seconds: dict[str, float] = collections.defaultdict(float)
         self._lines: dict[str, list[dict[str, t.Any]]] = collections.defaultdict(list)
@@ -54,13 +56,13 @@ class Recorder:
     def pytest_sessionstart(self) -> None:
         """Write down which libraries there are, and begin to notice programs."""
         collectssl_versions.listen()
-        _append({"tried": collectssl_versions.libraries()})
+        self._append({"tried": collectssl_versions.libraries()})
 
     def pytest_sessionfinish(self) -> None:
         """Write down which programs the tests started."""
         programs = collectssl_versions.programs()
         if programs:
-            _append({"tried": programs})
+            self._append({"tried": programs})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count the call, and set-up or tear-down only where it isn't the ordinary pass."""
@@ -97,16 +99,16 @@ class Recorder:
         if lines:
             lines[0]["seconds"] = round(seconds, 3)
         for line in lines:
-            _append(line)
+            self._append(line)
 
-
-def _append(line: dict[str, t.Any]) -> None:
-    # One write of one short line in append mode: several processes may share the file.
-    with open(os.environ["COLLECTSSL_TEST_RESULTS"], "a", encoding="utf-8") as results:
-        results.write(json.dumps(line) + "\n")
+    def _append(self, line: dict[str, t.Any]) -> None:
+        # One write of one short line in append mode: several processes may share the file.
+        with open(self._results, "a", encoding="utf-8") as results:
+            results.write(json.dumps(line) + "\n")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the recorder, in the process that reports alone."""
-    if os.environ.get("COLLECTSSL_TEST_RESULTS") and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Recorder(), "collectssl-recorder")
+    results = os.environ.get("COLLECTSSL_TEST_RESULTS")
+    if results and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(results), "collectssl-recorder")

@@ -12,10 +12,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import pathlib
+import queue
 import re
 import socket
 import time
 import tracemalloc
+import types
 import typing as t
 import urllib.parse
 
@@ -28,6 +30,7 @@ from ansible_collections.certfleet.collectssl.plugins.lookup import collectssl_c
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _action
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import bounded
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import Simulator, _control, _faults
 from ansible_collections.certfleet.collectssl.tests.support import installation, search
 from ansible_collections.certfleet.collectssl.tests.support.https_server import Proxy, Server, answer
@@ -54,6 +57,40 @@ _PAUSES = 200
 _OCTETS = 16 << 20
 #: What one call may take of memory, in this process, with the simulator in it (octets).
 _MEMORY = 24 << 20
+
+
+#: How long a call may take that nobody holds up, on whatever machine (seconds).
+_PATIENCE = 600
+_UNHURRIED = {"request_timeout": _PATIENCE}
+#: How long a call is held up before its deadline is there (seconds).
+_HELD_UP = 0.1
+
+
+def _deadline_of(ground: _Ground) -> type:
+    """Where results of calls are waited for: a deadline is there once the simulator is at misbehaving, and not before.
+
+    So it is a fact that ends a call, and no machine is so busy that the deadline ends another one, or ends one that the
+    simulator has not counted yet. What follows, hanging up and telling, is what the product does.
+    """
+
+    def misbehaved() -> int:
+        return sum(call["fault"] is not None for call in ground.calls())
+
+    class Results(queue.SimpleQueue):  # type: ignore[type-arg]
+        def __init__(self) -> None:
+            self._before = misbehaved()
+
+        def get(self, block: bool = True, timeout: float | None = None) -> t.Any:
+            assert block
+            assert timeout is not None
+            end = time.monotonic() + _PATIENCE
+            while misbehaved() == self._before:
+                assert time.monotonic() < end, "a call is neither answered nor held up"
+                with contextlib.suppress(queue.Empty):
+                    return super().get(timeout=0.005)
+            return super().get(timeout=_HELD_UP)
+
+    return Results
 
 
 class _Clock:
@@ -108,7 +145,7 @@ class _Ground:
         """Forget what was, once all of it is over, and put orders back to the beginning of their lives."""
         self.astray.clear()
         self.hang_up()
-        end = time.monotonic() + 30
+        end = time.monotonic() + _PATIENCE
         while self.control("GET", "status")["in_flight"]:
             assert time.monotonic() < end, "a call does not end"
             time.sleep(0.005)
@@ -270,7 +307,15 @@ class _Run:
     def _options(self, row: table.Row, fault: _Fault) -> dict[str, t.Any]:
         account = {"login_name": _LOGIN, "login_password": _PASSWORD}
         reached = {"api_url": self.ground.url, "ca_path": self.ground.simulator.ready["ca_path"]}
-        return {**account, **reached, "retries": table.RETRIES, "poll_interval": _POLL, **row.options, **fault.options}
+        return {
+            **account,
+            **reached,
+            "retries": table.RETRIES,
+            "poll_interval": _POLL,
+            **_UNHURRIED,
+            **row.options,
+            **fault.options,
+        }
 
     def collect(self, row: table.Row, fault: _Fault, **more: t.Any) -> list[tuple[str, str]]:
         """What becomes of the task that installs a certificate on each host, and what it says."""
@@ -356,6 +401,9 @@ def test_cell(
     ground.clean()
     with _Fault(row, ground, _ORDERS[1] if column == "info" else None).at_hand(identities) as fault:
         there = _Run(ground, monkeypatch, tmp_path)
+        if row.late:
+            own = types.SimpleNamespace(SimpleQueue=_deadline_of(ground), Empty=queue.Empty)
+            monkeypatch.setattr(bounded, "queue", own)
         if column != "wait":
             fault.begin()
         if row.unpacks:

@@ -206,7 +206,18 @@ def _refused() -> dict[str, tuple[str, tuple[str, ...]]]:
             unreadable_limits,
             ("basicConstraints (2.5.29.19) of the certificate CN=CA of the test cannot",),
         ),
+        **_refused_for_constraints(),
     }
+
+
+def _refused_for_constraints() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Whoever cannot read what an authority may issue cannot know whether it might issue this."""
+    rows: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for at, name in (("middle", "CN=CA of the test"), ("root", "CN=Root of the test")):
+        chain = _chain(at, authority.unreadable(_NAME_CONSTRAINTS))
+        words = (f"The extension {_NAME_CONSTRAINTS} of the certificate {name} cannot be read",)
+        rows[f"odd constraints of the {at}"] = (chain.pem + authority.pem_of(chain.top.der), words)
+    return rows
 
 
 def test_what_is_refused_is_named(lab: Lab) -> None:

@@ -354,7 +354,7 @@ def test_nginx(moments: list[Folder], record_property: t.Callable[[str, object],
         with open(folder / "started", "wb") as log:
             process = subprocess.Popen([str(_program("nginx")), "-p", str(folder), "-c", str(config)], stderr=log)
         try:
-            _until(lambda: (folder / "tls").is_socket(), process)
+            _until((folder / "tls").is_socket, process)
             assert _shows_certificate(folder / "tls", _NAME), (folder / "log").read_text()
             for hidden in moment.hidden:
                 for name in (hidden, pathlib.Path(hidden).name, str(pathlib.Path(hidden).with_suffix(""))):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="re
 
 #: So long that a worker which does not look whether its run goes on outlives the test.
 _LONG = 600
-_SECONDS = 20
+_SECONDS = 120
 _LIFE = [{"state": "pending", "calls": 10**6}, {"state": "issued"}]
 _HOSTS = 3
 

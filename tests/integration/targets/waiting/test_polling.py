@@ -93,7 +93,9 @@ def test_a_poll_for_a_reissue_is_answered_anew(lab: Lab) -> None:
     assert _codes(lab, number) == [2, 0, 2]
     assert {len(run.of(name)) for name in ("first", "second")} == {6}
     assert len({result.data["certificate"]["serial_number"] for result in run.of("second")}) == 1
-    assert all(result.changed and result.data["attempts"] == 3 for result in run.of("second")[:3]), run.shown
+    assert all(result.changed for result in run.of("second")[:3]), run.shown
+    # A host that comes late to its second attempt is told what others were told in their third.
+    assert max(result.data["attempts"] for result in run.of("second")) == 3, run.shown
     assert len({(lab.host_folder(f"web0{host}") / f"{number}.pem").read_bytes() for host in range(1, 7)}) == 1
     assert _codes(lab, status) == [1, 1, 1]
     assert _codes(lab, vain) == [2, 2, 2]
@@ -122,7 +124,7 @@ def test_every_way_of_polling_asks_each_time(lab: Lab) -> None:
         _info("delegated", numbers["delegated"], delay=0, delegate_to="web02"),
         _info("once", numbers["once"], delay=0, run_once=True),
         {"block": [_info("block", numbers["block"], delay=0)], "ignore_errors": True},
-        _install("waits", numbers["waits"], retries=1, options={"wait_timeout": 2, "poll_interval": 1}),
+        _install("waits", numbers["waits"], retries=1, options={"wait_timeout": 6, "poll_interval": 3}),
         _install("refused", numbers["refused"], delay=0),
         _info("no retries", numbers["no retries"], retries=0),
         {

@@ -35,6 +35,13 @@ def test_an_excerpt_is_the_beginning_on_one_line(text: str, shown: str) -> None:
     assert excerpt(text, 20) == shown
 
 
+@pytest.mark.parametrize("sign", ["\u3164", "\u115f", "\u034f", "\u180b", "\uffa0", "\U000e0100", "\u202e", "\x9b"])
+def test_an_excerpt_has_no_sign_that_nobody_sees(sign: str) -> None:
+    """Fillers and the like are letters and marks to Python, and so printable."""
+    assert excerpt(f"a{sign}b") == "a b"
+    assert excerpt(sign) == ""
+
+
 @pytest.mark.parametrize(
     ("text", "carried"),
     [("", ""), ("Zürich\n", "Zürich\n"), ("Z\udcfcrich\udcff", "Z\ufffdrich\ufffd"), ("\udcc3\udcbc", "ü")],

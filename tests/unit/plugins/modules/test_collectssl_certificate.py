@@ -11,6 +11,7 @@ import pathlib
 import subprocess
 import sys
 import typing as t
+import unittest.mock
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import TARGET_OPTIONS, certificate_spec
@@ -37,7 +38,8 @@ def _run(
     capfd: pytest.CaptureFixture[str], main: t.Callable[[], None] = collectssl_certificate.main, **arguments: t.Any
 ) -> dict[str, t.Any]:
     arguments = {"_ansible_no_log": True, **arguments}
-    with module_arguments(arguments), pytest.raises(SystemExit) as ended:
+    # The module forgets what of its environment is none of a command's business.
+    with module_arguments(arguments), unittest.mock.patch.dict(os.environ), pytest.raises(SystemExit) as ended:
         main()
     result: dict[str, t.Any] = json.loads(capfd.readouterr().out)
     assert bool(result.get("failed")) == bool(ended.value.code)

@@ -32,7 +32,7 @@ def test_too_old(oldest: str, version: str) -> None:
     assert str(caught.value) == (
         f"The Python library cryptography, {oldest} or newer, is needed on the controller, by the Python that runs "
         f"Ansible, {sys.executable}. That one has cryptography {version}. Install it there: {sys.executable} -m pip "
-        f"install 'cryptography>={oldest}'."
+        f"install --upgrade 'cryptography>={oldest}'."
     )
 
 

@@ -9,6 +9,7 @@ import os
 import pathlib
 import stat
 import typing as t
+import weakref
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
@@ -33,6 +34,7 @@ class _Recipes:
         with module_arguments({"_ansible_no_log": True, "_ansible_tmpdir": str(folder / "tmp")}):
             self.module = AnsibleModule({}, add_file_common_args=True)
         self.places = Places()
+        weakref.finalize(self, self.places.__exit__)
         self.paths = [self.place(path) for path in (self.soup, self.cake, self.stew)]
         self.before = self.state()
 

@@ -94,20 +94,6 @@ def test_a_key_that_becomes_stricter_is_told_once(check: bool, said: list[str], 
     assert host.key.stat().st_mode & 0o777 == 0o600
 
 
-@_only_root
-def test_a_pending_key_of_another_group_lets_that_group_in_nowhere(said: list[str], tmp_path: pathlib.Path) -> None:
-    host = SmallHost(tmp_path)
-    options = _fresh_key(host)
-    for path, group in ((host.key, 0), (host.pending, _OTHER)):
-        os.chown(path, 0, group)
-        path.chmod(0o640)
-    host.install(**options)
-    status = host.key.stat()
-    assert (status.st_gid, status.st_mode & 0o777) == (_OTHER, 0o600)
-    assert f"has mode 0640 and group {_OTHER}" in said[0]
-    assert "the new key gets 0600" in said[0]
-
-
 @pytest.mark.parametrize(
     ("name", "members", "first", "of_one"),
     [

@@ -253,7 +253,7 @@ def _of(uid: int, work: t.Callable[[], object]) -> None:
 def test_a_user_follows_his_own_links_and_those_of_root(record_property: t.Callable[[str, object], None]) -> None:
     with scene() as place:
         place.tmp.chmod(0o777)
-        place.other(lambda: (place.home / "real").mkdir())
+        place.other((place.home / "real").mkdir)
         place.other(lambda: (place.home / "way").symlink_to("real"))
         place.other(lambda: (place.home / "real" / "site.pem").symlink_to("site.1.pem"))
         (place.own / "way").symlink_to(place.home / "way")

@@ -41,7 +41,6 @@ _NAMES = [
         "x" * 255,
         "x" * 256,
         "é",
-        "\udce9",
         "\U0001f512",
     ],
     *[
@@ -61,9 +60,11 @@ _NAMES = [
     ],
     *["up", "into", ".collectssl", "journal", "..." * 20],
 ]
+# What is no text does not get through the JSON of a module.
+_texts = st.text(st.characters(codec="utf-8"), max_size=8)
 _PATHS = st.one_of(
     st.lists(st.sampled_from(_NAMES), max_size=6).map("/".join),
-    st.lists(st.one_of(st.sampled_from(_NAMES), st.text(max_size=8)), max_size=4).map("/".join),
+    st.lists(st.one_of(st.sampled_from(_NAMES), _texts), max_size=4).map("/".join),
 )
 
 

@@ -73,8 +73,9 @@ class _Files:
         with module_arguments(arguments):
             module = basic.AnsibleModule(supports_check_mode=True, **rollback_point_spec().kwargs())
         module.warn = self.warnings.append  # type: ignore[assignment,method-assign]
-        point = RollbackPoint(module, Places())
-        return {"present": point.keep, "restored": point.restore, "absent": point.drop}[state]()
+        with Places() as places:
+            point = RollbackPoint(module, places)
+            return {"present": point.keep, "restored": point.restore, "absent": point.drop}[state]()
 
     def state(self, *folders: pathlib.Path) -> State:
         """Everything there is, with type, content, mode and owner."""

@@ -9,6 +9,7 @@ import datetime
 import string
 import typing as t
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import printable
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest, show_everything
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import parse
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator._answer import (
@@ -61,7 +62,8 @@ _CAA_STATUSES = (
     "65535",
 )
 
-_any_text = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=40)
+# What nobody sees is written out by the parser, so it does not come back as it was sent.
+_any_text = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=40).map(printable)
 # As on one line, and neither a number nor a status, which a message never is.
 _messages = _any_text.map(lambda text: " ".join(text.split())).map(lambda text: f"The {text}!" if text else "")
 _labels = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=12)

@@ -192,7 +192,8 @@ def test_what_this_controller_lacks_is_told_to_each_host_and_is_no_failure_of_an
 def test_a_record_that_is_no_outcome_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(monkeypatch, ISSUED)
     fleet.ask()
-    ((key, records),) = fleet.world._records.items()
+    (key,) = list(fleet.world._records)
+    records = fleet.world._records[key]
     (good,) = records
     without = {name: value for name, value in good.items() if name != "route"}
     for number, bad in enumerate([{}, without, {**good, "newer": 1}, {**good, "error": ["NoError", "x"]}], 2):

@@ -29,7 +29,7 @@ from ansible_collections.certfleet.collectssl.tests.support.broker import PENDIN
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.action.action_support import ACCOUNT, action_of
 
 FORK = multiprocessing.get_context("fork")
-_SECONDS = 20
+_SECONDS = 120
 _PR_SET_CHILD_SUBREAPER = 36
 
 

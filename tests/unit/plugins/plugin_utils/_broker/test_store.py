@@ -86,7 +86,7 @@ def fork(*works: t.Callable[[], t.Any]) -> list[t.Any]:
 def joined(processes: t.Iterable[t.Any]) -> list[int | None]:
     """The exit codes."""
     for process in processes:
-        process.join(20)
+        process.join(300)
     return [process.exitcode for process in processes]
 
 
@@ -148,16 +148,17 @@ def test_a_lock_goes_with_the_process_that_held_it(tmp_path: pathlib.Path) -> No
     def hold() -> None:
         with store.flight("key"), store.turn("account"):
             taken.touch()
-            time.sleep(60)
+            # Never ends by itself: who gets the locks has them from its death.
+            while True:
+                signal.pause()
 
     (holder,) = fork(hold)
     while not taken.exists():
         time.sleep(0.01)
-    killer_begun = time.monotonic()
     holder.kill()
     with store.flight("key"), store.turn("account"):
-        assert time.monotonic() - killer_begun < 10
-    holder.join(10)
+        pass
+    holder.join()
     assert holder.exitcode == -signal.SIGKILL
 
 
@@ -254,15 +255,17 @@ def test_a_record_is_read_whole_while_it_is_replaced(tmp_path: pathlib.Path) -> 
             store.write("key", [{"number": number, "filling": "x" * 50_000}])
 
     processes = fork(replace)
-    end = time.monotonic() + 0.5
-    read = 0
-    while time.monotonic() < end:
-        for record in store.read("key"):
-            assert len(record["filling"]) == 50_000
-            read += 1
-    stop.touch()
+    # As many records as come, not as much as a moment gives: on a busy machine the writer may begin late.
+    read: set[int] = set()
+    try:
+        while len(read) < 20:
+            for record in store.read("key"):
+                assert len(record["filling"]) == 50_000
+                read.add(record["number"])
+            assert processes[0].exitcode is None
+    finally:
+        stop.touch()
     assert joined(processes) == [0]
-    assert read
 
 
 def test_a_line_is_said_by_the_first_alone(tmp_path: pathlib.Path) -> None:

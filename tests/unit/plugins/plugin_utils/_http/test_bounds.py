@@ -219,7 +219,7 @@ def _refused(call: t.Callable[[], t.Any]) -> None:
     with pytest.raises(TransportError, match=r"no whole answer within 1 s"):
         call()
     # Each of these would take minutes, were it each wait that has a second.
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
 
 
 def test_a_tls_handshake_that_drips_is_over_at_the_deadline(identity: Identity) -> None:
@@ -274,7 +274,7 @@ def test_who_drips_is_hung_up_on(identity: Identity) -> None:
 
     with Server(identity.context(), reply) as server:
         _refused(lambda: asker_of(server, identity, seconds=1).ask())
-        assert hung_up.wait(20)
+        assert hung_up.wait(120)
     assert not session._adapters
 
 
@@ -300,7 +300,7 @@ def test_a_resolver_that_hangs_is_left_and_nothing_is_sent_once_it_is_back(
             patch.setattr(socket, "getaddrinfo", hang)
             _refused(lambda: asker_of(server, identity, seconds=1).ask())
             back.set()
-            assert tried.wait(20)
+            assert tried.wait(120)
         # The next call goes over connections of its own.
         assert asker_of(server, identity).ask().state == "pending"
     assert len(server.calls) == 1
@@ -311,7 +311,7 @@ def test_nobody_who_is_hung_up_on_gets_hold_of_a_line() -> None:
     abandoned: list[bool] = []
 
     def call() -> None:
-        goes_on.wait(20)
+        goes_on.wait(120)
         with socket.socket() as sock:
             try:
                 hold(sock.fileno())
@@ -321,22 +321,24 @@ def test_nobody_who_is_hung_up_on_gets_hold_of_a_line() -> None:
     with pytest.raises(TimeoutError):
         within(0.01, call, lambda: abandoned.append(True))
     goes_on.set()
-    assert refused.wait(20)
+    assert refused.wait(120)
     assert abandoned == [True]
 
 
 def test_a_call_that_ends_in_time_leaves_its_line_open_and_no_thread() -> None:
     ours, theirs = socket.socketpair()
-    before = threading.active_count()
+    called: list[threading.Thread] = []
     with ours, theirs:
 
         def call() -> int:
+            called.append(threading.current_thread())
             hold(ours.fileno())
             return 7
 
-        assert within(20, call, lambda: None) == 7
+        assert within(600, call, lambda: None) == 7
         ours.sendall(b"a")
         assert theirs.recv(1) == b"a"
-    assert threading.active_count() == before
+    # Its own thread, not how many there are: those of other tests' servers end when they come to it.
+    assert not called[0].is_alive()
     with pytest.raises(ValueError, match="x"):
-        within(20, lambda: int("x"), lambda: None)
+        within(600, lambda: int("x"), lambda: None)

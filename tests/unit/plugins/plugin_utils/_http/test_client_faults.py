@@ -155,6 +155,10 @@ def test_a_redirect_is_not_followed(identity: Identity) -> None:
 # --- time and size
 
 
+#: What drips here takes 90 s and more unless it is ended; a busy machine may take long to end it (seconds).
+_SLOWEST = 60
+
+
 def timed(call: t.Callable[[], t.Any]) -> float:
     begun = time.monotonic()
     with pytest.raises(TransportError, match=r"no whole answer within 1 s"):
@@ -165,15 +169,15 @@ def timed(call: t.Callable[[], t.Any]) -> float:
 @pytest.mark.parametrize(
     "reply",
     [
-        pytest.param(stall(10), id="nothing"),
+        pytest.param(stall(600), id="nothing"),
         pytest.param(drip(b"HTTP/1.1 200 OK\r\n" + b"X-Slow: yes\r\n" * 500), id="head"),
         pytest.param(drip(answer("errorCode=0" + "&a=b" * 500)), id="head and body"),
-        pytest.param(stall(10, b"HTTP/1.1 200 OK\r\n\r\n"), id="no body"),
+        pytest.param(stall(600, b"HTTP/1.1 200 OK\r\n\r\n"), id="no body"),
     ],
 )
 def test_time_is_bounded_however_slowly_an_answer_comes(identity: Identity, reply: Reply) -> None:
     with Server(identity.context(), reply) as server:
-        assert timed(lambda: asker_of(server, identity, seconds=1).ask()) < 4
+        assert timed(lambda: asker_of(server, identity, seconds=1).ask()) < _SLOWEST
 
 
 def test_a_dripped_body_and_dripped_chunks_are_bounded_too(identity: Identity) -> None:
@@ -182,13 +186,13 @@ def test_a_dripped_body_and_dripped_chunks_are_bounded_too(identity: Identity) -
         return drip(b"1\r\na\r\n" * 500)(connection)
 
     with Server(identity.context(), body) as server:
-        assert timed(lambda: asker_of(server, identity, seconds=1).ask()) < 4
+        assert timed(lambda: asker_of(server, identity, seconds=1).ask()) < _SLOWEST
 
 
 def test_a_handshake_that_never_comes_is_bounded() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://localhost:{silent.getsockname()[1]}/"
-        assert timed(lambda: asker(url, True, seconds=1).ask()) < 4
+        assert timed(lambda: asker(url, True, seconds=1).ask()) < _SLOWEST
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"])
