@@ -245,7 +245,7 @@ def test_options_are_tried_once_and_only_where_there_are_any(desk: _Desk, monkey
     for options, times in (({}, 0), ({"mode": "0600"}, 1), ({"owner": "0"}, 1), ({"group": "0"}, 1)):
         del tried[:]
         attributes = desk.of(**options, attributes="+i")
-        for _ in range(2):
+        for _time in range(2):
             assert attributes.drift(desk.place("elsewhere"), None, False) == {}
         assert tried == [str(desk.folder / "tmp")] * times
 

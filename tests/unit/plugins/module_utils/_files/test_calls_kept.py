@@ -100,8 +100,10 @@ class _Recorder:
         }
         for name, tell in told.items():
             patch.setattr(os, name, self._wrap(getattr(os, name), tell))
-        tell_lock = lambda descriptor, kind: f"flock {self._file(descriptor)} {_KINDS.get(kind, kind)}"  # noqa: E731
-        patch.setattr(fcntl, "flock", self._wrap(fcntl.flock, tell_lock))
+        patch.setattr(fcntl, "flock", self._wrap(fcntl.flock, self._locked))
+
+    def _locked(self, descriptor: int, kind: int) -> str:
+        return f"flock {self._file(descriptor)} {_KINDS.get(kind, kind)}"
 
     def _wrap(self, real: t.Callable[..., t.Any], tell: t.Callable[..., str]) -> t.Callable[..., t.Any]:
         def call(*args: t.Any, **kwargs: t.Any) -> t.Any:

@@ -302,7 +302,7 @@ def test_what_is_in_a_hidden_folder(folder: places.Folder) -> None:
         assert where.path == str(path)
         assert where.beside is folder
         assert where.journal.path == str(path / "journal")
-        names = {where.new_name() for _ in range(9)}
+        names = {where.new_name() for _number in range(9)}
         assert len(names) == 9
         assert all(len(name) == 32 for name in names)
         where.vanish()

@@ -275,7 +275,7 @@ def test_what_was_opened_is_closed_once_and_opened_anew(base: pathlib.Path) -> N
         count = len(os.listdir("/proc/self/fd"))
         assert known.folder("It", str(base)) is first
         assert len(os.listdir("/proc/self/fd")) == count
-    others = [os.open(base, os.O_RDONLY) for _ in range(20)]
+    others = [os.open(base, os.O_RDONLY) for _number in range(20)]
     known.__exit__()
     for other in others:
         os.close(other)

@@ -149,10 +149,8 @@ def test_what_is_told_of_a_call_that_fails(
     store.set(in_place=in_place)
     if in_place and name == "link":
         name = "copy"
-    with (
-        _failing(owner, name, when, _no_room()),
-        pytest.raises(InstallError, match=f"{_NEVER}.*{told}: {_NO_ROOM} " + (after or "")) as caught,
-    ):
+    story = f"{_NEVER}.*{told}: {_NO_ROOM} " + (after or "")
+    with _failing(owner, name, when, _no_room()), pytest.raises(InstallError, match=story) as caught:
         store.commit()
     assert caught.value.settled
     if after is None:
@@ -214,13 +212,8 @@ def test_leftovers_that_cannot_be_removed_are_told_and_seen_to_later(store: _Sto
 @pytest.mark.parametrize("failure", [_no_room(), InstallError("No way.")])
 def test_a_way_back_that_fails_is_told_and_taken_later(failure: Exception, store: _Store) -> None:
     reason = "No room" if isinstance(failure, OSError) else "No way"
-    with (
-        _failing(transaction, "put_back", _always, failure),
-        pytest.raises(
-            InstallError,
-            match=rf"^validate: .*status 3\. Putting the files back did not succeed either: {reason}\. The old files",
-        ) as caught,
-    ):
+    story = rf"^validate: .*status 3\. Putting the files back did not succeed either: {reason}\. The old files"
+    with _failing(transaction, "put_back", _always, failure), pytest.raises(InstallError, match=story) as caught:
         store.commit("sh", "-c", "exit 3")
     assert caught.value.settled
     assert caught.value.details["rc"] == 3
@@ -237,13 +230,8 @@ def test_what_cannot_be_settled_is_told(store: _Store) -> None:
     with _failing(transaction, "put_back", _always, _no_room()), contextlib.suppress(InstallError):
         store.commit("false")
     paths = ", ".join(step.path for step in store.steps())
-    with (
-        _failing(transaction, "put_back", _always, _no_room()),
-        pytest.raises(
-            InstallError,
-            match=rf"^An earlier run .* changed {paths}, and putting them back failed: {_NO_ROOM} Nothing else",
-        ) as caught,
-    ):
+    story = rf"^An earlier run .* changed {paths}, and putting them back failed: {_NO_ROOM} Nothing else"
+    with _failing(transaction, "put_back", _always, _no_room()), pytest.raises(InstallError, match=story) as caught:
         store.settle()
     assert caught.value.settled
     with transaction.locked_for_reading(store.known, [step.place for step in store.steps()]) as locked:
@@ -325,10 +313,8 @@ def test_a_signal_ends_the_work(number: signal.Signals, who: str, store: _Store,
 
 @_SIGNALS
 def test_a_signal_before_the_work(number: signal.Signals, who: str, store: _Store, handlers: None) -> None:
-    with (
-        pytest.raises(InstallError, match=rf"^The run was .*{who}.* Nothing new was installed\.$") as caught,
-        store.locked(),
-    ):
+    story = rf"^The run was .*{who}.* Nothing new was installed\.$"
+    with pytest.raises(InstallError, match=story) as caught, store.locked():
         signal.raise_signal(number)
     assert caught.value.settled
     assert store.state() == _BEFORE

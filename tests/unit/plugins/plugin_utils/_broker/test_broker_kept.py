@@ -143,7 +143,7 @@ class _Scene:
     @property
     def recorded(self) -> list[Outcome]:
         """The record of the one order."""
-        (records,) = self.store.records.values()
+        (records,) = list(self.store.records.values())
         return [Outcome.from_record(record) for record in records]
 
 
