@@ -28,13 +28,6 @@ _Reader = t.Callable[[bytes], str]
 
 
 _KEPT = pathlib.Path(__file__).with_suffix(".txt")
-_HEAD = """\
-# Copyright (c) 2026, certfleet.collectssl contributors
-# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
-# What fuzzing found out, one input a line in base64; CONTRIBUTING.md says how it is made anew.
-"""
 
 
 def kept() -> list[bytes]:
@@ -44,9 +37,10 @@ def kept() -> list[bytes]:
 
 
 def keep(inputs: t.Iterable[bytes], path: pathlib.Path) -> None:
-    """Write inputs to a file, in place of what it has."""
+    """Write inputs to a file, under the head that they have here."""
+    head = _KEPT.read_text(encoding="ascii").splitlines(keepends=True)
     lines = [base64.b64encode(data).decode("ascii") + "\n" for data in inputs]
-    path.write_text(_HEAD + "".join(lines), encoding="ascii")
+    path.write_text("".join([line for line in head if line[0] in "#\n"] + lines), encoding="ascii")
 
 
 def read(data: bytes) -> str:

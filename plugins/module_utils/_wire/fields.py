@@ -51,6 +51,8 @@ _MDC_STATUSES = {
     "AWAITINGBRAND": "awaiting_brand",
     "AWAITING BRAND": "awaiting_brand",
 }
+# What stands before a value, in lines of later versions; an address of IPv6 has more colons.
+_LABEL = re.compile(r"^[^:=]*[:=]\Z")
 _UPPER_CASE = re.compile(r"^[A-Z][A-Z_-]*\Z")
 _CUT_OFF = "was the answer cut off?"
 
@@ -160,7 +162,7 @@ def mdc_domains(text: str) -> Optional[Dict[str, str]]:
             name = words.pop()
             status = _taken_status(words)
             # A word that is new to us still looks like the known ones, and then the name must look like one as well.
-            if not status or (status not in _MDC_STATUSES and "." not in name.strip(".")):
+            if not status or _LABEL.match(name) or (status not in _MDC_STATUSES and "." not in name.strip(".")):
                 return None
             domains[name] = _MDC_STATUSES.get(status, status.lower())
     return domains or None

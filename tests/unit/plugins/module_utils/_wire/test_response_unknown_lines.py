@@ -66,7 +66,9 @@ _odd_lines = st.one_of(
     st.builds("{} days".format, st.integers(0, 9999)),
     st.builds("{} {} {}.".format, _letters, _letters, _letters),
     st.datetimes().map(lambda when: when.strftime("%Y-%m-%d %H:%M:%S")),
-    st.sampled_from(["***", "_", "?", "a=b&c=d", "Término: 1 año", "mailto:admin@example.com", "#", "100%"]),
+    st.sampled_from(
+        ["***", "_", "?", "a=b&c=d", "Término: 1 año", "mailto:admin@example.com", "#", "100%", "A: VALIDATED"]
+    ),
 ).map(str.strip)
 #: What might be a status, were both statuses not there.
 _wordy_lines = st.sampled_from(["Term of one year", "Renewal possible", "Übergang läuft", "Second approval", "n/a yet"])
