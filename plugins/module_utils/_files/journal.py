@@ -71,11 +71,6 @@ class Entry(NamedTuple):
     rewrites: bool = False
     protection: Optional[List[Any]] = None
 
-    @property
-    def names(self) -> List[str]:
-        """Its names in the hidden folder."""
-        return [name for name in (self.new, self.old) if name is not None]
-
 
 class Located(NamedTuple):
     """An entry with its destination and its hidden files as they can be reached."""

@@ -29,9 +29,6 @@ _ADVICE = {
     errno.EBUSY: " Is it bind-mounted by itself? Then give in_place: true, which writes into it.",
 }
 
-#: As many symbolic links as Linux follows in one path.
-_MOST_LINKS = 40
-
 
 def is_root() -> bool:
     """Whether files can be given away, and nothing is forbidden."""
@@ -165,40 +162,6 @@ def advice(exc: OSError) -> str:
     """What can be done about it, as sentences after a space, or nothing."""
     told = _ADVICE.get(exc.errno or 0, "")
     return told + remedy() if exc.errno in _REFUSALS else told
-
-
-def closed_folder(path: str) -> Optional[str]:
-    """The first folder on the way to ``path``, an absolute path, that this user may not enter; None for a free way."""
-    return _closed_folder(path, _MOST_LINKS)
-
-
-def _closed_folder(path: str, links: int) -> Optional[str]:
-    folder = os.path.sep
-    for name in path.split(os.path.sep):
-        step = os.path.join(folder, name)
-        try:
-            status = os.lstat(step)
-        except OSError as exc:
-            return folder if exc.errno == errno.EACCES else None
-        if stat.S_ISLNK(status.st_mode) and links:
-            closed = _closed_folder(os.path.join(folder, os.readlink(step)), links - 1)
-            if closed is not None:
-                return closed
-        folder = step
-    return None
-
-
-def require_way(subject: str, path: str) -> None:
-    """Raise ``InstallError`` where a folder on the way to ``path`` cannot be entered; ``subject`` begins the message.
-
-    A file there is not missing: it cannot be known whether there is one.
-    """
-    folder = closed_folder(path)
-    if folder is not None:
-        raise InstallError(
-            f"{subject}: the folder {folder} cannot be entered by {user()}, so {path} is out of reach. "
-            "Run the task with become, or as a user who may enter it."
-        )
 
 
 def is_read_only(path: str) -> bool:

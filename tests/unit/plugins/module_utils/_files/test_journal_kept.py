@@ -80,10 +80,7 @@ def test_an_entry_that_is_not_believed(fields: dict[str, t.Any]) -> None:
     assert not _is_believed(fields)
 
 
-def test_what_an_entry_names() -> None:
-    assert _ENTRY.names == [_RANDOM, _RANDOM]
-    assert _ENTRY._replace(new=None).names == [_RANDOM]
-    assert _ENTRY._replace(new=None, old=None).names == []
+def test_what_an_entry_is_by_default() -> None:
     assert (_ENTRY.rewrites, _ENTRY.protection) == (False, None)
 
 

@@ -172,60 +172,7 @@ def test_a_refusal_without_words() -> None:
     assert permissions.advice(OSError()) == ""
 
 
-# --- the way to a file --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(name="way")
-def fixture_way(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """Folders, of which one that is called ``shut`` lets nobody in, and links."""
-    (tmp_path / "open/shut/inner").mkdir(parents=True)
-    (tmp_path / "open/shut/file").touch()
-    (tmp_path / "open/file").touch()
-    (tmp_path / "into").symlink_to("open/shut/inner")
-    (tmp_path / "beside").symlink_to(tmp_path / "open")
-    (tmp_path / "loop").symlink_to("loop")
-    real = os.lstat
-
-    def look(path: t.Any, **named: t.Any) -> os.stat_result:
-        if "shut/" in str(path):
-            raise PermissionError(errno.EACCES, "no", path)
-        return real(path, **named)
-
-    monkeypatch.setattr(os, "lstat", look)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("path", "closed"),
-    [
-        ("open/file", None),
-        ("open/missing/file", None),
-        ("open/shut", None),
-        ("open/shut/file", "open/shut"),
-        ("open/shut/inner/file", "open/shut"),
-        ("into/file", "open/shut"),
-        ("beside/shut/file", "beside/shut"),
-        ("beside/file", None),
-    ],
-)
-def test_the_first_folder_that_cannot_be_entered(way: pathlib.Path, path: str, closed: str | None) -> None:
-    expected = None if closed is None else str(way / closed)
-    assert permissions.closed_folder(str(way / path)) == expected
-    if expected is None:
-        permissions.require_way("it", str(way / path))
-    else:
-        with pytest.raises(InstallError, match=rf"^it: the folder {expected} cannot be entered by .* is out of reach"):
-            permissions.require_way("it", str(way / path))
-
-
-def test_links_are_followed_as_often_as_by_the_system(way: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(41):
-        (way / f"link{number}").symlink_to(f"link{number + 1}")
-    (way / "link41").symlink_to("open/shut/inner")
-    assert permissions._MOST_LINKS == 40
-    assert permissions.closed_folder(str(way / "link2/file")) == str(way / "open/shut")
-    assert permissions.closed_folder(str(way / "link1/file")) is None
-    assert permissions.closed_folder(str(way / "loop/file")) is None
+# --- where files can be made ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

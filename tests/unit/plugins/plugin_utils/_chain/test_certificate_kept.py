@@ -238,6 +238,10 @@ def _identifier(dotted: str) -> bytes:
     return _tlv(0x30, _tlv(0x06, bytes(octets)))
 
 
+def test_algorithms_that_people_have_a_name_for() -> None:
+    assert certificate._ALGORITHMS == _SIGNATURES
+
+
 @pytest.mark.parametrize("dotted", [*_SIGNATURES, "1.2.3.4"])
 def test_an_algorithm_that_no_library_checks_has_its_name(dotted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     named = f"{_SIGNATURES[dotted]}, {dotted}" if dotted in _SIGNATURES else dotted

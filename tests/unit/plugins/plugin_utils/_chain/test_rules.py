@@ -26,7 +26,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import
     reading,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle, iso, moment
-from ansible_collections.certfleet.collectssl.tests.support.authority import LONG, NOW, pem_of, root
+from ansible_collections.certfleet.collectssl.tests.support.authority import LONG, NOW, distinguished_name, pem_of, root
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -58,11 +58,7 @@ def _net(text: str) -> x509.GeneralName:
 
 
 def _directory(common_name: str) -> x509.GeneralName:
-    return x509.DirectoryName(_subject(common_name))
-
-
-def _subject(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
+    return x509.DirectoryName(distinguished_name(common_name))
 
 
 def _length(number: int) -> tuple[x509.ExtensionType, bool]:
@@ -88,8 +84,8 @@ def _made(*given: tuple[tuple[x509.ExtensionType, bool], ...]) -> list[bytes]:
         kept.update({one[0].oid: one for one in (given[number] if number < len(given) else ())})
         builder = (
             x509.CertificateBuilder()
-            .subject_name(_subject(_COMMON_NAMES[number]))
-            .issuer_name(_subject(_COMMON_NAMES[issuer]))
+            .subject_name(distinguished_name(_COMMON_NAMES[number]))
+            .issuer_name(distinguished_name(_COMMON_NAMES[issuer]))
             .public_key(_KEYS[number].public_key())
             .serial_number(number + 1)
             .not_valid_before(LONG[0])

@@ -472,18 +472,3 @@ def test_which_key_makes_which_signature(identifier: str, kind: str | None) -> N
 )
 def test_which_kind_a_public_key_is(identifier: str, kind: str | None) -> None:
     assert certificate._kind(identifier, certificate._KEYS) == kind
-
-
-def test_algorithms_that_people_have_a_name_for() -> None:
-    assert certificate._ALGORITHMS == {
-        "1.2.840.113549.1.1.2": "md2WithRSAEncryption",
-        "1.2.840.113549.1.1.4": "md5WithRSAEncryption",
-        "1.2.840.113549.1.1.5": "sha1WithRSAEncryption",
-        "1.2.840.113549.1.1.10": "RSASSA-PSS",
-        "1.2.156.10197.1.501": "SM2 with SM3",
-        "1.2.643.7.1.1.3.2": "GOST R 34.10-2012",
-        "1.2.643.7.1.1.3.3": "GOST R 34.10-2012",
-        "2.16.840.1.101.3.4.3.17": "ML-DSA-44",
-        "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
-        "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
-    }
