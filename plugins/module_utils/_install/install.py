@@ -15,6 +15,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files.attrib
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import advice, cause
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Places
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install import records
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install.destinations import (
     chain_parts,
     destinations,
@@ -107,6 +108,8 @@ class _Installation:
         return make_plan(self._module, self._wanted, self._parts, self._attributes, view, touched)
 
     def _result(self, plan: Plan, backups: Dict[str, str]) -> Dict[str, Any]:
+        if not self._module.check_mode:
+            records.leave(self._places, list(plan.proofs))
         files = plan.files(backups)
         if plan.move is not None and plan.move.warning is not None:
             self._module.warn(plan.move.warning)

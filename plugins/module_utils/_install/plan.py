@@ -27,6 +27,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._install.dest
     content_of,
     foreign_blocks,
 )
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install.records import Proof
 
 #: In which order the files change: a service that reloads in between finds the certificate it had with the key it had,
 #: for as long as that can be.
@@ -99,11 +100,15 @@ class Move(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """All that is to be done; ``key_undone`` is a private key file that undoing an interrupted run changes."""
+    """All that is to be done; ``key_undone`` is a private key file that undoing an interrupted run changes.
+
+    ``proofs`` say of files with private keys what they go with, once everything is done.
+    """
 
     changes: Tuple[Change, ...]
     move: Optional[Move]
     key_undone: Optional[Destination]
+    proofs: Tuple[Proof, ...] = ()
 
     @property
     def replaces(self) -> bool:
@@ -221,6 +226,8 @@ class _Planner:
         self._attributes = attributes
         self._view = view
         self._undone = undone
+        # What the private key file holds that belongs to the certificate.
+        self._proven: Optional[bytes] = None
 
     def plan(self) -> Plan:
         before: Dict[str, Optional[bytes]] = {}
@@ -232,7 +239,17 @@ class _Planner:
         if key_undone is not None and key_undone.real not in self._undone:
             key_undone = None
         changes = tuple(self._change(file, before[file.real], key) for file in self._wanted.files)
-        return Plan(changes, move, key_undone)
+        return Plan(changes, move, key_undone, tuple(self._proofs(changes)))
+
+    def _proofs(self, changes: Tuple[Change, ...]) -> List[Proof]:
+        if self._wanted.privatekey is None or self._proven is None:
+            return []
+        with_key = [
+            Proof(change.destination.path, self._content(change.destination, "").decode("latin-1"), change.wanted)
+            for change in changes
+            if change.secret
+        ]
+        return [Proof(self._wanted.privatekey.path, self._parts.leaf, self._proven), *with_key]
 
     def _change(self, destination: Destination, before: Optional[bytes], key: Optional[str]) -> Change:
         combined = destination.role == COMBINED
@@ -336,7 +353,7 @@ class _Planner:
         if source is None:
             raise InstallError(f"{key.option}: there is no file {key.path}.")
         with disk.doing(f"{key.option}: {key.path} could not be read"), disk.opened(source) as descriptor:
-            blocks = privatekey.load(key.option, key.path, descriptor)
+            data, blocks = privatekey.load(key.option, key.path, descriptor)
             passphrase = self._module.params.get("privatekey_passphrase")
             file = disk.by_name(descriptor)
             if file is not None:
@@ -344,4 +361,8 @@ class _Planner:
             else:
                 with disk.scratch(self._module.tmpdir, blocks.encode("latin-1")) as copy:
                     right = privatekey.matches(key.option, key.path, copy, certificate_file, passphrase)
-        return blocks if right else None
+        if not right:
+            return None
+        # One that needs a passphrase is looked into each time, as it may be given a wrong one.
+        self._proven = None if passphrase else data
+        return blocks

@@ -6,7 +6,7 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import LONGEST_PASSPHRASE
@@ -27,15 +27,16 @@ def key_blocks(data: bytes) -> str:
     return "".join(_pem.blocks(data.decode("latin-1"), "PRIVATE KEY"))
 
 
-def load(option: str, path: str, descriptor: int) -> str:
-    """The private key blocks of the key file that ``option`` names, which is open.
+def load(option: str, path: str, descriptor: int) -> Tuple[bytes, str]:
+    """What the key file that ``option`` names, and which is open, holds, and the private key blocks of it.
 
     Raises ``InstallError`` for a file that holds no PEM private key, and ``OSError`` for one that cannot be read.
     """
-    blocks = key_blocks(disk.read_from(descriptor))
+    data = disk.read_from(descriptor)
+    blocks = key_blocks(data)
     if not blocks:
         raise InstallError(f"{option}: {path} is not a private key in PEM format.")
-    return blocks
+    return data, blocks
 
 
 def matches(option: str, path: str, source: str, certificate_file: str, passphrase: Optional[str]) -> bool:

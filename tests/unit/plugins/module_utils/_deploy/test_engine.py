@@ -1,0 +1,300 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every way through the engine, on a host that does as it is told."""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+import pytest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import engine
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import (
+    Comparison,
+    Host,
+    Seen,
+    Unit,
+    Wanted,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+
+_FAULTS = [
+    "key",  # the certificate does not belong to the key
+    "folder",  # its files can't be written
+    "before",  # its run_before refuses
+    "after",  # its run_after refuses
+    "validate",  # the command refuses the new files
+    "reload",  # the service refuses the new files
+    "silent",  # its endpoint shows nothing, before and after
+    "falls silent",  # its endpoint shows nothing with the new files
+    "stale",  # its endpoint goes on showing the old one
+    "elsewhere",  # its endpoint shows, before and after, something that is of nobody here
+]
+
+
+class _World(Host):
+    """Certificates, the services that read them, and the endpoints that show what services have read."""
+
+    def __init__(self, certificates: t.Sequence[Wanted], faults: t.Mapping[str, str] | None = None) -> None:
+        self.wanted = {one.name: one for one in certificates}
+        self.faults = dict(faults or {})
+        self.disk = {name: f"old {name}" for name in self.wanted}
+        self.kept: dict[str, str] = {}
+        self.holding: list[str] = []
+        self.to_run: list[str] = []
+        self.stopped: set[str] = set()
+        self.read = {service: dict(self.disk) for one in certificates for service in one.services}
+        self.told: list[str] = []
+
+    def held(self, names: t.Sequence[str]) -> list[str]:
+        return [name for name in names if name in self.holding]
+
+    def due(self, names: t.Sequence[str]) -> list[str]:
+        return [name for name in names if name in self.to_run]
+
+    def compare(self, name: str) -> Comparison:
+        if self.faults.get(name) == "key":
+            raise InstallError(f"{name}: The certificate does not belong to the key.")
+        wanted = self.wanted[name]
+        return Comparison(wanted.fingerprint is not None and self.disk[name] != wanted.fingerprint, self.disk[name])
+
+    def switch(self, names: t.Sequence[str]) -> dict[str, InstallError]:
+        failed = {name: InstallError(f"{name}: no room.") for name in names if self.faults.get(name) == "folder"}
+        for name in names:
+            if name not in failed:
+                self.kept[name] = self.disk[name]
+                self.disk[name] = str(self.wanted[name].fingerprint)
+        return failed
+
+    def hold(self, names: t.Sequence[str]) -> None:
+        assert set(names) <= set(self.kept)
+        self.holding += names
+
+    def put_back(self, names: t.Sequence[str]) -> None:
+        for name in names:
+            self.disk[name] = self.kept.pop(name)
+        self.holding = [name for name in self.holding if name not in names]
+
+    def let_go(self, names: t.Sequence[str], due: t.Sequence[str]) -> None:
+        assert set(names) <= set(self.holding)
+        for name in names:
+            del self.kept[name]
+        self.holding = [name for name in self.holding if name not in names]
+        self.to_run += due
+
+    def done(self, names: t.Sequence[str]) -> None:
+        self.to_run = [name for name in self.to_run if name not in names]
+
+    def run(self, what: str, command: str, name: str) -> None:
+        self.told.append(f"{what} {command} {name}")
+        refusing = {
+            "run_before": self.faults.get(name) == "before",
+            "run_after": self.faults.get(name) == "after",
+            "validate": any(
+                fault == "validate" and self.disk[one].startswith("new") and self.wanted[one].validate == command
+                for one, fault in self.faults.items()
+            ),
+        }
+        if refusing[what]:
+            raise InstallError(f"{what}: {command} failed.")
+
+    def take_new_files(self, service: str) -> str:
+        self.told.append(f"reload {service}")
+        if service in self.stopped:
+            return engine.LEFT_STOPPED
+        readers = [one for one in self.wanted.values() if service in one.services]
+        if any(self.faults.get(one.name) == "reload" and self.disk[one.name].startswith("new") for one in readers):
+            raise InstallError(f"The service {service} did not take the new files.")
+        for one in readers:
+            if self.faults.get(one.name) != "stale":
+                self.read[service][one.name] = self.disk[one.name]
+        return "reloaded"
+
+    def _shown(self, endpoint: str) -> Seen:
+        name = endpoint.partition(":")[0]
+        service = self.wanted[name].services[0]
+        shown = self.read[service][name]
+        fault = self.faults.get(name)
+        if service in self.stopped or fault == "silent" or (fault == "falls silent" and shown.startswith("new")):
+            return Seen(None, "nothing listens there")
+        return Seen("foreign" if fault == "elsewhere" else shown)
+
+    def look(self, endpoints: t.Sequence[str]) -> dict[str, Seen]:
+        return {endpoint: self._shown(endpoint) for endpoint in endpoints}
+
+    def look_until(self, wanted: dict[str, str]) -> dict[str, Seen]:
+        return self.look(list(wanted))
+
+
+def _wanted(name: str, service: str = "nginx", **more: t.Any) -> Wanted:
+    return Wanted(
+        name,
+        fingerprint=f"new {name}",
+        services=(service,),
+        endpoints=(f"{name}:443",),
+        validate=f"{service} -t",
+        run_before=("prepare",),
+        run_after=("tell",),
+    )._replace(**more)
+
+
+def _go(world: _World, *names: str) -> dict[str, engine.Report]:
+    unit = Unit(world, [world.wanted[name] for name in names or world.wanted])
+    unit.go()
+    return {report.name: report for report in unit.reports}
+
+
+def test_a_change_goes_through() -> None:
+    world = _World([_wanted("a"), _wanted("b")])
+    reports = _go(world)
+    assert [report.state for report in reports.values()] == ["in_service", "in_service"]
+    assert world.disk == {"a": "new a", "b": "new b"} == world.read["nginx"]
+    assert (world.kept, world.holding, world.to_run) == ({}, [], [])
+    # The command and the service once, however many certificates they have.
+    assert world.told == [
+        *("run_before prepare a", "run_before prepare b", "validate nginx -t a", "reload nginx"),
+        *("run_after tell a", "run_after tell b"),
+    ]
+
+
+def test_nothing_to_do() -> None:
+    world = _World([_wanted("a")])
+    _go(world)
+    world.told.clear()
+    reports = _go(world)
+    assert (reports["a"].state, reports["a"].changed, world.told) == ("in_service", False, [])
+
+
+_ENDS = {
+    "key": ("refused", "old"),
+    "folder": ("failed", "old"),
+    "before": ("failed", "old"),
+    "after": ("failed", "new"),
+    "validate": ("rolled_back", "old"),
+    "reload": ("rolled_back", "old"),
+    "silent": ("unproven", "new"),
+    "falls silent": ("rolled_back", "old"),
+    "stale": ("rolled_back", "old"),
+    "elsewhere": ("unproven", "new"),
+}
+#: What can't be told apart takes the whole unit back.
+_WHOLE_UNIT = ("validate", "reload")
+
+
+@pytest.mark.parametrize("fault", _FAULTS)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_fault_of_one_beside_a_fine_one_of_its_unit(fault: str, first: bool) -> None:
+    bad, good = ("a", "b") if first else ("b", "a")
+    world = _World([_wanted("a"), _wanted("b")], {bad: fault})
+    reports = _go(world)
+    state, content = _ENDS[fault]
+    assert (reports[bad].state, world.disk[bad]) == (state, f"{content} {bad}"), reports[bad].messages
+    good_state, good_content = ("rolled_back", "old") if fault in _WHOLE_UNIT else ("in_service", "new")
+    assert (reports[good].state, world.disk[good]) == (good_state, f"{good_content} {good}")
+    # The services have what is on the disk, but for the one that takes nothing.
+    if fault != "stale":
+        assert world.read["nginx"] == world.disk
+    assert (world.kept, world.holding, world.to_run) == ({}, [], [])
+    # Only what is at fault, or can't be told from it, has anything to explain.
+    assert bool(reports[good].messages) == (fault in _WHOLE_UNIT)
+    assert reports[bad].messages
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.product(_FAULTS, _FAULTS)))
+def test_two_faults_in_a_unit(one: str, other: str) -> None:
+    world = _World([_wanted("a"), _wanted("b"), _wanted("c")], {"a": one, "b": other})
+    reports = _go(world)
+    for name, report in reports.items():
+        assert report.state, name
+        assert world.disk[name] in (f"old {name}", f"new {name}")
+        if report.state in ("rolled_back", "refused"):
+            assert world.disk[name] == f"old {name}"
+        if report.state in ("in_service", "unproven"):
+            assert world.disk[name] == f"new {name}"
+    assert (world.kept, world.holding, world.to_run) == ({}, [], [])
+    if not {one, other} & set(_WHOLE_UNIT):
+        assert reports["c"].state == "in_service"
+        assert world._shown("c:443").fingerprint == "new c"
+
+
+def test_a_stopped_service_is_left_so_and_its_silence_is_no_fault() -> None:
+    world = _World([_wanted("a"), _wanted("b", "haproxy")])
+    world.stopped = {"nginx"}
+    reports = _go(world)
+    assert (reports["a"].state, world.disk["a"]) == ("installed", "new a")
+    assert reports["b"].state == "in_service"
+
+
+def test_a_service_that_shows_something_else_takes_what_is_installed() -> None:
+    world = _World([_wanted("a")])
+    world.disk["a"] = "new a"
+    reports = _go(world)
+    assert (reports["a"].state, reports["a"].changed) == ("in_service", True)
+    assert world.told == ["reload nginx"]
+    assert world.read["nginx"]["a"] == "new a"
+
+
+def test_one_that_cannot_be_brought_to_show_it_is_unproven_and_keeps_its_files() -> None:
+    for fault in ("stale", "silent", "reload"):
+        world = _World([_wanted("a")], {"a": fault})
+        world.disk["a"] = "new a"
+        reports = _go(world)
+        assert (reports["a"].state, world.disk["a"]) == ("unproven", "new a")
+
+
+def test_a_pending_certificate_keeps_its_predecessor_in_service() -> None:
+    world = _World([_wanted("a", fingerprint=None), _wanted("b")])
+    world.read["nginx"]["a"] = "older a"
+    reports = _go(world)
+    assert [report.state for report in reports.values()] == ["in_service", "in_service"]
+    assert world.disk["a"] == "old a" == world.read["nginx"]["a"]
+
+
+@pytest.mark.parametrize("fault", ["", "stale", "falls silent", "silent", "reload"])
+@pytest.mark.parametrize("reloaded", [True, False])
+def test_what_a_run_held_and_did_not_prove_is_ended_first(fault: str, reloaded: bool) -> None:
+    """In the same state as the run that was killed would have ended in."""
+    undisturbed = _World([_wanted("a")], {"a": fault})
+    _go(undisturbed)
+    world = _World([_wanted("a")], {"a": fault})
+    world.switch(["a"])
+    world.hold(["a"])
+    if reloaded and fault not in ("reload", "stale"):
+        world.take_new_files("nginx")
+    reports = _go(world)
+    assert reports["a"].state
+    assert (world.kept, world.holding, world.to_run) == ({}, [], [])
+    if not fault:
+        assert reports["a"].state == "in_service"
+        assert reports["a"].changed
+        assert (world.disk, world.read) == (undisturbed.disk, undisturbed.read)
+        assert world.told[-1] == "run_after tell a"
+
+
+def test_a_run_after_that_is_due_is_run_by_the_next_run() -> None:
+    world = _World([_wanted("a")])
+    _go(world)
+    world.told.clear()
+    world.to_run = ["a"]
+    reports = _go(world)
+    assert world.told == ["run_after tell a"]
+    assert reports["a"].state == "in_service"
+    assert world.to_run == []
+
+
+def test_what_the_controller_looks_at_is_held_until_it_has() -> None:
+    certificates = [
+        _wanted("a", looked_at_elsewhere=True, endpoints=()),
+        _wanted("b", looked_at_elsewhere=True, endpoints=()),
+    ]
+    world = _World(certificates)
+    assert [report.state for report in _go(world).values()] == ["to_be_looked_at"] * 2
+    assert world.holding == ["a", "b"]
+    unit = Unit(world, certificates)
+    unit.conclude({"b": "It shows the old one."})
+    states = {report.name: report.state for report in unit.reports}
+    assert states == {"a": "in_service", "b": "rolled_back"}
+    assert world.disk == {"a": "new a", "b": "old b"} == world.read["nginx"]
+    assert (world.kept, world.holding, world.to_run) == ({}, [], [])
+    assert [line for line in world.told if "after" in line] == ["run_after tell a"]

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks side by side, and again."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+import pytest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import looks
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import Seen
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 50])
+def test_what_is_shown(count: int) -> None:
+    def probe(number: int) -> dict[str, t.Any]:
+        if number % 3 == 1:
+            raise EndpointError(f"{number} could not be connected to.")
+        return {"fingerprint_sha256": f"AA:{number}"}
+
+    shown = looks.look({f"e{number}": number for number in range(count)}, probe)
+    assert list(shown) == [f"e{number}" for number in range(count)]
+    for number in range(count):
+        expected = Seen(None, f"{number} could not be connected to") if number % 3 == 1 else Seen(f"AA:{number}")
+        assert shown[f"e{number}"] == expected
+
+
+def test_one_that_stalls_keeps_nobody_else() -> None:
+    """The others show what they show while it still stalls."""
+    others = threading.Barrier(3, timeout=60)
+
+    def probe(number: int) -> dict[str, t.Any]:
+        # None of the three gets past before all three are there.
+        others.wait()
+        return {"fingerprint_sha256": str(number)}
+
+    assert len(looks.look({str(number): number for number in range(3)}, probe)) == 3
+
+
+def test_not_more_at_a_time_than_a_small_host_bears() -> None:
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def probe(number: int) -> dict[str, t.Any]:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        with lock:
+            now[0] -= 1
+        return {"fingerprint_sha256": str(number)}
+
+    looks.look({str(number): number for number in range(200)}, probe)
+    assert most[0] <= looks._AT_A_TIME
+
+
+def test_what_is_right_is_not_looked_at_again() -> None:
+    turns: list[list[str]] = []
+    pauses: list[float] = []
+
+    def look_at(names: t.Sequence[str]) -> dict[str, Seen]:
+        turns.append(list(names))
+        return {name: Seen("new" if len(turns) > int(name) else "old") for name in names}
+
+    shown = looks.look_until(dict.fromkeys(["0", "1", "2", "9"], "new"), looks.Patience(3, 2.5), look_at, pauses.append)
+    assert turns == [["0", "1", "2", "9"], ["1", "2", "9"], ["2", "9"], ["9"]]
+    assert pauses == [2.5, 2.5, 2.5]
+    assert shown == {"0": Seen("new"), "1": Seen("new"), "2": Seen("new"), "9": Seen("old")}
+
+
+def test_nothing_is_waited_for_where_all_is_right() -> None:
+    pauses: list[float] = []
+    looks.look_until({"a": "x"}, looks.Patience(5, 1), lambda names: {name: Seen("x") for name in names}, pauses.append)
+    assert pauses == []

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Services under each kind of manager, and what init scripts say that is not so."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._commands import Ended
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import services
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.services import Service
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+
+
+class _Host:
+    """A host of files, on which commands end as they are told to."""
+
+    def __init__(self, root: pathlib.Path, platform: str = "linux") -> None:
+        self.root = root
+        self.platform = platform
+        self.ran: list[str] = []
+        self.ends: dict[str, Ended | OSError] = {}
+
+    def run(self, command: list[str]) -> Ended:
+        self.ran.append(" ".join(command))
+        ended = self.ends.get(self.ran[-1], Ended(0, "", ""))
+        if isinstance(ended, OSError):
+            raise ended
+        return ended
+
+    def file(self, path: str, content: str = "", mode: int = 0o644) -> None:
+        where = self.root / path
+        where.parent.mkdir(parents=True, exist_ok=True)
+        where.write_text(content)
+        where.chmod(mode)
+
+    def process(self, number: int, comm: str) -> None:
+        (self.root / "proc/self").mkdir(parents=True, exist_ok=True)
+        self.file(f"proc/{number}/comm", comm + "\n")
+
+    def take(self, name: str, **how: t.Any) -> str:
+        host = services.manager(self.run, str(self.root), self.platform)
+        return services.take_new_files(Service(name, **how), host, self.run)
+
+
+@pytest.fixture(name="sysv")
+def _sysv(tmp_path: pathlib.Path) -> _Host:
+    host = _Host(tmp_path)
+    for name in ("nginx", "apache2", "custom"):
+        host.file(f"etc/init.d/{name}", mode=0o755)
+    host.process(1, "init")
+    return host
+
+
+def test_a_service_that_runs_is_reloaded(sysv: _Host) -> None:
+    sysv.file("run/nginx.pid", "77\n")
+    sysv.process(77, "nginx")
+    assert sysv.take("nginx") == "reloaded"
+    assert sysv.ran == ["service nginx status", "service nginx reload"]
+
+
+def test_restarted_or_by_a_command(sysv: _Host) -> None:
+    assert sysv.take("custom", restarted=True) == "restarted"
+    assert sysv.take("custom", command=["kick", "it"]) == "command"
+    # One that no manager knows is looked after by its command.
+    assert sysv.take("container", command=["podman", "kill", "-s", "HUP", "www"]) == "command"
+    assert [line for line in sysv.ran if "status" not in line] == [
+        *("service custom restart", "kick it", "podman kill -s HUP www"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "comm"),
+    [
+        pytest.param("77", None, id="the file speaks of a process that is gone"),
+        pytest.param("77", "postgres", id="somebody else has its number by now"),
+    ],
+)
+def test_a_status_that_says_running_and_is_wrong(sysv: _Host, number: str, comm: str | None) -> None:
+    sysv.file("run/apache2/apache2.pid", number)
+    if comm:
+        sysv.process(77, comm)
+    assert sysv.take("apache2") == "left_stopped"
+    assert sysv.ran == ["service apache2 status"]
+
+
+def test_a_status_without_a_file_is_believed_where_nothing_speaks_against_it(sysv: _Host) -> None:
+    assert sysv.take("custom") == "reloaded"
+    # It is known what its processes are called, and none is there.
+    assert sysv.take("apache2") == "left_stopped"
+    sysv.process(80, "apache2")
+    assert sysv.take("apache2") == "reloaded"
+
+
+@pytest.mark.parametrize("how", [{}, {"restarted": True}, {"command": ["kick"]}])
+def test_one_that_is_stopped_stays_so(sysv: _Host, how: dict[str, t.Any]) -> None:
+    sysv.ends["service nginx status"] = Ended(3, "nginx is not running", "")
+    assert sysv.take("nginx", **how) == "left_stopped"
+    assert sysv.ran == ["service nginx status"]
+
+
+def test_a_refusal_is_told(sysv: _Host) -> None:
+    sysv.ends["service custom reload"] = Ended(1, "", "custom: line 3: no such directive\n")
+    with pytest.raises(InstallError, match="exit status 1: custom: line 3") as caught:
+        sysv.take("custom")
+    assert "The service custom did not take the new files" in str(caught.value)
+    assert caught.value.details["rc"] == 1
+    sysv.ends["service custom reload"] = Ended(None, "", "")
+    with pytest.raises(InstallError, match="did not come to its end in time"):
+        sysv.take("custom")
+    sysv.ends["kick"] = OSError(2, "No such file or directory")
+    with pytest.raises(InstallError, match="kick, for the service custom, could not be run: No such file"):
+        sysv.take("custom", command=["kick"])
+
+
+def test_an_unknown_service_is_a_sentence(sysv: _Host) -> None:
+    sysv.file("etc/init.d/README", mode=0o644)
+    for name in ("ngnix", "README"):
+        with pytest.raises(InstallError, match=f"no service {name} here"):
+            sysv.take(name)
+    assert sysv.ran == []
+
+
+@pytest.mark.parametrize("name", ["../../bin/true", "-h", "a b", "", ".", "a\n", "a;b"])
+def test_what_no_service_is_called(sysv: _Host, name: str) -> None:
+    with pytest.raises(InstallError, match="is not the name of a service"):
+        sysv.take(name)
+    assert sysv.ran == []
+
+
+def test_systemd(tmp_path: pathlib.Path) -> None:
+    host = _Host(tmp_path)
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    show = "systemctl show --property=LoadState,ActiveState,CanReload -- "
+    for name, load, active, can in (
+        ("nginx.service", "loaded", "active", "yes"),
+        ("redis", "loaded", "active", "no"),
+        ("standby", "loaded", "inactive", "yes"),
+        ("gone", "not-found", "inactive", "no"),
+        ("masked", "masked", "inactive", "no"),
+    ):
+        host.ends[show + name] = Ended(0, f"LoadState={load}\nActiveState={active}\nCanReload={can}\n", "")
+    assert host.take("nginx.service") == "reloaded"
+    assert host.take("redis", restarted=True) == "restarted"
+    assert host.take("standby") == "left_stopped"
+    assert [line for line in host.ran if not line.startswith(show)] == [
+        *("systemctl reload -- nginx.service", "systemctl restart -- redis"),
+    ]
+    with pytest.raises(InstallError, match="redis knows no reload"):
+        host.take("redis")
+    for name in ("gone", "masked"):
+        with pytest.raises(InstallError, match="by systemd"):
+            host.take(name)
+
+
+@pytest.mark.parametrize(
+    ("marker", "script", "platform", "command"),
+    [
+        ("run/openrc/softlevel", "etc/init.d/custom", "linux", "rc-service custom"),
+        ("etc/rc.conf", "usr/local/etc/rc.d/custom", "freebsd14", "service custom"),
+        ("etc/rc.conf", "etc/rc.d/custom", "netbsd10", "service custom"),
+    ],
+)
+def test_other_managers(marker: str, script: str, platform: str, command: str, tmp_path: pathlib.Path) -> None:
+    host = _Host(tmp_path, platform)
+    host.file(marker)
+    host.file(script, mode=0o755)
+    assert host.take("custom") == "reloaded"
+    assert host.ran == [f"{command} status", f"{command} reload"]
+
+
+def test_a_process_can_be_there_where_the_kernel_has_no_folder_of_them(tmp_path: pathlib.Path) -> None:
+    host = _Host(tmp_path, "openbsd7")
+    host.file("etc/rc.d/custom", mode=0o755)
+    host.file("run/custom.pid", "1\n")
+    assert host.take("custom") == "reloaded"
+    host.file("run/custom.pid", "4194999\n")
+    assert host.take("custom") == "left_stopped"
