@@ -225,6 +225,62 @@ def endpoint_spec() -> ArgumentSpec:
     )
 
 
+def deploy_certificate_spec() -> ArgumentSpec:
+    """The options of one of the ``certificates`` of ``collectssl_deploy``, once its layout is merged into it."""
+    texts = ("owner", "group", "seuser", "serole", "setype", "selevel", "attributes")
+    options = {option: {"type": "str"} for option in texts}  # type: Dict[str, Dict[str, Any]]
+    options.update(
+        {
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+            "layout": {"type": "str"},
+            "directory": {"type": "path"},
+            "mode": {"type": "raw"},
+            "unsafe_writes": {"type": "bool", "default": False},
+            "services": {"type": "list", "elements": "str", "default": []},
+            "endpoints": {"type": "list", "elements": "dict", "default": [], "options": _deploy_endpoint_options()},
+            "run_before": {"type": "list", "elements": "str", "default": []},
+            "run_after": {"type": "list", "elements": "str", "default": []},
+        }
+    )
+    options.update({option: {"type": "str"} for option in IDENTIFIERS})
+    return _files_spec() + ArgumentSpec(options, mutually_exclusive=((*IDENTIFIERS, "content"),))
+
+
+def _deploy_endpoint_options() -> Dict[str, Dict[str, Any]]:
+    options = dict(endpoint_spec().argument_spec)
+    # Where it is looked at from, and how patiently, is said for all of them; the host follows from that.
+    options["host"] = {"type": "str"}
+    options["connect_from"] = {"type": "str", "choices": ["target", "controller"]}
+    del options["timeout"]
+    return options
+
+
+def deploy_spec(merged: bool = True) -> ArgumentSpec:
+    """The options of ``collectssl_deploy``; ``merged`` says that layouts are merged into the certificates already."""
+    certificates = {"type": "list", "elements": "dict", "required": True}  # type: Dict[str, Any]
+    if merged:
+        kwargs = deploy_certificate_spec().kwargs()
+        certificates["options"] = kwargs.pop("argument_spec")
+        certificates.update(kwargs)
+    return (
+        _provider_spec()
+        + _waiting_spec()
+        + ArgumentSpec(
+            {
+                "certificates": certificates,
+                "layouts": {"type": "dict", "default": {}},
+                "services": {"type": "dict", "default": {}},
+                "probe_from": {"type": "str", "default": "target", "choices": ["target", "controller"]},
+                "probe_timeout": {"type": "int", "default": 10},
+                "probe_retries": {"type": "int", "default": 15},
+                "probe_delay": {"type": "int", "default": 2},
+                "command_timeout": {"type": "int", "default": 60},
+            }
+        )
+    )
+
+
 def rollback_point_spec() -> ArgumentSpec:
     """The options of ``collectssl_rollback_point``, which has nothing to do with the provider either."""
     return ArgumentSpec(
