@@ -39,7 +39,7 @@ ORDER_KEYS = {
 }
 CERTIFICATE_KEYS = {
     *("subject", "issuer", "serial_number", "subject_alt_names", "not_before", "not_after", "fingerprint_sha256"),
-    *("days_remaining", "chain"),
+    *("public_key_sha256", "tlsa", "days_remaining", "chain"),
 }
 
 
