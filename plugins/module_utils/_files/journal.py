@@ -43,7 +43,7 @@ _RANDOM = re.compile(r"[0-9a-f]{32}\Z")
 _NAME = re.compile(r"(?!\.{1,2}\Z)[^/\0]+\Z")
 _ALL_BITS = 0o7777
 _FLAGS = re.compile(r"[ia]{0,2}\Z")
-#: What a subject, or a word of what is due, may be.
+#: What a subject, or what is noted, may be.
 _WORDS = re.compile(r"[ -~]{1,256}\Z")
 
 #: No journal comes near this size (bytes): a thousand destinations are a tenth of it.
@@ -105,8 +105,8 @@ class Journal(NamedTuple):
     """An unfinished transaction: its state, its destinations in the order they are changed, where the journal is.
 
     ``name`` is that of the journal, and of the notes on it. ``subject`` says whose transaction it is, None for that of
-    a run that ends it itself; ``owes`` that something is still to be done once the old files are let go, and what is to
-    be remembered for that.
+    a run that ends it itself; ``notes`` are what is to be remembered with it, and ``owes`` says that something is still
+    to be done once the old files are let go.
     """
 
     state: str
@@ -114,7 +114,8 @@ class Journal(NamedTuple):
     home: HiddenFolder
     name: str = hidden.JOURNAL
     subject: Optional[str] = None
-    owes: Optional[Dict[str, str]] = None
+    notes: Optional[Dict[str, str]] = None
+    owes: bool = False
 
     @property
     def place(self) -> Place:
@@ -138,7 +139,10 @@ def unpacked(values: List[Any]) -> disk.Protection:
 
 
 def begun(
-    entries: Tuple[Located, ...], subject: Optional[str] = None, owes: Optional[Dict[str, str]] = None
+    entries: Tuple[Located, ...],
+    subject: Optional[str] = None,
+    notes: Optional[Dict[str, str]] = None,
+    owes: bool = False,
 ) -> Journal:
     """A transaction that begins. Its journal lies where nobody else could move it away, if there is such a folder.
 
@@ -148,7 +152,7 @@ def begun(
     safe = [one.hidden for one in entries if one.place.there.settled]
     home = (safe or [entries[0].hidden])[0]
     name = hidden.JOURNAL if subject is None else f"{hidden.JOURNAL}-{home.new_name()}"
-    return Journal(SWITCHING, entries, home, name, subject, owes)
+    return Journal(SWITCHING, entries, home, name, subject, notes, owes)
 
 
 def write(journal: Journal) -> None:
@@ -159,7 +163,8 @@ def write(journal: Journal) -> None:
             note = {"version": _VERSION, "elsewhere": home.beside.path, "folder": home.beside.inode}
             _put(other, journal.name, note)
     disk.sync_folders(journal.hiddens())
-    value = {"version": _VERSION, "state": journal.state, "subject": journal.subject, "owes": journal.owes}
+    value = {"version": _VERSION, "state": journal.state}
+    value.update({"subject": journal.subject, "notes": journal.notes, "owes": journal.owes})
     value["entries"] = [dict(one.entry._asdict()) for one in journal.entries]
     _put(home, journal.name, value)
     disk.sync_folders([home, home.beside])
@@ -179,7 +184,7 @@ def close(journal: Journal) -> None:
 
 def let_go(journal: Journal) -> None:
     """Declare a transaction ended well, or due where something is still to be done: the moment it takes effect."""
-    if journal.owes is None:
+    if not journal.owes:
         close(journal)
         return
     disk.sync_folders(one.place.there for one in journal.entries)
@@ -269,7 +274,13 @@ def find(
             ]
             there_now = tuple(one for one in located if one is not None)
             journals[home.key, name] = Journal(
-                value["state"], there_now, home, name, value.get("subject"), value.get("owes")
+                value["state"],
+                there_now,
+                home,
+                name,
+                value.get("subject"),
+                value.get("notes"),
+                value.get("owes", False),
             )
     return list(journals.values()), more, lost
 
@@ -329,16 +340,16 @@ def _entries(home: HiddenFolder, value: Dict[str, Any]) -> List[Entry]:
 
 
 def _is_whose(value: Dict[str, Any]) -> bool:
-    """Whether a state is one, and what it says of who is concerned, and what is due, can be what a run wrote."""
-    state, subject, owes = value["state"], value.get("subject"), value.get("owes")
-    if owes is not None and not (
-        isinstance(owes, dict) and all(_is_words(one) for pair in owes.items() for one in pair)
-    ):
-        return False
+    """Whether a state is one, and what it says of whose it is, and what is due, can be what a run wrote."""
+    state, subject, notes, owes = value["state"], value.get("subject"), value.get("notes"), value.get("owes", False)
     return (
         state in (SWITCHING, HELD, DUE)
         and (subject is None or _is_words(subject))
-        and ((owes is not None and subject is not None) or state != DUE)
+        and (
+            notes is None or (isinstance(notes, dict) and all(_is_words(one) for pair in notes.items() for one in pair))
+        )
+        and isinstance(owes, bool)
+        and ((owes and subject is not None) or state != DUE)
     )
 
 

@@ -53,7 +53,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view i
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable, last_line
 
 #: A transaction that is not at its end. What users of this package need to know of it is its ``subject``, its ``state``
-#: (``HELD``, ``DUE``), and what it ``owes``.
+#: (``HELD``, ``DUE``), and its ``notes``.
 Open = Journal
 
 #: Transactions that earlier runs left unfinished; what is in it is for this package to know.
@@ -198,7 +198,7 @@ def settle(module: Any, locked: Locked, subjects: Container[str] = ()) -> Settle
         for name in aside:
             module.warn(f"A file was replaced by hand after that run; the one it had replaced is kept as {name}")
     # Of what was let go something may still be due.
-    locked.kept.extend(begun._replace(state=DUE) for begun in ending if begun.state == HELD and begun.owes is not None)
+    locked.kept.extend(begun._replace(state=DUE) for begun in ending if begun.state == HELD and begun.owes)
     _sweep(locked)
     return settled
 
@@ -242,14 +242,15 @@ def switch(
     steps: Tuple[Step, ...],
     attributes: FileAttributes,
     subject: str,
-    owes: Optional[Dict[str, str]] = None,
+    notes: Optional[Dict[str, str]] = None,
+    owes: bool = False,
 ) -> Open:
     """As ``commit``, but what the files were is kept, and can be had back by ``undo``; the next run would do so, too.
 
-    ``subject`` says whose transaction it is; others may be open beside it. What it ``owes``, and remembers for that,
-    stays in the journal once it was let go, until ``done``.
+    ``subject`` says whose transaction it is; others may be open beside it. ``notes`` are remembered with it. Where it
+    ``owes`` something, its journal stays once it was let go, as ``DUE``, until that is ``done``.
     """
-    begun: Journal = Transaction(module, locked, steps, attributes, [], subject, owes).run(_as_it_is)
+    begun: Journal = Transaction(module, locked, steps, attributes, [], subject, notes, owes).run(_as_it_is)
     locked.kept.append(begun)
     return begun
 
@@ -257,10 +258,11 @@ def switch(
 def hold(module: Any, begun: Open) -> Open:
     """Say that the new files may stay, if whoever holds them finds them well; a run that finds them so may decide.
 
-    Raises ``InstallError`` after having put everything back as it was.
+    Their backups are made. Raises ``InstallError`` after having put everything back as it was.
     """
     held = begun._replace(state=HELD)
     try:
+        _back_up(begun)
         with doing("The journal of the transaction could not be written"):
             journal.write(held)
     except InstallError as exc:
@@ -270,14 +272,13 @@ def hold(module: Any, begun: Open) -> Open:
 
 
 def let_go(module: Any, held: Open) -> Dict[str, str]:
-    """Make the backups of what is held, and forget it; the backups made, by the path of the file.
+    """Forget what the files were that are held; the backups that were made of them, by the path of the file.
 
     What it owes stays, as ``DUE``. Raises ``InstallError`` or ``OSError`` before anything is forgotten.
     """
     _require_open(held)
-    backups = _back_up(held)
     _end(module, held)
-    return backups
+    return _backups(held)
 
 
 def done(due: Open) -> None:
@@ -341,16 +342,18 @@ def _as_it_is(dummy: Any, begun: Journal, interrupts: Interrupts) -> Journal:
     return begun
 
 
+def _backups(held: Journal) -> Dict[str, str]:
+    return {one.place.path: one.backup.path for one in held.entries if one.entry.backup is not None}
+
+
 def _back_up(begun: Journal) -> Dict[str, str]:
-    backups = {}
     for one in begun.entries:
         if one.entry.backup is not None:
             with doing(f"The backup {one.backup.path} could not be made"):
                 # A run that was killed in the middle has left a part of it.
                 disk.remove(one.backup)
                 _make_backup(one)
-            backups[one.place.path] = one.backup.path
-    return backups
+    return _backups(begun)
 
 
 def _make_backup(one: Located) -> None:
@@ -395,12 +398,14 @@ class Transaction:
         attributes: FileAttributes,
         validate: List[str],
         subject: Optional[str] = None,
-        owes: Optional[Dict[str, str]] = None,
+        notes: Optional[Dict[str, str]] = None,
+        owes: bool = False,
     ) -> None:
         self._module = module
         self._locked = locked
         self._hidden = locked.hidden
         self._subject = subject
+        self._notes = notes
         self._owes = owes
         self._attributes = attributes
         self._validate_command = validate
@@ -461,7 +466,8 @@ class Transaction:
         with doing("The directories could not be flushed"):
             disk.sync_folders(self._hidden.values())
         with doing(f"The journal of the transaction beside {self._steps[0].path} could not be written"):
-            begun = journal.begun(tuple(self._located(step) for step in self._steps), self._subject, self._owes)
+            entries = tuple(self._located(step) for step in self._steps)
+            begun = journal.begun(entries, self._subject, self._notes, self._owes)
             journal.write(begun)
             return begun
 

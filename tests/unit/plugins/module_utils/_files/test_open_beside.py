@@ -42,12 +42,14 @@ class _House:
     def locked(self, *names: str) -> t.ContextManager[transaction.Locked]:
         return transaction.locked_for_change(self.known, self.places(*(names or _NAMES)))
 
-    def switch(self, locked: transaction.Locked, name: str, owes: dict[str, str] | None = None) -> transaction.Open:
+    def switch(self, locked: transaction.Locked, name: str, notes: dict[str, str] | None = None) -> transaction.Open:
         steps = tuple(
             Step(place, existed=True, content=f"new {name}".encode("ascii"), backup=f"{place.path}~")
             for place in self.places(name)
         )
-        return transaction.switch(self.module, locked, steps, FileAttributes(self.module), name, owes)
+        return transaction.switch(
+            self.module, locked, steps, FileAttributes(self.module), name, notes, notes is not None
+        )
 
     def state(self, name: str) -> str:
         (word,) = {(self.folder / room / name).read_text(encoding="ascii").split()[0] for room in "ab"}
@@ -95,7 +97,7 @@ def test_the_next_run_finds_each_in_its_state(house: _House) -> None:
         transaction.hold(house.module, house.switch(locked, "blue", {"before": "x"}))
     # Somebody else's call ends all of it: what was being switched goes back, what was held stays.
     with house.locked("red") as locked:
-        found = {one.subject: (one.state, one.owes) for one in locked.unfinished}
+        found = {one.subject: (one.state, one.notes) for one in locked.unfinished}
         assert found == {
             "red": (transaction.HELD, None),
             "green": ("switching", None),
@@ -118,7 +120,7 @@ def test_the_next_run_finds_each_in_its_state(house: _House) -> None:
     for _time in range(2):
         with house.locked("green") as locked:
             assert transaction.settle(house.module, locked) == transaction.Settled()
-            assert [(one.subject, one.state, one.owes) for one in locked.kept] == [
+            assert [(one.subject, one.state, one.notes) for one in locked.kept] == [
                 ("blue", transaction.DUE, {"before": "x"})
             ]
             transaction.undo(house.module, house.switch(locked, "green"))
@@ -135,7 +137,7 @@ def test_what_is_due_leaves_nothing_else(house: _House) -> None:
     left = sorted(str(path.relative_to(house.folder)) for path in house.folder.rglob(".collectssl/*"))
     assert left == ["a/.collectssl/.gitignore", f"a/.collectssl/{due.name}"]
     said = json.loads((house.folder / "a" / ".collectssl" / due.name).read_text(encoding="ascii"))
-    assert (said["state"], said["subject"], said["owes"]) == ("due", "red", {"before": "x"})
+    assert (said["state"], said["subject"], said["notes"]) == ("due", "red", {"before": "x"})
     assert [(one["old"], one["new"], one["backup"]) for one in said["entries"]] == [(None, None, None)]
 
 
@@ -205,18 +207,16 @@ def _cut_at(house: _House, ends: str, calls: tuple[str, ...], number: int) -> bo
     [
         ({"state": "held"}, True),
         ({"state": "due"}, False),
-        ({"state": "due", "subject": "a", "owes": {}}, True),
-        ({"state": "due", "subject": None, "owes": {}}, False),
-        ({"state": "switching", "subject": "a@b", "owes": {"x": "y"}}, True),
+        ({"state": "due", "subject": "a", "owes": True}, True),
+        ({"state": "due", "subject": "a"}, False),
+        ({"state": "due", "owes": True}, False),
+        ({"state": "switching", "subject": "a@b", "notes": {"x": "y"}}, True),
+        ({"state": "switching", "notes": {}}, True),
         ({"state": "other"}, False),
-        ({"state": "held", "subject": 1}, False),
-        ({"state": "held", "subject": ""}, False),
-        ({"state": "held", "subject": "a\n"}, False),
-        ({"state": "held", "subject": "a" * 257}, False),
-        ({"state": "held", "owes": []}, False),
-        ({"state": "held", "owes": {"a": 1}}, False),
-        ({"state": "held", "owes": {"a": "\x1b"}}, False),
+        *(({"state": "held", "subject": wrong}, False) for wrong in (1, "", "a\n", "a" * 257, ["a"])),
+        *(({"state": "held", "notes": wrong}, False) for wrong in ([], "a", {"a": 1}, {"a": "\x1b"}, {"": "a"})),
+        *(({"state": "held", "owes": wrong}, False) for wrong in (None, 1, "yes")),
     ],
 )
 def test_whose_a_journal_may_be(value: dict[str, t.Any], well: bool) -> None:
-    assert journal._is_whose(value) is well
+    assert journal._is_whose({"subject": None, "notes": None, "owes": False, **value}) is well
