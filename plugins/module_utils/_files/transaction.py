@@ -50,6 +50,9 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step i
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable, last_line
 
+#: What the folder is called in which a transaction keeps its things, beside the files.
+HIDDEN = hidden.NAME
+
 #: Transactions that interrupted runs left unfinished; what is in it is for this package to know.
 Unfinished = List[Journal]
 
