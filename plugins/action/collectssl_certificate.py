@@ -36,6 +36,11 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._file_options
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import request_of, waiting_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import (
+    UnfitError,
+    files_of,
+    unchanged_files,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import standing
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import Options
 
@@ -145,6 +150,8 @@ class ActionModule(CollectActionBase):
         with_root = options["include_root"] or options["root_path"] is not None
         module_args = {name: self.given[name] for name in TARGET_OPTIONS if name in self.given}
         module_args["content"] = bundle.full_chain(include_root=with_root)
+        if self._is_installed(module_args, options):
+            return self._unchanged(module_args, options)
         with self._passphrase_beside(module_args):
             result: dict[str, t.Any] = self._execute_module(
                 module_name="certfleet.collectssl.collectssl_certificate", module_args=module_args, task_vars=task_vars
@@ -153,6 +160,27 @@ class ActionModule(CollectActionBase):
         if result.get("failed") and "module_stdout" in result:
             # Python did not start, or something ended it, so nobody has said what became of the files.
             result["msg"] = f"{str(result.get('msg') or 'The module failed').rstrip('.')}. {_UNKNOWN}"
+        return result
+
+    def _is_installed(self, module_args: dict[str, t.Any], options: Options) -> bool:
+        try:
+            files = files_of(module_args, options["include_root"])
+        except UnfitError:
+            return False
+        return self.quick_look(files)
+
+    def _unchanged(self, module_args: dict[str, t.Any], options: Options) -> dict[str, t.Any]:
+        """What the module returns where there is nothing to do."""
+        spec = self.argument_spec().argument_spec
+        told = {name: options[name] if name in module_args else spec[name].get("default") for name in spec}
+        result: dict[str, t.Any] = {
+            "changed": False,
+            "files": unchanged_files(module_args),
+            # Callbacks show it at their highest verbosity.
+            "invocation": {"module_args": {**told, "content": module_args["content"]}},
+        }
+        if self._task.diff:
+            result["diff"] = []
         return result
 
     @contextlib.contextmanager

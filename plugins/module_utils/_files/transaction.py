@@ -52,6 +52,9 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step i
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable, last_line
 
+#: What the folder is called in which a transaction keeps its things, beside the files.
+HIDDEN = hidden.NAME
+
 #: A transaction that is not at its end. What users of this package need to know of it is its ``subject``, its ``state``
 #: (``HELD``, ``DUE``), and its ``notes``.
 Open = Journal
