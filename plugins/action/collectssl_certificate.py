@@ -22,6 +22,11 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._file_options import check_files, doubt_about_mode
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import request_of, waiting_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import (
+    UnfitError,
+    files_of,
+    unchanged_files,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import standing
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._target_action import (
     TargetActionBase,
@@ -101,11 +106,34 @@ class ActionModule(TargetActionBase):
         with_root = options["include_root"] or options["root_path"] is not None
         module_args = {name: self.given[name] for name in TARGET_OPTIONS if name in self.given}
         module_args["content"] = bundle.full_chain(include_root=with_root)
+        if self._is_installed(module_args, options):
+            return self._unchanged(module_args, options)
         result: dict[str, t.Any] = self.run_module(
             "certfleet.collectssl.collectssl_certificate", module_args, [module_args], task_vars
         )
         if result.get("failed") and came_to_no_end(result):
             result["msg"] = without_end(result, "files")
+        return result
+
+    def _is_installed(self, module_args: dict[str, t.Any], options: Options) -> bool:
+        try:
+            files = files_of(module_args, options["include_root"])
+        except UnfitError:
+            return False
+        return self.quick_look(files)
+
+    def _unchanged(self, module_args: dict[str, t.Any], options: Options) -> dict[str, t.Any]:
+        """What the module returns where there is nothing to do."""
+        spec = self.argument_spec().argument_spec
+        told = {name: options[name] if name in module_args else spec[name].get("default") for name in spec}
+        result: dict[str, t.Any] = {
+            "changed": False,
+            "files": unchanged_files(module_args),
+            # Callbacks show it at their highest verbosity.
+            "invocation": {"module_args": {**told, "content": module_args["content"]}},
+        }
+        if self._task.diff:
+            result["diff"] = []
         return result
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PEM text: finding the blocks of a label, armouring DER; and the fingerprint of DER.
+"""PEM text: finding the blocks of a label, armouring DER; the fingerprint of DER, and the public key in it.
 
 This module util is private to the collection. It can have breaking changes at any time.
 """
@@ -26,6 +26,10 @@ _BASE64 = re.compile(r"^[A-Za-z0-9+/]+={0,2}\Z")
 # The end of a text that was cut off within the first word of a boundary.
 _CUT_BOUNDARY = re.compile(r"^[ \t]*-{1,5}(?:B|BE|BEG|BEGI)?\s*\Z", re.MULTILINE)
 
+# Tags of DER, as the parts of a certificate have them (RFC 5280, section 4.1).
+_INTEGER, _BIT_STRING, _SEQUENCE, _VERSION = 0x02, 0x03, 0x30, 0xA0
+_BEFORE_KEY = [_INTEGER, _SEQUENCE, _SEQUENCE, _SEQUENCE, _SEQUENCE]
+
 
 def armour(der: bytes, label: str = CERTIFICATE) -> str:
     """One PEM block of 64 columns, ending in a line feed."""
@@ -38,6 +42,76 @@ def fingerprint(der: bytes) -> str:
     """The SHA-256 fingerprint of a certificate, in lower-case hexadecimal with colons."""
     digest = hashlib.sha256(der).hexdigest()
     return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
+
+
+def tlsa(public_key_sha256: str) -> str:
+    """A TLSA record (RFC 6698) that names a public key by its digest: certificate usage 3, selector 1, matching 1."""
+    return f"3 1 1 {public_key_sha256}"
+
+
+def tlsa_of(der: bytes) -> str:
+    """The TLSA record of a certificate; raises ``ValueError`` as ``public_key`` does."""
+    return tlsa(hashlib.sha256(public_key(der)).hexdigest())
+
+
+def public_key(der: bytes) -> bytes:
+    """The SubjectPublicKeyInfo of a certificate, octet by octet; raises ``ValueError`` for what is no certificate.
+
+    Only where the parts stand is looked at, and not what is in those before and behind the key.
+    """
+    certificate = _only(der)
+    if [tag for tag, dummy, dummy in certificate] != [_SEQUENCE, _SEQUENCE, _BIT_STRING]:
+        raise ValueError("it does not have the three parts of a certificate")
+    parts = _parts(certificate[0][1])
+    if parts and parts[0][0] == _VERSION:
+        parts = parts[1:]
+    before = len(_BEFORE_KEY)
+    if [tag for tag, dummy, dummy in parts[: before + 1]] != [*_BEFORE_KEY, _SEQUENCE]:
+        raise ValueError("it does not have the fields of a certificate")
+    key = parts[before]
+    if [tag for tag, dummy, dummy in _parts(key[1])] != [_SEQUENCE, _BIT_STRING]:
+        raise ValueError("its public key is not an algorithm and a key")
+    return key[2]
+
+
+_Part = Tuple[int, bytes, bytes]
+
+
+def _only(data: bytes) -> List[_Part]:
+    """The parts of the one SEQUENCE that ``data`` is."""
+    found = _parts(data)
+    if len(found) != 1 or found[0][0] != _SEQUENCE:
+        raise ValueError("it is not one SEQUENCE")
+    return _parts(found[0][1])
+
+
+def _parts(data: bytes) -> List[_Part]:
+    """Tag, content and whole of each element of DER in ``data``, one behind the other, to its end."""
+    found = []
+    at = 0
+    while at < len(data):
+        begin, end = _extent(data, at)
+        found.append((data[at], data[begin:end], data[at:end]))
+        at = end
+    return found
+
+
+def _extent(data: bytes, at: int) -> Tuple[int, int]:
+    """Where the content of the element at a place begins and ends; its length is in the one form that DER allows."""
+    if data[at] & 0x1F == 0x1F:
+        raise ValueError("an element is of a kind that no certificate has")
+    octets = data[at + 1 : at + 2]
+    begin, length = at + 2, octets[0] if octets else 0
+    if length >= 0x80:
+        octets = data[begin : begin + length - 0x80]
+        if len(octets) != length - 0x80 or not octets or octets[0] == 0:
+            raise ValueError("an element has no length that DER allows")
+        begin, length = begin + len(octets), int.from_bytes(octets, "big")
+        if length < 0x80:
+            raise ValueError("an element has no length that DER allows")
+    if not octets or begin + length > len(data):
+        raise ValueError("an element is cut off")
+    return begin, begin + length
 
 
 def dearmour(block: str) -> Optional[bytes]:

@@ -374,6 +374,20 @@ certificate:
       type: str
       returned: always
       sample: "5c:1e:0d:5b:93:0b:5c:22:af:0e:37:4c:3f:0a:9e:41:7f:66:4b:0a:d7:2b:15:c8:9c:0e:5e:4e:57:5a:61:b3"
+    public_key_sha256:
+      description:
+        - The SHA-256 digest of its public key (the SubjectPublicKeyInfo), in hexadecimal. It stays the same where a
+          certificate is renewed with the same key.
+      type: str
+      returned: always
+      sample: 0b9fa5a59eed715c26c1020c711b4f6ec42d58b0015e14337a39dad301c5afc3
+    tlsa:
+      description:
+        - The data of the TLSA record (DANE) for it, that by which a mail server that publishes one is recognised,
+          C(3 1 1) and RV(certificate.public_key_sha256).
+      type: str
+      returned: always
+      sample: 3 1 1 0b9fa5a59eed715c26c1020c711b4f6ec42d58b0015e14337a39dad301c5afc3
     days_remaining:
       description: The whole days for which it is still valid.
       type: int

@@ -13,6 +13,7 @@ import contextlib
 import os
 import typing as t
 
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, is_secret_variable
@@ -22,6 +23,13 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.run i
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import merged_environment
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._options import provider_of, with_environment
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling import Attempt, attempt_of
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import (
+    LONGEST,
+    Endpoint,
+    File,
+    Look,
+    UnfitError,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation import Options, by_name, validated
 
 
@@ -98,3 +106,49 @@ class CollectActionBase(ActionBase):
         self._attempt = self._attempt or attempt_of(self._task)
         display = Display()
         return Broker(provider, display.display, attempt=self._attempt, detail=display.vvv)
+
+    def quick_look(
+        self,
+        files: t.Sequence[File],
+        endpoints: t.Sequence[Endpoint] = (),
+        folders: t.Sequence[str] = (),
+        timeout: int = 10,
+    ) -> bool:
+        """Whether one command could see on the host that there is nothing to do, so that no module need be sent.
+
+        False is no failure, and says nothing: the module decides. Only a host that cannot be reached, or a password
+        that it does not take, is told as for any other command, by the exception of ansible-core, since trying it
+        once more would bring nothing but another wait, or another failed login on record.
+
+        :arg files: all files of all certificates, as they are to be.
+        :arg endpoints: those that the host itself looks at, and what each is to serve.
+        :arg folders: further folders that are to be there.
+        :arg timeout: seconds for each endpoint.
+        """
+        try:
+            look = Look(files, endpoints, folders, timeout)
+            same = look.says_same(self._output_of(look.command))
+        except UnfitError:
+            same = False
+        except AnsibleConnectionFailure:
+            raise
+        except Exception as exc:
+            if isinstance(exc, AnsibleError) and "password" in str(exc):
+                raise
+            same = False
+        Display().vvv(f"collectssl: {'nothing to do, as one command saw' if same else 'the module is to look'}")
+        return same
+
+    def _output_of(self, command: str) -> str:
+        """What a POSIX shell of the host prints; raises ``UnfitError`` where there is none, or no way to tell it."""
+        connection = self._connection
+        # What network devices have is no shell, and what they are told may be meant.
+        if getattr(connection._shell, "SHELL_FAMILY", None) != "sh" or connection.force_persistence:
+            raise UnfitError
+        if not connection.allow_executable:
+            raise UnfitError
+        if len(command) <= LONGEST:
+            return str(self._low_level_execute_command(command)["stdout"])
+        if not self._is_pipelining_enabled("new"):
+            raise UnfitError
+        return str(self._low_level_execute_command("/bin/sh -s", in_data=f"{command}\n".encode("ascii"))["stdout"])

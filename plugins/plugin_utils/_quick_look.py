@@ -5,13 +5,15 @@
 
 Once everything is installed, this controller knows each byte of each public file, and a record on the host says which
 files with private keys were found to go with which certificates (``_install.records``). So one POSIX command can look:
-digests, types, modes and owners, the folders on the way to a file, whether a run left something. It changes nothing,
-reads no key back, and has no secret in it.
+digests, types, modes and owners, the folders on the way to a file, whether a run left something, and what the host's
+own endpoints serve. It changes nothing, reads no key back, and has no secret in it.
 
     what it says "same" of, the module calls unchanged
 
 Only a whole answer that is exactly as expected says so. Anything else (a difference, a missing tool, a word that was
 not expected, an option that it has no words for) says nothing, and the module is sent, which alone decides and changes.
+``Look`` is the command and the reading of its answer; ``files_of`` and ``endpoint_of`` put into its words what a task
+wants. ``_action`` sends it.
 This plugin util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -24,20 +26,48 @@ import secrets
 import stat
 import typing as t
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files.hidden import NAME as HIDDEN
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _names, _pem
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import FILE_ROLES
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import HIDDEN
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install.destinations import (
+    COMBINED,
+    chain_parts,
+    content_of,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install.records import FOLDER, name_of
 
 #: A path that no tool writes in another way, that needs no quotes, and that leads where it says.
-_PLAIN = re.compile(r"(?:/[A-Za-z0-9_@%+=:,-][A-Za-z0-9._@%+=:,-]*)+\Z")
-#: A user or a group, by number or by a name without surprises.
-_WHO = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\$?\Z")
+_PLAIN = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._@%+=:,-]+)+\Z")
+#: A user or a group, by number or by a name without surprises: not one of digits, which is taken for a number.
+_WHO = re.compile(r"(?:[0-9]{1,10}|[A-Za-z_](?:[A-Za-z0-9._-]*[A-Za-z0-9_$])?)\Z")
+#: What tools write where they know no name.
+_NOBODY = ("UNKNOWN",)
 _OCTAL = re.compile(r"0?[0-7]{3,4}\Z")
+#: The name of a host as resolvers take it.
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_])?\Z")
 
 #: In one argument, which a shell may quote once more on the way to root.
 LONGEST = 30_000
 
 #: Seconds in which a host has read its files.
 _PATIENCE = 60
+
+#: How many endpoints are looked at side by side.
+_AT_A_TIME = 16
+
+#: STARTTLS as ``openssl s_client`` spells it.
+_STARTTLS = ("smtp", "imap", "pop3", "ftp", "ldap", "mysql", "postgres", "sieve")
+
+#: Options that say what only the host can tell whether it is so.
+_WITHOUT_WORDS = ("privatekey_passphrase", "attributes", "seuser", "serole", "setype", "selevel")
+
+#: Those of an endpoint that the look can tell of.
+_OF_ENDPOINT = ("host", "port", "server_name", "starttls")
+_NOT_OF_THE_LOOK = ("connect_from", "timeout")
+
+#: A combined file holds a private key; so it is the owner's alone, unless a task says otherwise.
+_MODE_OF_SECRETS = 0o600
 
 _BOTH_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -49,7 +79,8 @@ class UnfitError(Exception):
 class File(t.NamedTuple):
     """A file as it is to be: a public one by what it holds, one with a private key by the certificates it goes with.
 
-    One with neither need not be there. ``owner``, ``group`` and ``mode`` are as a task gives them, None for any.
+    One with neither need not be there, and is not to be there if it is ``gone``. ``source`` is the private key file
+    that the private key in this one is from. ``owner``, ``group`` and ``mode`` are as a task gives them, None for any.
     """
 
     path: str
@@ -58,53 +89,95 @@ class File(t.NamedTuple):
     owner: str | None = None
     group: str | None = None
     mode: str | int | None = None
+    source: str | None = None
+    gone: bool = False
+
+
+class Endpoint(t.NamedTuple):
+    """An endpoint that is to serve a certificate, in PEM.
+
+    ``address`` is host and port, ``name`` the name that is asked for (SNI), None for none; both as openssl takes them.
+    """
+
+    address: str
+    name: str | None
+    starttls: str | None
+    certificate: str
+
+    @property
+    def words(self) -> str:
+        """The arguments of ``openssl s_client``."""
+        name = "-noservername" if self.name is None else f"-servername {self.name}"
+        return f'-connect "{self.address}" {name}' + (f" -starttls {self.starttls}" if self.starttls else "")
 
 
 class Look:
-    """The command for some files, and what it has to say.
+    """The command for some files, folders and endpoints, and what it has to say.
 
-    :raises UnfitError: where no command can say it.
+    ``timeout`` is in seconds and for each endpoint. Raises ``UnfitError`` where no command can say it.
     """
 
-    def __init__(self, everything: t.Sequence[File], records: str = FOLDER) -> None:
-        if any(not _PLAIN.match(file.path) for file in everything):
+    def __init__(
+        self,
+        everything: t.Sequence[File],
+        endpoints: t.Sequence[Endpoint] = (),
+        folders: t.Sequence[str] = (),
+        timeout: int = 10,
+        records: str = FOLDER,
+    ) -> None:
+        if any(not _PLAIN.match(path) for path in [*(file.path for file in everything), *folders]):
             raise UnfitError
-        files = [file for file in everything if file.data is not None or file.goes_with is not None]
-        self._files = files
-        self._others = [file.path for file in everything if file not in files]
+        self._public = [file for file in everything if file.data is not None]
+        self._secret = [file for file in everything if file.data is None and file.goes_with is not None]
+        rest = [file for file in everything if file.data is None and file.goes_with is None]
+        self._others = [file.path for file in rest if not file.gone]
+        self._gone = [file.path for file in rest if file.gone]
         self._folders = sorted({os.path.dirname(file.path) for file in everything})
         self._record_folder = records
-        self._records = [
-            f"{records}/{name_of(file.path, file.goes_with)}" for file in files if file.goes_with is not None
-        ]
-        self._public = [(file.path, hashlib.sha256(file.data).hexdigest()) for file in files if file.data is not None]
+        self._records = [name_of(file.path, str(file.goes_with)) for file in self._secret]
+        ways = [*_above(f"{records}/x"), records] if self._records else []
+        ways += [above for file in everything for above in _above(file.path)]
+        ways += [way for folder in folders for way in (folder, *_above(folder))]
+        self._on_the_way = sorted(set(ways))
+        self._endpoints = list(endpoints)
+        self._timeout = timeout
         # So that nothing that was printed before, or is printed twice, is taken for the answer.
-        self._begin, self._end = (f"collectssl-{secrets.token_hex(8)}" for _place in range(2))
-        self._on_the_way = sorted({above for path in [*self._statted(), *self._others] for above in _above(path)})
-
-    def _statted(self) -> list[str]:
-        return [*(file.path for file in self._files), *self._records]
+        self._begin, self._served, self._end = (f"collectssl-{secrets.token_hex(8)}" for _place in range(3))
 
     @property
     def command(self) -> str:
-        """For ``/bin/sh``; its words are plain, so they need no quotes."""
+        """For ``/bin/sh``. Each path stands in it once, and none needs quotes, which every shell on the way doubles."""
         steps = ["LC_ALL=C", "export LC_ALL", f"echo {self._begin}", "id -u"]
-        kept = " ".join(f"{folder.rstrip('/')}/{HIDDEN}" for folder in self._folders)
-        steps.append(f'for f in {kept}; do if test -e "$f" || test -h "$f"; then echo "$f"; fi; done')
-        if self._others:
-            steps.append(
-                f"for f in {' '.join(self._others)}; do "
-                'if test -h "$f" || { test -e "$f" && ! test -f "$f"; }; then echo "$f"; fi; done'
-            )
-        steps.append(f"stat -c '%f %u %g %U %G' -- {' '.join([*self._on_the_way, *self._statted()])}")
-        steps.append(f'for f in {" ".join(self._statted())}; do test -f "$f" || exit; done')
-        # Whoever owns a folder may have put a pipe there since.
-        if self._public:
-            steps.append(f"timeout {_PATIENCE} sha256sum -- {' '.join(path for path, _digest in self._public)}")
         if self._records:
-            steps.append(f"cat -- {' '.join(self._records)} | timeout {_PATIENCE} sha256sum -c -")
-        steps.append(f"echo {self._end}")
-        return "; ".join(steps)
+            steps.append(f"cd {self._record_folder} || exit")
+        nothing = [*(f"{folder.rstrip('/')}/{HIDDEN}" for folder in self._folders), *self._gone]
+        steps += _for_each(nothing, "if test -e $f || test -h $f; then echo $f; fi")
+        steps += _for_each(self._others, "if test -h $f || { test -e $f && ! test -f $f; }; then echo $f; fi")
+        public, secret, found = ([*paths] for paths in (_paths(self._public), _paths(self._secret), self._records))
+        for name, paths in (("p", public), ("s", secret), ("r", found)):
+            steps.append(f'{name}="{" ".join(paths)}"')
+        steps.append(f"stat -c %f:%u:%g:%U:%G -- {' '.join(self._on_the_way)} $p $s $r")
+        # Whoever owns a folder may have put a pipe there since, hence the bounds on time as well.
+        steps.append("for f in $p $s $r; do test -f $f || exit; done")
+        if public:
+            steps.append(f"timeout {_PATIENCE} sha256sum -- $p")
+        if secret:
+            steps.append(f"cat -- $r | timeout {_PATIENCE} sha256sum -c -")
+        return "; ".join([*steps, *self._looks(), f"echo {self._end}"])
+
+    def _looks(self) -> t.Iterator[str]:
+        """The steps that look at endpoints; each prints one line, with its number and the digest of what it saw."""
+        if not self._endpoints:
+            return
+        # The first certificate is the server's. Without the trust of this host, to load it takes most of the time.
+        yield (
+            f'look() {{ n=$1; shift; d=$(timeout {self._timeout} openssl s_client -no-CAfile -no-CApath "$@" '
+            "2>/dev/null </dev/null | sed -n -e /^-----BEGIN.CERTIFICATE-----/,/^-----END.CERTIFICATE-----/p "
+            f"-e /^-----END.CERTIFICATE-----/q | sha256sum); echo {self._served} $n $d; }}"
+        )
+        for begin in range(0, len(self._endpoints), _AT_A_TIME):
+            some = enumerate(self._endpoints[begin : begin + _AT_A_TIME], begin)
+            yield " ".join(f"look {number} {endpoint.words} &" for number, endpoint in some) + " wait"
 
     def says_same(self, output: str) -> bool:
         """Whether an answer says that everything is as it is to be."""
@@ -112,34 +185,44 @@ class Look:
         if lines.count(self._begin) != 1 or lines.count(self._end) != 1:
             return False
         answer = lines[lines.index(self._begin) + 1 : lines.index(self._end)]
-        statted = len(self._on_the_way) + len(self._statted())
-        expected = [
-            *(f"{digest}  {path}" for path, digest in self._public),
-            *(f"{file.path}: OK" for file in self._files if file.goes_with is not None),
-        ]
+        # Side by side as they are, they come in any order.
+        seen = len(answer) - len(self._endpoints)
+        return sorted(answer[seen:]) == sorted(self._to_serve()) and self._says_files_are_same(answer[:seen])
+
+    def _to_serve(self) -> t.Iterator[str]:
+        for number, endpoint in enumerate(self._endpoints):
+            der = _pem.dearmour(endpoint.certificate) or b""
+            yield f"{self._served} {number} {_digest(_pem.armour(der).encode('ascii'))} -"
+
+    def _says_files_are_same(self, answer: list[str]) -> bool:
+        statted = len(self._on_the_way) + len(self._public) + 2 * len(self._secret)
+        expected = [f"{_digest(file.data or b'')}  {file.path}" for file in self._public]
+        for file in self._secret:
+            expected += [f"{path}: OK" for path in (file.path, file.source) if path is not None]
         if len(answer) != 1 + statted + len(expected) or not answer[0].isdigit():
             return False
-        uid = int(answer[0])
         # The records of another user are elsewhere.
-        if self._records and uid != 0:
+        if self._records and int(answer[0]) != 0:
             return False
-        return answer[1 + statted :] == expected and self._are_as_wanted(answer[1 : 1 + statted], uid)
+        return answer[1 + statted :] == expected and self._are_as_wanted(answer[1 : 1 + statted])
 
-    def _are_as_wanted(self, lines: list[str], uid: int) -> bool:
+    def _are_as_wanted(self, lines: list[str]) -> bool:
         try:
-            seen = [_Seen.read(line) for line in lines]
+            seen = iter([_Seen.read(line) for line in lines])
         except ValueError:
             return False
-        folders, rest = seen[: len(self._on_the_way)], seen[len(self._on_the_way) :]
-        files, records = rest[: len(self._files)], rest[len(self._files) :]
-        by_path = dict(zip(self._on_the_way, folders, strict=True))
+        by_path = {path: next(seen) for path in self._on_the_way}
+        files = [(next(seen), file) for file in [*self._public, *self._secret]]
         return (
-            all(stat.S_ISDIR(folder.mode) for folder in folders)
-            and all(one.is_as(file) for one, file in zip(files, self._files, strict=True))
-            and all(stat.S_ISREG(one.mode) and one.is_of_root_alone() for one in records)
-            and all(by_path[above].leads() for record in self._records for above in _above(record))
-            and all(by_path[path].is_of_root_alone() for path in [self._record_folder] if self._records)
+            all(stat.S_ISDIR(folder.mode) for folder in by_path.values())
+            and all(one.is_as(file) for one, file in files)
+            and all(stat.S_ISREG(one.mode) and one.is_of_root_alone() for one in seen)
+            and (not self._records or self._records_can_be_believed(by_path))
         )
+
+    def _records_can_be_believed(self, by_path: dict[str, _Seen]) -> bool:
+        folder = self._record_folder
+        return by_path[folder].is_of_root_alone() and all(by_path[above].leads() for above in _above(folder))
 
 
 class _Seen(t.NamedTuple):
@@ -154,15 +237,15 @@ class _Seen(t.NamedTuple):
     @classmethod
     def read(cls, line: str) -> _Seen:
         """From one line; raises ``ValueError`` for any other."""
-        mode, uid, gid, user, group = line.split(" ")
+        mode, uid, gid, user, group = line.split(":")
         return cls(int(mode, 16), uid, gid, user, group)
 
     def is_as(self, file: File) -> bool:
         """Whether this is how a file is to be."""
         return (
             stat.S_ISREG(self.mode)
-            and (file.owner is None or file.owner in (self.uid, self.user))
-            and (file.group is None or file.group in (self.gid, self.group))
+            and _is(file.owner, self.uid, self.user)
+            and _is(file.group, self.gid, self.group)
             and (file.mode is None or stat.S_IMODE(self.mode) == _octal(file.mode))
         )
 
@@ -175,6 +258,23 @@ class _Seen(t.NamedTuple):
         return self.uid == "0" and (not self.mode & _BOTH_WRITE or bool(self.mode & stat.S_ISVTX))
 
 
+def _is(wanted: str | None, number: str, name: str) -> bool:
+    """Whether a user or group is the wanted one; digits are a number, whatever somebody is called."""
+    return wanted is None or (str(int(wanted)) == number if wanted.isdigit() else wanted == name)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _paths(files: t.Iterable[File]) -> list[str]:
+    return [file.path for file in files]
+
+
+def _for_each(paths: t.Sequence[str], step: str) -> list[str]:
+    return [f"for f in {' '.join(paths)}; do {step}; done"] if paths else []
+
+
 def _above(path: str) -> t.Iterator[str]:
     while path != "/":
         path = os.path.dirname(path)
@@ -185,11 +285,98 @@ def _octal(mode: str | int) -> int:
     return mode if isinstance(mode, int) else int(mode, 8)
 
 
+def files_of(sent: t.Mapping[str, t.Any], include_root: bool) -> list[File]:
+    """What an installation leaves behind, as the module would be asked for it.
+
+    :arg sent: the options that the module would be sent, as the task spells them, and ``content``.
+    :arg include_root: what that option comes to.
+    :raises UnfitError: where the look has no words for one of them.
+    """
+    if any(sent.get(option) is not None for option in _WITHOUT_WORDS):
+        raise UnfitError
+    params = {**sent, "include_root": include_root}
+    try:
+        parts = chain_parts(params)
+    except InstallError as exc:
+        # The module says it better.
+        raise UnfitError from exc
+    owner, group, bits = who(sent.get("owner")), who(sent.get("group")), mode(sent.get("mode"))
+    key, pending = (sent.get(f"{which}privatekey_path") for which in ("", "pending_"))
+    files = []
+    for option, role in FILE_ROLES:
+        if not sent.get(option):
+            continue
+        path, data = str(sent[option]), content_of(role, parts, include_root, "")
+        if role != COMBINED:
+            files.append(File(path, data, None, owner, group, bits))
+        elif key:
+            bits_of_secrets = _MODE_OF_SECRETS if bits is None else bits
+            files.append(File(path, None, data.decode("latin-1"), owner, group, bits_of_secrets, str(key)))
+        else:
+            raise UnfitError
+    if key:
+        files.append(File(str(key), None, parts.leaf))
+    if pending:
+        files.append(File(str(pending), None))
+    if len({file.path for file in files}) != len(files):
+        raise UnfitError
+    return files
+
+
+def files_gone(sent: t.Mapping[str, t.Any]) -> list[File]:
+    """What is left where an installation is to be gone: none of its files but private keys, which may be there."""
+    gone = [File(str(sent[option]), None, gone=True) for option, _role in FILE_ROLES if sent.get(option)]
+    keys = [sent[option] for option in ("privatekey_path", "pending_privatekey_path") if sent.get(option)]
+    return [*gone, *(File(str(key), None) for key in keys)]
+
+
+def endpoint_of(options: t.Mapping[str, t.Any], certificate: str) -> Endpoint:
+    """An endpoint that the host itself looks at, and the certificate in PEM that it is to serve.
+
+    :arg options: ``host``, ``port``, ``server_name``, ``starttls``, as ``tls_endpoint_info`` takes them.
+    :raises UnfitError: where the look has no words for one of them, or for any other.
+    """
+    known = (*_OF_ENDPOINT, *_NOT_OF_THE_LOOK)
+    if any(value is not None for option, value in options.items() if option not in known):
+        raise UnfitError
+    if options.get("connect_from", "target") != "target":
+        raise UnfitError
+    host, name = str(options["host"]), options.get("server_name")
+    identity = _names.identity(host if name is None else str(name))
+    starttls = options.get("starttls")
+    if starttls is not None and starttls not in _STARTTLS:
+        raise UnfitError
+    sni = None if _names.address(identity) is not None else identity
+    if sni is not None and not _HOST.match(sni):
+        raise UnfitError
+    return Endpoint(f"{_host(host)}:{int(options['port'])}", sni, starttls, certificate)
+
+
+def _host(host: str) -> str:
+    address = _names.address(host)
+    if address is not None and "%" not in host:
+        return f"[{address}]" if address.version == 6 else str(address)
+    found = _names.ascii_name(host)
+    # What looks like a number is an address to resolvers, in more forms than there is a word for.
+    if not _HOST.match(found) or found.rpartition(".")[2].isdigit() or "0x" in found.lower():
+        raise UnfitError
+    return found
+
+
+def unchanged_files(sent: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The ``files`` of the results where nothing is to be done, as the module has them."""
+    return [
+        {"path": sent[option], "role": role, "changed": False, "backup_file": None}
+        for option, role in FILE_ROLES
+        if sent.get(option)
+    ]
+
+
 def who(name: t.Any) -> str | None:
     """An owner or a group as a task gives it; raises ``UnfitError`` for one that tools may write in another way."""
     if name is None:
         return None
-    if not _WHO.match(str(name)):
+    if not _WHO.match(str(name)) or str(name) in _NOBODY:
         raise UnfitError
     return str(name)
 

@@ -74,7 +74,7 @@ _ARROWS: dict[str, set[str]] = {
     | {"plugin_utils/_chain", "plugin_utils/_identifiers", "plugin_utils/_sentences"},
     "plugin_utils/_action": _EVERYBODY
     | {"plugin_utils/_broker", "plugin_utils/_http", "plugin_utils/_options", "plugin_utils/_polling"}
-    | {"plugin_utils/_validation"},
+    | {"plugin_utils/_quick_look", "plugin_utils/_validation"},
     "plugin_utils/_target_action": _EVERYBODY | {"plugin_utils/_action", "plugin_utils/_chain"},
     "plugin_utils/_deploy_table": _EVERYBODY,
     "plugin_utils/_deployment": _EVERYBODY

@@ -244,12 +244,15 @@ class _Planner:
     def _proofs(self, changes: Tuple[Change, ...]) -> List[Proof]:
         if self._wanted.privatekey is None or self._proven is None:
             return []
+        key = (self._wanted.privatekey.path, self._proven)
         with_key = [
-            Proof(change.destination.path, self._content(change.destination, "").decode("latin-1"), change.wanted)
+            Proof(
+                change.destination.path, self._content(change.destination, "").decode("latin-1"), change.wanted, (key,)
+            )
             for change in changes
             if change.secret
         ]
-        return [Proof(self._wanted.privatekey.path, self._parts.leaf, self._proven), *with_key]
+        return [Proof(key[0], self._parts.leaf, key[1]), *with_key]
 
     def _change(self, destination: Destination, before: Optional[bytes], key: Optional[str]) -> Change:
         combined = destination.role == COMBINED

@@ -10,6 +10,7 @@ the record says what was proven: the path, and for which certificates.
 
 A record that somebody else could have written proves nothing, so they lie in a folder in which only the user who runs
 this may write. A missing one costs time and nothing else, so none is worth a failure.
+A file with a private key and its chain holds what the private key file held: its record speaks of both.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -17,22 +18,31 @@ import contextlib
 import hashlib
 import os
 import pwd
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, folders
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Folder, Places, in_folder
 
 #: Where root's are, and below which folder in the home of another user theirs.
 FOLDER, IN_HOME = "/var/lib/certfleet-collectssl/proven", ".cache/certfleet-collectssl/proven"
 
+#: How many certificates of one private key file have a record: those in service, and some that were.
+_MOST = 16
+
+_SIZE = 32
+
 
 class Proof(NamedTuple):
-    """A file was looked into: ``data`` is what it holds, ``text`` the PEM text of the certificates it goes with."""
+    """A file was looked into: ``data`` is what it holds, ``text`` the PEM text of the certificates it goes with.
+
+    ``source`` is path and content of the private key file, where the private key in this one is from there.
+    """
 
     path: str
     text: str
     data: bytes
+    source: Tuple[Tuple[str, bytes], ...] = ()
 
     @property
     def name(self) -> str:
@@ -42,20 +52,22 @@ class Proof(NamedTuple):
     @property
     def record(self) -> bytes:
         """What it says."""
-        return f"{hashlib.sha256(self.data).hexdigest()}  {self.path}\n".encode("utf-8", "surrogateescape")
+        files = ((self.path, self.data), *self.source)
+        lines = [f"{hashlib.sha256(data).hexdigest()}  {path}\n" for path, data in files]
+        return "".join(lines).encode("utf-8", "surrogateescape")
 
 
 def name_of(path: str, text: str) -> str:
     """The name of the record that proves the file at a path to go with certificates; for a path all begin alike."""
-    return f"{_digest(path)[:32]}-{_digest(text)}"
+    return f"{_digest(path)}-{_digest(text)}"
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_SIZE]
 
 
 def leave(places: Places, proofs: List[Proof]) -> None:
-    """Write down what has been proven, in place of what was proven of the same paths before, as far as that can be."""
+    """Write down what has been proven, in place of what those files are not any more, as far as that can be."""
     if not proofs:
         return
     with contextlib.suppress(InstallError, OSError, KeyError):
@@ -72,18 +84,8 @@ def _folder() -> str:
 
 def _made(places: Places, path: str) -> Folder:
     """The folder, made if it is not there; raises ``OSError`` for one in which others may write."""
-    found = places.folder("records", path)
-    if found is None:
-        above = _made(places, os.path.dirname(path))
-        umask = os.umask(0o022)
-        try:
-            os.mkdir(os.path.basename(path), 0o700 if path.endswith("proven") else 0o755, dir_fd=above.descriptor)
-        except FileExistsError:
-            pass
-        finally:
-            os.umask(umask)
-        found = places.open(above, os.path.basename(path))
-    if not found.settled and path.endswith("proven"):
+    found = folders.made(places, "records", path, [0o755, 0o700], [])
+    if not found.settled:
         raise OSError(f"Others may write in {path}")
     return found
 
@@ -96,4 +98,7 @@ def _leave(where: Folder, proof: Proof) -> None:
     disk.write_new(draft, proof.record)
     disk.rename(draft, place)
     of_path = proof.name.partition("-")[0] + "-"
-    disk.remove(*(in_folder(where, name) for name in where.names() if name.startswith(of_path) and name != proof.name))
+    others = [in_folder(where, name) for name in where.names() if name.startswith(of_path) and name != proof.name]
+    # Several certificates may go with one private key.
+    stale = [one for one in others if disk.read(one) != proof.record]
+    disk.remove(*(others if len(others) - len(stale) >= _MOST else stale))

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import typing as t
 import warnings
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint, tlsa
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed, printable
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _library
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import der, stand_ins
@@ -329,6 +330,8 @@ def facts(leaf: x509.Certificate, intermediates: t.Iterable[x509.Certificate]) -
     with _reading(leaf, "The issuer"):
         whole_issuer = leaf.issuer.rfc4514_string()
     begin, end = validity(leaf)
+    # As it stands there: the library has no key of a kind that it does not know.
+    public_key_sha256 = hashlib.sha256(_fields(leaf).public_key).hexdigest()
     alternative_names, unread = _alternative_names(leaf)
     return {
         "subject": printable(whole_subject),
@@ -341,6 +344,8 @@ def facts(leaf: x509.Certificate, intermediates: t.Iterable[x509.Certificate]) -
         "not_before": iso(begin),
         "not_after": iso(end),
         "fingerprint_sha256": fingerprint(leaf.public_bytes(serialization.Encoding.DER)),
+        "public_key_sha256": public_key_sha256,
+        "tlsa": tlsa(public_key_sha256),
         "chain": [name(cert) for cert in intermediates],
     }
 

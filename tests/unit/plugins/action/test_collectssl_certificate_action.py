@@ -39,7 +39,7 @@ ORDER_KEYS = {
 }
 CERTIFICATE_KEYS = {
     *("subject", "issuer", "serial_number", "subject_alt_names", "not_before", "not_after", "fingerprint_sha256"),
-    *("days_remaining", "chain"),
+    *("public_key_sha256", "tlsa", "days_remaining", "chain"),
 }
 
 
@@ -50,6 +50,7 @@ class Target:
         self.result = result or INSTALLED
         self.runs: list[dict[str, t.Any]] = []
         monkeypatch.setattr(ActionModule, "_execute_module", self._execute_module)
+        monkeypatch.setattr(ActionModule, "quick_look", lambda *_args, **_kwargs: False)
         # Nothing is put on a target, then, but by the module.
         monkeypatch.setattr(ActionModule, "_is_pipelining_enabled", lambda *_args, **_kwargs: True)
 

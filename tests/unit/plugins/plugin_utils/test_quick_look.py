@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install import records
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _quick_look
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import File, Look, UnfitError
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import File, Look, UnfitError, files_of
 from ansible_collections.certfleet.collectssl.tests.support.installation import (
     SmallHost,
     bundle,
@@ -33,36 +33,30 @@ _FULL = bundle("ec-old")
 
 
 class _Host:
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, **more: t.Any) -> None:
         self.host = SmallHost(folder)
         self.records = str(folder / "state" / "proven")
         (folder / "state").mkdir(0o755)
         self.host.write_key("ec-old")
+        self.more = {"owner": "root", **more}
 
     def options(self) -> dict[str, t.Any]:
         host = self.host
         return {
-            "content": bundle("ec-old"),
+            "content": bundle("ec-old", with_root=False),
             "path": str(host.path),
             "fullchain_path": str(host.fullchain),
             "combined_path": str(host.combined),
             "privatekey_path": str(host.key),
             "pending_privatekey_path": str(host.pending),
-            "owner": "root",
+            **self.more,
         }
 
     def files(self) -> list[File]:
-        host = self.host
-        return [
-            File(str(host.path), leaf("ec-old").encode(), owner="root"),
-            File(str(host.fullchain), _FULL.encode(), owner="root"),
-            File(str(host.combined), None, _FULL, owner="root", mode=0o600),
-            File(str(host.key), None, leaf("ec-old")),
-            File(str(host.pending), None),
-        ]
+        return files_of(self.options(), bool(self.more.get("include_root")))
 
     def looks_same(self, shell: str = "sh") -> bool:
-        look = Look(self.files(), self.records)
+        look = Look(self.files(), records=self.records)
         done = subprocess.run([*shell.split(), "-c", look.command], capture_output=True, text=True, check=False)
         return look.says_same(done.stdout)
 
@@ -94,7 +88,7 @@ def test_what_was_installed_looks_the_same(shell: str, host: _Host) -> None:
 
 def test_the_look_tells_no_secret_and_changes_nothing(host: _Host) -> None:
     before = host.host.state()
-    look = Look(host.files(), host.records)
+    look = Look(host.files(), records=host.records)
     done = subprocess.run(["sh", "-c", look.command], capture_output=True, text=True, check=True)
     for line in key_pem("ec-old").decode().splitlines()[1:-1]:
         assert line not in done.stdout + done.stderr + look.command
@@ -244,7 +238,7 @@ def test_modes_that_it_has_no_words_for(wrong: t.Any) -> None:
 
 
 def test_an_answer_that_is_not_whole_or_not_alone_says_nothing(host: _Host) -> None:
-    look = Look(host.files(), host.records)
+    look = Look(host.files(), records=host.records)
     text = subprocess.run(["sh", "-c", look.command], capture_output=True, text=True, check=True).stdout
     assert look.says_same(text)
     # As a terminal has it, with what was printed before and after.
@@ -256,4 +250,4 @@ def test_an_answer_that_is_not_whole_or_not_alone_says_nothing(host: _Host) -> N
         assert not look.says_same("\n".join([*lines[:number], "x" + lines[number], *lines[number + 1 :]]) + "\n")
     assert not look.says_same(text + text)
     assert not look.says_same("")
-    assert not Look(host.files(), host.records).says_same(text)
+    assert not Look(host.files(), records=host.records).says_same(text)

@@ -56,7 +56,7 @@ def _hidden(folder: places.Folder) -> t.Iterator[hidden.HiddenFolder]:
 
 def _value(folder: places.Folder) -> dict[str, t.Any] | None:
     with _hidden(folder) as where:
-        return journal._value(where)
+        return journal._value(where, "journal")
 
 
 def _journal(folder: places.Folder) -> pathlib.Path:

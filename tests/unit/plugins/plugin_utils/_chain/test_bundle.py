@@ -200,7 +200,7 @@ def test_what_users_see() -> None:
     assert described is not None
     assert set(described) == {
         *("subject", "issuer", "serial_number", "subject_alt_names", "not_before", "not_after"),
-        *("fingerprint_sha256", "days_remaining", "chain"),
+        *("fingerprint_sha256", "public_key_sha256", "tlsa", "days_remaining", "chain"),
     }
     assert described["days_remaining"] == 139
     expired = bundle.described(LEAF_VALIDITY[1] + DAY)

@@ -10,12 +10,14 @@ import datetime
 import itertools
 import pathlib
 import random
+import subprocess
 import time
 import typing as t
 import urllib.parse
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import tlsa_of
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import (
     QUERY_ALL,
     QUERY_CERTIFICATE,
@@ -28,6 +30,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.readin
     bundle_of_answer,
     bundle_of_content,
     describe_pem,
+    first_of_pem,
 )
 from ansible_collections.certfleet.collectssl.tests.simulator.collectssl_simulator import _archive, _asn1
 from ansible_collections.certfleet.collectssl.tests.support.authority import (
@@ -577,6 +580,18 @@ def test_facts_are_those_that_openssl_prints() -> None:
     assert bundle.facts["not_before"] == "2026-05-01T00:00:00Z"
     assert bundle.facts["subject_alt_names"] == ["DNS:www.example.com", "IP:192.0.2.1"]
     assert bundle.facts["chain"] == ["CN=Lower CA", "CN=Upper CA"]
+
+
+@pytest.mark.parametrize("kind", ["ecdsa", "rsa", "ed25519"])
+def test_the_digest_of_the_public_key_is_that_of_openssl(kind: str) -> None:
+    der = chain(kind).leaf
+    public = openssl("x509", "-inform", "DER", "-noout", "-pubkey", stdin=der)
+    whole = openssl("pkey", "-pubin", "-outform", "DER", stdin=public)
+    digest = subprocess.run(["sha256sum"], input=whole, capture_output=True, check=True).stdout.decode().split()[0]
+    for facts in (_bundle(chain(kind).served).facts, first_of_pem(pem_of(der), NOW)):
+        assert facts is not None
+        assert (facts["public_key_sha256"], facts["tlsa"]) == (digest, f"3 1 1 {digest}")
+    assert tlsa_of(der) == f"3 1 1 {digest}"
 
 
 def test_a_description_for_a_diff() -> None:
