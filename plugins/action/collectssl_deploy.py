@@ -134,8 +134,10 @@ class ActionModule(TargetActionBase):
         """Look at the endpoints that are seen from here, and tell the host what it has to know of that."""
         seen_from_here = [one for one in certificates if not one.absent and self._sights([one])]
         open_ones = [one for one in seen_from_here if self._state(one) in (TO_BE_LOOKED_AT, IN_SERVICE, INSTALLED)]
-        # Where nothing runs, nothing can be seen, and whatever is seen there is somebody else's.
-        running = [one for one in open_ones if not self._runs.is_silent(one.services)]
+        # Where nothing runs, or nothing is installed, whatever is seen is somebody else's.
+        running = [
+            one for one in open_ones if self._runs.of(one.name)["installed"] and not self._runs.is_silent(one.services)
+        ]
         waiting = [] if self._task.check_mode else [one for one in running if self._state(one) == TO_BE_LOOKED_AT]
         wrong = self._wrong([one for one in seen_from_here if one not in waiting], once=True)
         if self._task.check_mode:
