@@ -111,10 +111,8 @@ class ActionModule(TargetActionBase):
     ) -> None:
         sent = [one.sent(self._collecting.of(one).content) for one in certificates]
         names = [one.name for one in certificates]
-        module_args = {"certificates": sent, "services": self._options["services"]}
+        module_args = {"certificates": sent, "services": self._options["services"], "_shown": shown or {}}
         module_args.update({option: self._options[option] for option in _SENT})
-        if shown is not None:
-            module_args["_shown"] = shown
         try:
             result = self.run_module(_MODULE, module_args, sent, task_vars)
         except CollectError as error:

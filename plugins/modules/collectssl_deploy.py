@@ -598,16 +598,44 @@ stops_rollout:
   returned: unless an option was wrong
 """
 
+import os
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, deploy_spec
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.deploy import deploy
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install.secrets import (
+    forget_account,
+    take_passphrase,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable
+
+
+class _Module(AnsibleModule):
+    def warn(self, warning: str, **kwargs: Any) -> None:
+        """As a failure is told: files, and what others wrote into them, may have any name."""
+        super().warn(decodable(warning), **kwargs)
 
 
 def main() -> None:
-    """Say that the host's part is not there yet."""
+    """Bring into service what the action plugin of the same name collected."""
+    forget_account(os.environ)
     # What the controller saw goes from the action to this module alone.
     spec = deploy_spec() + ArgumentSpec({"_shown": {"type": "dict"}})
-    module = AnsibleModule(supports_check_mode=True, **spec.kwargs())
-    module.fail_json(msg="The part of collectssl_deploy that works on the host is not there yet. Nothing was changed.")
+    module = _Module(supports_check_mode=True, **spec.kwargs())
+    if module.params["_shown"] is None:
+        module.fail_json(
+            msg="No certificate reached this host. The controller collects it, in an action plugin that was bypassed; "
+            "call the module by its full name, certfleet.collectssl.collectssl_deploy. Nothing was changed."
+        )
+    try:
+        for certificate in module.params["certificates"]:
+            take_passphrase(module, certificate)
+        result = deploy(module)
+    except InstallError as exc:
+        module.fail_json(msg=decodable(str(exc)), **exc.details)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -231,7 +231,7 @@ def test_only_what_the_target_needs_travels_there(host: Host) -> None:
     )
     (args,) = host.runs
     assert set(args) == {
-        *("certificates", "services", "probe_timeout", "probe_retries", "probe_delay", "command_timeout")
+        *("certificates", "services", "probe_timeout", "probe_retries", "probe_delay", "command_timeout", "_shown")
     }
     assert args["services"] == {"nginx": {"state": "restarted"}, "shop": {"command": "shop reload"}}
     assert (args["command_timeout"], args["probe_timeout"], args["probe_delay"]) == (7, 10, 2)
@@ -663,7 +663,7 @@ def test_what_is_held_is_looked_at_and_the_host_told(host: Host, monkeypatch: py
     host.installed["www"] = old_pem()
     result = deploy(certificate(endpoints=[SEEN]), certificate("b"))
     assert host.sent == [["www+", "b+"], ["www+"]]
-    assert [args.get("_shown") for args in host.runs] == [None, {"www": ""}]
+    assert [args.get("_shown") for args in host.runs] == [{}, {"www": ""}]
     assert (states(result), result["changed"], outside.looks) == ({"www": "in_service", "b": "installed"}, True, [443])
     told = result["certificates"][0]
     assert told["before"]["fingerprint_sha256"] == fingerprint(OLD)
