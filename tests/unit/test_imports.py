@@ -107,9 +107,10 @@ _OTHERS = {
 }
 
 #: What travels to a managed host with each module, as rooms or as files of them.
+_EVERYBODY_SHIPPED = {room.rpartition("/")[2] for room in _EVERYBODY}
 _SHIPPED = {
     "collectssl_certificate": {"_argspec", "_errors", "_pem", "_python", "_text", "_files", "_install"},
-    "collectssl_deploy": {"_argspec"},
+    "collectssl_deploy": _EVERYBODY_SHIPPED | {"_commands", "_deploy", "_endpoint", "_files", "_install"},
     "collectssl_order_info": {"_argspec"},
     "collectssl_rollback_point": {"_argspec", "_errors", "_pem", "_text", "_files", "_rollback"},
     "tls_endpoint_info": {"_argspec", "_errors", "_names", "_pem", "_python", "_text", "_endpoint"},
