@@ -41,6 +41,8 @@ _MODULE = "certfleet.collectssl.collectssl_deploy"
 #: Options that go to the host as they are.
 _SENT = ("probe_timeout", "probe_retries", "probe_delay", "command_timeout")
 
+_AS_WANTED = "Its files are those that are wanted."
+
 Result = dict[str, t.Any]
 
 
@@ -127,53 +129,67 @@ class ActionModule(TargetActionBase):
     # Looks from here
 
     def _look(self, certificates: t.Sequence[Certificate], task_vars: Result) -> None:
-        """Look at the endpoints that are seen from here, and tell the host of those that it holds."""
+        """Look at the endpoints that are seen from here, and tell the host what it has to know of that."""
         seen_from_here = [one for one in certificates if not one.absent and self._sights([one])]
-        judged = [one for one in seen_from_here if self._state(one) in (TO_BE_LOOKED_AT, IN_SERVICE, INSTALLED)]
-        # Where nothing runs, nothing can be seen, and whatever is seen there is somebody else's.
-        running = [one for one in judged if not self._runs.is_silent(one.services)]
+        open_ones = [one for one in seen_from_here if self._state(one) in (TO_BE_LOOKED_AT, IN_SERVICE, INSTALLED)]
+        # Where nothing runs, or nothing is installed, whatever is seen is somebody else's.
+        running = [
+            one for one in open_ones if self._runs.of(one.name)["installed"] and not self._runs.is_silent(one.services)
+        ]
+        waiting = [] if self._task.check_mode else [one for one in running if self._state(one) == TO_BE_LOOKED_AT]
+        wrong = self._wrong([one for one in seen_from_here if one not in waiting], once=True)
         if self._task.check_mode:
-            self._watch(seen_from_here, once=True)
-            for one in running:
-                # What a real run comes to if all goes well, whatever is seen before it.
-                self._runs.end(one.name, IN_SERVICE)
+            self._foresee(running, wrong)
             return
-        waited_for = [one for one in running if self._runs.of(one.name)["installed"]]
-        self._watch([one for one in seen_from_here if one not in waited_for], once=True)
-        wrong = {**dict.fromkeys((one.name for one in judged), ""), **self._wrong(waited_for)}
-        held = [one for one in judged if self._state(one) == TO_BE_LOOKED_AT]
-        for one in waited_for:
-            if one in held:
-                continue
+        wrong.update(self._wrong(waiting))
+        told = {one.name: "" for one in open_ones if self._state(one) == TO_BE_LOOKED_AT}
+        for one in running:
             if wrong[one.name]:
-                self._runs.end(one.name, UNPROVEN, f"{wrong[one.name]} Its files are those that are wanted.")
+                told[one.name] = wrong[one.name]
+            elif one.name not in told:
+                self._runs.end(one.name, IN_SERVICE)
+        if told:
+            self._conclude([one for one in open_ones if one.name in told], told, task_vars)
+
+    def _foresee(self, running: t.Sequence[Certificate], wrong: dict[str, str]) -> None:
+        """What a real run comes to, if all goes well that can only be found out by trying."""
+        for one in running:
+            if wrong[one.name] and not self._runs.of(one.name)["changed"]:
+                if not one.services:
+                    self._runs.end(one.name, UNPROVEN, f"{wrong[one.name]} {_AS_WANTED}")
+                    continue
+                self._runs.would_change(one.name)
+            self._runs.end(one.name, IN_SERVICE)
+
+    def _conclude(self, certificates: t.Sequence[Certificate], told: dict[str, str], task_vars: Result) -> None:
+        """Have the host end what it holds, and have services take files anew that show others."""
+        self._run(certificates, task_vars, told)
+        if self._runs.broken:
+            return
+        # Nothing was held of these: what is installed is as it was, and services took it anew.
+        again = [one for one in certificates if self._state(one) == TO_BE_LOOKED_AT]
+        back = [one for one in certificates if self._state(one) == ROLLED_BACK]
+        wrong = self._wrong([*again, *back])
+        for one in again:
+            if wrong[one.name]:
+                self._runs.end(one.name, UNPROVEN, f"{wrong[one.name]} {_AS_WANTED}")
             else:
                 self._runs.end(one.name, IN_SERVICE)
-        if held:
-            self._conclude(held, {one.name: wrong[one.name] for one in held}, task_vars)
+        for one in back:
+            if wrong[one.name]:
+                self._runs.end(one.name, ROLLED_BACK, f"With the old files back: {wrong[one.name]}")
 
-    def _conclude(self, held: t.Sequence[Certificate], shown: dict[str, str], task_vars: Result) -> None:
-        self._run(held, task_vars, shown)
-        back = [one for one in held if self._state(one) == ROLLED_BACK and self._runs.of(one.name)["installed"]]
-        for name, wrong in self._wrong(back).items():
-            if wrong:
-                self._runs.end(name, ROLLED_BACK, f"With the old files back: {wrong}")
-
-    def _wrong(self, certificates: t.Sequence[Certificate]) -> dict[str, str]:
+    def _wrong(self, certificates: t.Sequence[Certificate], once: bool = False) -> dict[str, str]:
         """What is wrong with the endpoints of each certificate once they had their time, in words, else empty."""
-        look = self._watch(certificates)
-        return {one.name: look.wrong(one.name) for one in certificates}
-
-    def _watch(self, certificates: t.Sequence[Certificate], once: bool = False) -> Look:
-        look = Look(self._sights(certificates), self._say, Run().sleep)
         if not certificates:
-            return look
+            return {}
+        look = Look(self._sights(certificates), self._say, Run().sleep)
         if once:
             look.once()
         else:
             look.until_right(Patience(self._options["probe_retries"], self._options["probe_delay"]))
         self._runs.saw(look.results())
-        return look
+        return {one.name: look.wrong(one.name) for one in certificates}
 
     def _sights(self, certificates: t.Sequence[Certificate]) -> list[Sight]:
         return [

@@ -283,7 +283,8 @@ class _Unit:
             self._unit.go()
 
     def _go_locked(self, places: List[Any]) -> None:
-        names = [certificate.name for certificate in self._certificates]
+        # What the other units of the call hold in the same folder is theirs to end.
+        names = [params["name"] for params in self._module.params["certificates"]]
         if self._module.check_mode:
             with transaction.locked_for_reading(self._call.places, places) as locked:
                 view, settled = transaction.preview(self._certificates[0].module, locked.unfinished)

@@ -134,7 +134,7 @@ def _standing(told: Result, check_mode: bool) -> str:
     """How a certificate stands that is as it is wanted: ``is in service, valid until 2026-12-17T23:59:59Z``."""
     is_so, was_made, would_be = _WORDS.get(told["state"], (f"is {told['state']}",) * 3)
     words = is_so if not told["changed"] else would_be if check_mode else was_made
-    facts = told["installed"] or told["certificate"]
+    facts = told["certificate"] or told["installed"]
     return words if told["state"] == ABSENT or not facts else f"{words}, valid until {facts['not_after']}"
 
 

@@ -94,6 +94,10 @@ class Runs:
         found["state"] = state
         found["msg"] = " ".join(part for part in (found["msg"], message) if part)
 
+    def would_change(self, name: str) -> None:
+        """Say that a real run would do something about a certificate that is as it is wanted."""
+        self.of(name)["changed"] = self.changed = True
+
     def of(self, name: str) -> Result:
         """What is known of a certificate."""
         nothing = {"name": name, "state": FAILED, "msg": "", "changed": False, "files": []}
