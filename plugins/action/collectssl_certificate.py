@@ -107,7 +107,7 @@ class ActionModule(TargetActionBase):
         module_args = {name: self.given[name] for name in TARGET_OPTIONS if name in self.given}
         module_args["content"] = bundle.full_chain(include_root=with_root)
         if self._is_installed(module_args, options):
-            return self._unchanged(module_args, options)
+            return self._unchanged(module_args)
         result: dict[str, t.Any] = self.run_module(
             "certfleet.collectssl.collectssl_certificate", module_args, [module_args], task_vars
         )
@@ -122,16 +122,9 @@ class ActionModule(TargetActionBase):
             return False
         return self.quick_look(files)
 
-    def _unchanged(self, module_args: dict[str, t.Any], options: Options) -> dict[str, t.Any]:
+    def _unchanged(self, module_args: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the module returns where there is nothing to do."""
-        spec = self.argument_spec().argument_spec
-        told = {name: options[name] if name in module_args else spec[name].get("default") for name in spec}
-        result: dict[str, t.Any] = {
-            "changed": False,
-            "files": unchanged_files(module_args),
-            # Callbacks show it at their highest verbosity.
-            "invocation": {"module_args": {**told, "content": module_args["content"]}},
-        }
+        result: dict[str, t.Any] = {"changed": False, "files": unchanged_files(module_args)}
         if self._task.diff:
             result["diff"] = []
         return result

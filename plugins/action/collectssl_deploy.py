@@ -31,9 +31,11 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.p
     told_meanwhile,
     work_on_host,
 )
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.quick import to_see, unchanged
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.results import composed, fingerprint_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.runs import Runs
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.services import checked_services
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import UnfitError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._target_action import (
     TargetActionBase,
     came_to_no_end,
@@ -104,7 +106,13 @@ class ActionModule(TargetActionBase):
 
     def _quick_look(self, certificates: t.Sequence[Certificate]) -> Result | None:
         """What the module would return, where one command sees that there is nothing to do; else None."""
-        return None
+        wanted = [(one, self._collecting.of(one).content) for one in certificates]
+        try:
+            seen = to_see(wanted)
+        except UnfitError:
+            return None
+        same = self.quick_look(seen.files, seen.endpoints, seen.folders, self._options["probe_timeout"])
+        return unchanged(wanted, bool(self._task.diff)) if same else None
 
     def _run(
         self,

@@ -128,8 +128,6 @@ class CollectActionBase(ActionBase):
         try:
             look = Look(files, endpoints, folders, timeout)
             same = look.says_same(self._output_of(look.command))
-        except UnfitError:
-            same = False
         except AnsibleConnectionFailure:
             raise
         except Exception as exc:

@@ -32,7 +32,8 @@ def forget_account(environment: MutableMapping[str, str]) -> None:
 def take_passphrase(module: Any, params: Dict[str, Any]) -> None:
     """Let the option among ``params`` have the passphrase in place of the path of its file.
 
-    ``module``, an ``AnsibleModule``, is not to show it. Raises ``InstallError`` where that file cannot be read, or is not as the controller made it.
+    ``module``, an ``AnsibleModule``, is not to show it. Raises ``InstallError`` where that file cannot be read, or is
+    not as the controller made it.
     """
     given = params.get(_OPTION) or ""
     if not given.startswith(BESIDE):
