@@ -298,6 +298,17 @@ def test_an_endpoint_is_whole(
 
 
 @pytest.mark.usefixtures("answers")
+def test_from_the_controller_a_host_is_where_ansible_reaches_it(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    Outside(monkeypatch, host)
+    action = action_of(ActionModule, task(certificate(endpoints=[SEEN, {}, {**SEEN, "host": "www.example.com"}])))
+    monkeypatch.setattr(type(action._connection), "transport", "ssh")
+    action._play_context.remote_addr = "192.0.2.7"
+    action.run(task_vars={"inventory_hostname": "web1"})
+    endpoints = host.runs[0]["certificates"][0]["endpoints"]
+    assert [place["host"] for place in endpoints] == ["192.0.2.7", "127.0.0.1", "www.example.com"]
+
+
+@pytest.mark.usefixtures("answers")
 @pytest.mark.parametrize(
     ("names", "asked"),
     [(["*.example.com", "www.example.com"], "www.example.com"), (["*.example.com"], None), ([], None)],
@@ -566,14 +577,26 @@ def test_a_pending_order_may_be_allowed_and_is_said_aloud(
     ]
 
 
-@pytest.mark.parametrize("state", ["unproven", "failed"])
+@pytest.mark.parametrize(
+    ("reply", "said", "state"),
+    [
+        (PENDING, "unproven", "unproven"),
+        (PENDING, "failed", "failed"),
+        (PENDING, "rolled_back", "rolled_back"),
+        (PENDING, "refused", "refused"),
+        (PENDING, "in_service", "pending"),
+        ("errorCode=-20", "refused", "not_collected"),
+        ("errorCode=-20", "failed", "failed"),
+    ],
+)
 def test_what_the_host_finds_out_of_one_that_stays_counts_more(
-    host: Host, monkeypatch: pytest.MonkeyPatch, state: str
+    host: Host, monkeypatch: pytest.MonkeyPatch, reply: str, said: str, state: str
 ) -> None:
-    Answers(monkeypatch, {"1": PENDING})
-    host.states["www"] = [state]
+    Answers(monkeypatch, {"1": reply})
+    host.states["www"] = [said]
     result = deploy(certificate(allow_pending=True))
-    assert (result["failed"], states(result), result["stops_rollout"]) == (True, {"www": state}, False)
+    assert (result.get("failed", False), states(result)) == (state != "pending", {"www": state})
+    assert result["stops_rollout"] == (said == "rolled_back")
 
 
 # --- waiting ---------------------------------------------------------------------------------------------------------
