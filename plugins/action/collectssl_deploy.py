@@ -27,6 +27,10 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.c
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.collecting import Collecting
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.endpoints import check_probing
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.looks import Look, Sight
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.patience import (
+    told_meanwhile,
+    work_on_host,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.quick import to_see, unchanged
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.results import composed, fingerprint_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.runs import Runs
@@ -122,7 +126,8 @@ class ActionModule(TargetActionBase):
         module_args = {"certificates": sent, "services": self._options["services"], "_shown": shown or {}}
         module_args.update({option: self._options[option] for option in _SENT})
         try:
-            result = self.run_module(_MODULE, module_args, sent, task_vars)
+            with told_meanwhile(self._say, work_on_host(certificates, self._options)):
+                result = self.run_module(_MODULE, module_args, sent, task_vars)
         except CollectError as error:
             if is_first:
                 raise

@@ -132,7 +132,7 @@ def _described(pem: str | None, known: Result | None, now: datetime.datetime) ->
 
 def _standing(told: Result, check_mode: bool) -> str:
     """How a certificate stands that is as it is wanted: ``is in service, valid until 2026-12-17T23:59:59Z``."""
-    is_so, was_made, would_be = _WORDS.get(told["state"], (f"is {told['state']}",) * 3)
+    is_so, was_made, would_be = _WORDS.get(told["state"], (f"ended as {told['state']}",) * 3)
     words = is_so if not told["changed"] else would_be if check_mode else was_made
     facts = told["certificate"] or told["installed"]
     return words if told["state"] == ABSENT or not facts else f"{words}, valid until {facts['not_after']}"
