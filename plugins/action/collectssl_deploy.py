@@ -108,7 +108,7 @@ class ActionModule(TargetActionBase):
         """What the module would return, where one command sees that there is nothing to do; else None."""
         wanted = [(one, self._collecting.of(one).content) for one in certificates]
         try:
-            seen = to_see(wanted)
+            seen = to_see(wanted, bool(self._task.check_mode))
         except UnfitError:
             return None
         same = self.quick_look(seen.files, seen.endpoints, seen.folders, self._options["probe_timeout"])

@@ -107,6 +107,7 @@ def _told(one: Certificate, came: Collected, runs: Runs, now: datetime.datetime,
         "before": _described(found["before"], described, now),
         "changed": bool(found["changed"]),
         "files": found["files"],
+        "pending_tlsa": found.get("pending_tlsa"),
         "services": one.services,
         "msg": "",
     }
