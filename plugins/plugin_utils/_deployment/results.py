@@ -116,7 +116,7 @@ def _told(one: Certificate, came: Collected, runs: Runs, now: datetime.datetime,
     known = f"It {_standing(told, check_mode)}." if state in GOOD else "Why is not known."
     told["msg"] = " ".join(part for part in said if part) or known
     if one.options["return_content"]:
-        told["content"] = came.bundle.full_chain(one.options["include_root"]) if came.content and came.bundle else None
+        told["content"] = came.bundle.full_chain(one.options["include_root"]) if came.bundle else None
     return told
 
 
@@ -139,8 +139,7 @@ def _standing(told: Result, check_mode: bool) -> str:
     """How a certificate stands that is as it is wanted: ``is in service, valid until 2026-12-17T23:59:59Z``."""
     is_so, was_made, would_be = _WORDS[told["state"]]
     words = is_so if not told["changed"] else would_be if check_mode else was_made
-    facts = told["certificate"] or told["installed"]
-    return words if told["state"] == ABSENT or not facts else f"{words}, valid until {facts['not_after']}"
+    return words if told["state"] == ABSENT else f"{words}, valid until {told['certificate']['not_after']}"
 
 
 def _stops(told: t.Sequence[Result], runs: Runs) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import pathlib
+import re
 import types
 import typing as t
 import urllib.parse
@@ -181,7 +182,19 @@ def test_certificates_of_several_orders_go_to_the_host_in_one_run(host: Host, an
     assert [request.identifier for request in answers.requests] == ["1", "2"]
     assert states(result) == {"www": "installed", "mail": "installed"}
     assert set(result["certificates"][0]) == {
-        *("name", "state", "order", "certificate", "installed", "before", "changed", "files", "services", "msg"),
+        *(
+            "name",
+            "state",
+            "order",
+            "certificate",
+            "installed",
+            "before",
+            "changed",
+            "files",
+            "services",
+            "msg",
+            "pending_tlsa",
+        ),
     }
     assert set(result) == {
         *("changed", "certificates", "services", "endpoints", "rolled_back", "stops_rollout", "msg"),
@@ -190,6 +203,18 @@ def test_certificates_of_several_orders_go_to_the_host_in_one_run(host: Host, an
     assert first["installed"] == first["certificate"]
     assert first["order"]["order_number"] == "1"
     assert (first["before"], result["stops_rollout"]) == (None, False)
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize(
+    ("changes", "sent", "returned"),
+    [({}, 2, 2), ({"include_root": True}, 3, 3), ({"root_path": "/root.pem"}, 3, 2)],
+)
+def test_the_root_goes_along_where_it_is_asked_for(host: Host, changes: Facts, sent: int, returned: int) -> None:
+    (told,) = deploy(certificate(return_content=True, **changes))["certificates"]
+    assert host.runs[0]["certificates"][0]["content"].count("BEGIN CERTIFICATE") == sent
+    assert told["content"].count("BEGIN CERTIFICATE") == returned
+    assert re.fullmatch(r"It was installed, valid until [-0-9T:]+Z\.", told["msg"])
 
 
 def test_the_same_order_for_two_certificates_is_asked_about_once(host: Host, answers: Answers) -> None:
@@ -436,6 +461,7 @@ def test_what_one_command_saw_is_no_reason_to_wait_for_nothing(host: Host, monke
         (task(certificate(), services={"x": {}}), "services: x: Give one of state, command; none is given."),
         (task(certificate(), services={"x": "restarted"}), "services: x must be a dictionary, with state "),
         (task(certificate(), services={"x": {"command": " "}}), "services: x: command is empty; leave it out, or"),
+        (task(certificate(), services={5: {"state": "reloaded"}}), "services: '5' must be the name of a service, in "),
         (task(certificate(), services={"a/b": {"state": "reloaded"}}), "services: 'a/b' is not the name of a service."),
         (
             task(certificate(endpoints=[{"prot": 1}])),
@@ -553,6 +579,7 @@ def test_what_must_not_be_installed_is_refused_alone(host: Host, changes: Facts,
     assert host.sent == [["bad", "good+"]]
     assert sentence in result["certificates"][0]["msg"]
     assert (result["failed"], result["changed"]) == (True, True)
+    assert (result["certificates"][0]["order"] is None) == ("content" in changes)
 
 
 def test_a_chain_without_the_root_that_is_asked_for_is_refused(host: Host, answers: Answers) -> None:
@@ -575,6 +602,11 @@ def test_a_pending_order_may_be_allowed_and_is_said_aloud(
     assert capsys.readouterr().out.splitlines() == [
         "collectssl: order number 1 is pending; what is installed stays for now"
     ]
+    assert result["certificates"][0]["msg"] == (
+        "Order number 1 is still being processed. Run again later, or wait longer with wait_timeout."
+    )
+    deploy(certificate())
+    assert "stays for now" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -646,6 +678,7 @@ def test_what_is_issued_goes_in_at_once_and_the_rest_by_one_more_run(
         *(("3", 600), ("4", 600), ("3", 900), ("4", 900), ("4", 1000)),
     ]
     assert waiting.lines[0].startswith("collectssl: order number 2 is pending; waited 0 s, 1000 s left, next poll in ")
+    assert [one["changed"] for one in result["certificates"]] == [True, True, True, False]
     assert result["failed"]
     assert result["msg"].startswith("d: Order number 4 is still being processed.")
 
@@ -683,6 +716,21 @@ def test_an_order_that_turns_bad_while_it_is_waited_for(host: Host, monkeypatch:
     result = deploy(certificate(), wait_timeout=1000)
     assert (states(result), host.sent) == ({"www": "not_collected"}, [["www"]])
     assert "Order number 1 was rejected." in result["msg"]
+
+
+def test_a_controller_that_cannot_ask_any_more_ends_the_wait(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = Waiting(monkeypatch, {"1": 10**9})
+    waiting.answers.replies["2"] = CollectError("There is no library.")
+
+    def fail(seconds: float) -> None:
+        waiting.answers.replies["1"] = CollectError("The disk is full.")
+        waiting.world.sleep(seconds)
+
+    monkeypatch.setattr(waiting, "_sleep", fail)
+    result = deploy(certificate("a"), certificate("b", order_number="2"), wait_timeout=1000)
+    assert states(result) == {"a": "not_collected", "b": "not_collected"}
+    assert [one["msg"] for one in result["certificates"]] == ["The disk is full.", "There is no library."]
+    assert host.sent == [["a", "b"]]
 
 
 def test_check_mode_waits_first_and_runs_the_module_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -872,6 +920,8 @@ def test_a_run_that_was_killed_leaves_things_unknown(host: Host, monkeypatch: py
     assert "the next run for the same certificates puts back first. b: Order number 2 was rejected." in result["msg"]
     assert states(result) == {"a": "failed", "b": "not_collected"}
     assert (result["stops_rollout"], result["rc"]) == (True, 137)
+    assert result["certificates"][1]["msg"].startswith("Order number 2 was rejected.")
+    assert "as a whole" not in result["certificates"][1]["msg"]
 
 
 @pytest.mark.usefixtures("answers")
@@ -897,10 +947,14 @@ def test_a_host_that_cannot_be_told_keeps_what_it_holds(host: Host, monkeypatch:
 
 def test_a_late_one_that_does_not_come_in(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     Waiting(monkeypatch, {"2": 100})
-    host.results[2] = {"failed": True, "msg": "Nothing could be done."}
-    result = deploy(certificate("a"), certificate("b", order_number="2"), wait_timeout=1000)
-    assert states(result) == {"a": "installed", "b": "failed"}
-    assert result["msg"].startswith("Nothing could be done. a was installed, valid until ")
+    host.results[2] = {"failed": True, "msg": "Nothing could be done.", "exception": "x"}
+    host.states["c"] = ["failed"]
+    certificates = (certificate("a"), certificate("b", order_number="2"), certificate("c"))
+    result = deploy(*certificates, wait_timeout=1000)
+    assert states(result) == {"a": "installed", "b": "failed", "c": "failed"}
+    assert result["msg"].startswith("Nothing could be done. c: The disk is full. a was installed, valid until ")
+    assert result["certificates"][1]["msg"] == "What was to bring it in failed as a whole."
+    assert result["exception"] == "x"
 
 
 @pytest.mark.usefixtures("answers")
@@ -914,6 +968,26 @@ def test_what_stops_a_rollout(host: Host, state: str, changed: bool, stops: bool
     host.states["www"] = [state]
     result = deploy(certificate())
     assert (result["changed"], result["stops_rollout"], result["failed"]) == (changed, stops, True)
+
+
+@pytest.mark.usefixtures("answers")
+def test_check_mode_stops_no_rollout(host: Host) -> None:
+    host.states["www"] = ["unproven"]
+    result = run(ActionModule, task(certificate()), check_mode=True)
+    assert (result["changed"], result["stops_rollout"], result["failed"]) == (True, False, True)
+
+
+@pytest.mark.usefixtures("answers")
+def test_of_what_is_wrong_without_a_word_nothing_is_made_up(host: Host) -> None:
+    host.states["www"] = ["unproven"]
+    assert deploy(certificate())["msg"] == "www: Why is not known."
+
+
+@pytest.mark.usefixtures("answers", "host")
+def test_the_ends_of_what_may_be_asked_for() -> None:
+    ends = {"probe_timeout": 86400, "probe_retries": 86400, "probe_delay": 86400, "command_timeout": 86400}
+    assert "failed" not in deploy(certificate(), **ends)
+    assert "failed" not in deploy(certificate(), probe_timeout=1, probe_retries=0, probe_delay=0, command_timeout=1)
 
 
 # --- what is shown ---------------------------------------------------------------------------------------------------

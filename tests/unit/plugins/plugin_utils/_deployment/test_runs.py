@@ -94,6 +94,7 @@ def test_two_runs_are_one_change() -> None:
                 _one("to_be_looked_at", changed=True, files=[_file("/a", True, "/a~"), _file("/b", False)])
             ],
             "services": [{"name": "nginx", "action": "reloaded"}],
+            "endpoints": [{"certificate": "www", "host": "h", "port": 1, "serves": True}],
             "warnings": ["one"],
             "diff": [{"before": "x"}],
         }
@@ -114,6 +115,7 @@ def test_two_runs_are_one_change() -> None:
         {"name": "nginx", "action": "reloaded"},
         {"name": "haproxy", "action": "left_stopped"},
     ]
+    assert [seen["port"] for seen in runs.endpoints] == [1]
     assert runs.others == {"diff": [{"before": "x"}, {"before": "y"}], "warnings": ["one", "two"]}
 
 
@@ -156,4 +158,5 @@ def test_a_diff_that_is_empty_is_one() -> None:
     runs = Runs(["www"])
     assert runs.others == {}
     runs.add({"diff": []})
+    runs.add({})
     assert runs.others == {"diff": []}
