@@ -363,6 +363,8 @@ options:
 notes:
   - A host costs one module run; one more where the controller looks at something that changed, and one more where an
     order comes while it is waited for.
+  - While an endpoint is waited for, a line says which one and for how much longer; of a host that looks at its own
+    endpoints and has worked for ten seconds, a line says what it may be waiting for. More lines follow each minute.
   - The target needs Python 3.6 or newer and its standard library only.
   - Files that are replaced are kept, in a folder C(.collectssl) beside the destinations that nobody else may enter,
     until the new ones are proven to be in service.

@@ -46,13 +46,13 @@ UNTOUCHED = " Nothing on the target was touched."
 Facts = dict[str, t.Any]
 
 
-def certificate(name: str = "www", **more: t.Any) -> Facts:
+def certificate(name: t.Any = "www", **more: t.Any) -> Facts:
     """A certificate as a task gives it."""
     number = {} if {"content", "order_number", "state"} & set(more) else {"order_number": "1"}
     return {"name": name, "fullchain_path": f"/etc/tls/{name}.pem", **number, **more}
 
 
-def task(*certificates: Facts, **more: t.Any) -> Facts:
+def task(*certificates: t.Any, **more: t.Any) -> Facts:
     """The arguments of a task."""
     return {**ACCOUNT, "certificates": list(certificates), **more}
 
@@ -77,6 +77,9 @@ class Host:
         self.runs: list[Facts] = []
         self.check_mode = False
         monkeypatch.setattr(ActionModule, "_execute_module", self._execute_module)
+        self.says_same = False
+        self.looked: list[tuple[t.Any, ...]] = []
+        monkeypatch.setattr(ActionModule, "quick_look", self._quick_look)
         # Nothing is put on a target, then, but by the module.
         monkeypatch.setattr(ActionModule, "_is_pipelining_enabled", lambda *_args, **_kwargs: True)
 
@@ -84,6 +87,10 @@ class Host:
     def sent(self) -> list[list[str]]:
         """The names that each run was about; those with content are marked."""
         return [[one["name"] + ("+" if "content" in one else "") for one in args["certificates"]] for args in self.runs]
+
+    def _quick_look(self, *arguments: t.Any) -> bool:
+        self.looked.append(arguments)
+        return self.says_same
 
     def _execute_module(self, module_name: str, module_args: Facts, task_vars: t.Any) -> Facts:
         assert module_name == "certfleet.collectssl.collectssl_deploy"
@@ -193,7 +200,7 @@ def test_the_same_order_for_two_certificates_is_asked_about_once(host: Host, ans
 
 @pytest.mark.usefixtures("answers")
 def test_only_what_the_target_needs_travels_there(host: Host) -> None:
-    everything = {
+    everything: Facts = {
         **{name: f"~/{name}" for name in ("path", "chain_path", "fullchain_path", "combined_path", "root_path")},
         "privatekey_path": "$HOME/key",
         "pending_privatekey_path": "/new.key",
@@ -291,6 +298,17 @@ def test_an_endpoint_is_whole(
 
 
 @pytest.mark.usefixtures("answers")
+def test_from_the_controller_a_host_is_where_ansible_reaches_it(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    Outside(monkeypatch, host)
+    action = action_of(ActionModule, task(certificate(endpoints=[SEEN, {}, {**SEEN, "host": "www.example.com"}])))
+    monkeypatch.setattr(type(action._connection), "transport", "ssh")
+    action._play_context.remote_addr = "192.0.2.7"
+    action.run(task_vars={"inventory_hostname": "web1"})
+    endpoints = host.runs[0]["certificates"][0]["endpoints"]
+    assert [place["host"] for place in endpoints] == ["192.0.2.7", "127.0.0.1", "www.example.com"]
+
+
+@pytest.mark.usefixtures("answers")
 @pytest.mark.parametrize(
     ("names", "asked"),
     [(["*.example.com", "www.example.com"], "www.example.com"), (["*.example.com"], None), ([], None)],
@@ -316,6 +334,46 @@ def test_content_needs_neither_a_call_nor_an_account(host: Host, answers: Answer
     assert (result.get("failed"), result["changed"], len(answers.requests)) == (None, False, 1)
     (told,) = result["certificates"]
     assert (told["order"], told["content"]) == (None, content)
+
+
+def test_where_one_command_sees_that_all_is_well_no_module_is_sent(
+    host: Host, monkeypatch: pytest.MonkeyPatch, answers: Answers
+) -> None:
+    outside = Outside(monkeypatch, host)
+    args = (certificate(endpoints=[SEEN, {"port": 8443}], directory="/etc/tls"), certificate("old", state="absent"))
+    deploy(*args)
+    by_module = deploy(*args)
+    host.says_same = True
+    outside.looks.clear()
+    host.runs.clear()
+    result = deploy(*args)
+    assert (host.runs, outside.looks, len(answers.requests)) == ([], [443], 1)
+    assert (result["changed"], states(result)) == (False, {"www": "in_service", "old": "absent"})
+    told = [{**one, "files": None} for one in by_module["certificates"]]
+    assert [{**one, "files": None} for one in result["certificates"]] == told
+    files, endpoints, folders, timeout = host.looked[-1]
+    assert [file.path for file in files] == ["/etc/tls/www.pem", "/etc/tls/old.pem"]
+    assert ([place.address for place in endpoints], folders, timeout) == (["127.0.0.1:8443"], ["/etc/tls"], 10)
+
+
+def test_no_command_can_see_what_is_not_known_here(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    Answers(monkeypatch, {"1": PENDING})
+    host.says_same = True
+    deploy(certificate(allow_pending=True))
+    assert (host.looked, host.sent) == ([], [["www"]])
+
+
+def test_what_one_command_saw_is_no_reason_to_wait_for_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = Outside(monkeypatch, host)
+    Answers(monkeypatch)
+    one = certificate(services=["nginx"], endpoints=[SEEN])
+    deploy(one)
+    host.says_same = True
+    host.runs.clear()
+    outside.shows[443] = [OTHER, "installed"]
+    result = deploy(one)
+    assert [list(args["_shown"]) for args in host.runs] == [["www"]]
+    assert (states(result), result["changed"]) == ({"www": "in_service"}, True)
 
 
 # --- options ---------------------------------------------------------------------------------------------------------
@@ -519,14 +577,26 @@ def test_a_pending_order_may_be_allowed_and_is_said_aloud(
     ]
 
 
-@pytest.mark.parametrize("state", ["unproven", "failed"])
+@pytest.mark.parametrize(
+    ("reply", "said", "state"),
+    [
+        (PENDING, "unproven", "unproven"),
+        (PENDING, "failed", "failed"),
+        (PENDING, "rolled_back", "rolled_back"),
+        (PENDING, "refused", "refused"),
+        (PENDING, "in_service", "pending"),
+        ("errorCode=-20", "refused", "not_collected"),
+        ("errorCode=-20", "failed", "failed"),
+    ],
+)
 def test_what_the_host_finds_out_of_one_that_stays_counts_more(
-    host: Host, monkeypatch: pytest.MonkeyPatch, state: str
+    host: Host, monkeypatch: pytest.MonkeyPatch, reply: str, said: str, state: str
 ) -> None:
-    Answers(monkeypatch, {"1": PENDING})
-    host.states["www"] = [state]
+    Answers(monkeypatch, {"1": reply})
+    host.states["www"] = [said]
     result = deploy(certificate(allow_pending=True))
-    assert (result["failed"], states(result), result["stops_rollout"]) == (True, {"www": state}, False)
+    assert (result.get("failed", False), states(result)) == (state != "pending", {"www": state})
+    assert result["stops_rollout"] == (said == "rolled_back")
 
 
 # --- waiting ---------------------------------------------------------------------------------------------------------

@@ -513,7 +513,9 @@ def test_a_store_that_takes_no_record_is_found_out_before_the_call(monkeypatch: 
 # --- many orders -----------------------------------------------------------------------------------------------------
 
 
-def _many(fleet: Fleet, replies: dict[str, dict[int, Reply]]) -> dict[str, list[float]]:
+def _many(
+    monkeypatch: pytest.MonkeyPatch, fleet: Fleet, replies: dict[str, dict[int, Reply]]
+) -> dict[str, list[float]]:
     """Have the provider answer by order and by second; the seconds at which each order is asked about are returned."""
     asked: dict[str, list[float]] = {}
 
@@ -526,7 +528,7 @@ def _many(fleet: Fleet, replies: dict[str, dict[int, Reply]]) -> dict[str, list[
                 raise reply
             return parse((issued(one) if reply == ISSUED else str(reply)).encode(), None, one)
 
-    fleet.provider.ask = ask  # type: ignore[method-assign]
+    monkeypatch.setattr(fleet.provider, "ask", ask)
     return asked
 
 
@@ -538,6 +540,7 @@ def _broker(fleet: Fleet) -> Broker:
 def test_many_orders_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(monkeypatch, ISSUED)
     asked = _many(
+        monkeypatch,
         fleet,
         {
             "1": {0: ISSUED},
@@ -554,7 +557,7 @@ def test_many_orders_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_wait_that_began_before_ends_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(monkeypatch, ISSUED)
-    asked = _many(fleet, {"1": {0: PENDING}})
+    asked = _many(monkeypatch, fleet, {"1": {0: PENDING}})
     broker = _broker(fleet)
     begin = fleet.world.clock()
     assert broker.begin(request("1"), Waiting(500, 200)).pending
@@ -567,7 +570,7 @@ def test_a_wait_that_began_before_ends_sooner(monkeypatch: pytest.MonkeyPatch) -
 
 def test_who_only_begins_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(monkeypatch, ISSUED)
-    asked = _many(fleet, {"1": {0: PENDING}})
+    asked = _many(monkeypatch, fleet, {"1": {0: PENDING}})
     broker = _broker(fleet)
     for _time in range(3):
         assert broker.begin(request("1"), Waiting(500, 200)).pending
@@ -576,7 +579,7 @@ def test_who_only_begins_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_an_error_within_a_wait_ends_it_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(monkeypatch, ISSUED)
-    asked = _many(fleet, {"1": {0: PENDING, 100: NETWORK, 250: ISSUED}, "2": {0: NETWORK}})
+    asked = _many(monkeypatch, fleet, {"1": {0: PENDING, 100: NETWORK, 250: ISSUED}, "2": {0: NETWORK}})
     outcomes = _broker(fleet).collect_all([request("1"), request("2")], Waiting(500, 200))
     assert outcomes[request("1")].final
     assert outcomes[request("2")].error is not None
