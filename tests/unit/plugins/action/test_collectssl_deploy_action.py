@@ -185,6 +185,7 @@ def test_certificates_of_several_orders_go_to_the_host_in_one_run(host: Host, an
     }
     assert set(result) == {
         *("changed", "certificates", "services", "endpoints", "rolled_back", "stops_rollout", "msg"),
+        "changed_certificates",
     }
     first = result["certificates"][0]
     assert first["installed"] == first["certificate"]
@@ -914,6 +915,32 @@ def test_what_stops_a_rollout(host: Host, state: str, changed: bool, stops: bool
     host.states["www"] = [state]
     result = deploy(certificate())
     assert (result["changed"], result["stops_rollout"], result["failed"]) == (changed, stops, True)
+
+
+@pytest.mark.usefixtures("answers")
+def test_who_reads_files_hears_of_those_that_changed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a new one, one of which a file changed, and not of what went back or was taken anew as it was."""
+    outside = Outside(monkeypatch, host)
+    www = certificate(services=["nginx"], endpoints=[SEEN])
+    assert deploy(www, certificate("b"))["changed_certificates"] == ["www", "b"]
+    assert deploy(www, certificate("b"))["changed_certificates"] == []
+    outside.shows[443] = [OTHER, "installed"]
+    result = deploy(www)
+    assert (result["changed"], result["changed_certificates"]) == (True, [])
+    host.installed["www"] = old_pem()
+    outside.shows[443] = [OTHER, fingerprint(OLD)]
+    result = deploy(www, probe_retries=0)
+    assert (states(result), result["changed_certificates"]) == ({"www": "rolled_back"}, [])
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_file_that_changed_makes_a_certificate_one_that_did(host: Host, changed: bool) -> None:
+    pem = deploy(certificate())["certificates"][0]["installed"] and host.installed["www"]
+    files = [{"path": "/etc/tls/www.pem", "role": "fullchain", "changed": changed, "backup_file": None}]
+    told = {"name": "www", "state": "installed", "msg": "", "changed": True, "files": files}
+    host.results[2] = {"changed": True, "certificates": [{**told, "before": pem, "installed": pem}]}
+    assert deploy(certificate())["changed_certificates"] == (["www"] if changed else [])
 
 
 # --- what is shown ---------------------------------------------------------------------------------------------------
