@@ -27,9 +27,15 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.c
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.collecting import Collecting
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.endpoints import check_probing
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.looks import Look, Sight
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.patience import (
+    told_meanwhile,
+    work_on_host,
+)
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.quick import to_see, unchanged
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.results import composed, fingerprint_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.runs import Runs
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.services import checked_services
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import UnfitError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._target_action import (
     TargetActionBase,
     came_to_no_end,
@@ -100,7 +106,13 @@ class ActionModule(TargetActionBase):
 
     def _quick_look(self, certificates: t.Sequence[Certificate]) -> Result | None:
         """What the module would return, where one command sees that there is nothing to do; else None."""
-        return None
+        wanted = [(one, self._collecting.of(one).content) for one in certificates]
+        try:
+            seen = to_see(wanted, bool(self._task.check_mode))
+        except UnfitError:
+            return None
+        same = self.quick_look(seen.files, seen.endpoints, seen.folders, self._options["probe_timeout"])
+        return unchanged(wanted, bool(self._task.diff)) if same else None
 
     def _run(
         self,
@@ -114,7 +126,8 @@ class ActionModule(TargetActionBase):
         module_args = {"certificates": sent, "services": self._options["services"], "_shown": shown or {}}
         module_args.update({option: self._options[option] for option in _SENT})
         try:
-            result = self.run_module(_MODULE, module_args, sent, task_vars)
+            with told_meanwhile(self._say, work_on_host(certificates, self._options)):
+                result = self.run_module(_MODULE, module_args, sent, task_vars)
         except CollectError as error:
             if is_first:
                 raise

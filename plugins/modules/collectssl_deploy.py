@@ -502,8 +502,17 @@ certificates:
       type: dict
       returned: always
     before:
-      description: The certificate that was installed when the run came, with the same keys; null if there was none.
+      description:
+        - The certificate that was installed when the run came, with the same keys; null if there was none.
+        - It is null, too, where an earlier run that was cut off had switched it already.
       type: dict
+      returned: always
+    pending_tlsa:
+      description:
+        - In check mode, the value of a TLSA record for the private key in O(certificates[].pending_privatekey_path), as
+          DNS has to know it before the certificate comes; null in any other case, and where the host has no C(openssl)
+          or the key has a passphrase.
+      type: str
       returned: always
     files:
       description:

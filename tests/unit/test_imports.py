@@ -80,8 +80,8 @@ _ARROWS: dict[str, set[str]] = {
     "plugin_utils/_deployment": _EVERYBODY
     | {"module_utils/_deploy", "module_utils/_endpoint", "module_utils/_wire", "plugin_utils/_broker"}
     | {"plugin_utils/_chain", "plugin_utils/_file_options", "plugin_utils/_identifiers", "plugin_utils/_layouts"}
-    | {"plugin_utils/_options", "plugin_utils/_outcome", "plugin_utils/_provider", "plugin_utils/_sentences"}
-    | {"plugin_utils/_validation"},
+    | {"plugin_utils/_options", "plugin_utils/_outcome", "plugin_utils/_provider", "plugin_utils/_quick_look"}
+    | {"plugin_utils/_sentences", "plugin_utils/_validation"},
     "doc_fragments": set(),
 }
 _MODULE_UTILS = {room for room in _ARROWS if room.startswith("module_utils/")}

@@ -129,6 +129,12 @@ class Certificate:
         with disk.doing("The files could not be looked at"):
             return make_plan(self.module, self.wanted, self.parts, self.attributes, view, undone)
 
+    @property
+    def pending_key(self) -> Optional[str]:
+        """The private key that waits for a certificate, if it is there."""
+        pending = self.wanted.pending
+        return pending.real if pending is not None and pending.place.exists else None
+
     # What hooks hear
 
     def variables(self, installed: Optional[str], tlsa_before: str) -> Dict[str, str]:

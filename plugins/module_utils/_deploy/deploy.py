@@ -100,6 +100,7 @@ class _Told(NamedTuple):
     before: Optional[str] = None
     files: Sequence[Mapping[str, Any]] = ()
     diff: Sequence[Mapping[str, str]] = ()
+    pending_tlsa: Optional[str] = None
 
 
 class _Call:
@@ -213,6 +214,7 @@ class _Call:
                     "installed": told.installed,
                     "before": told.before,
                     "files": list(told.files),
+                    "pending_tlsa": told.pending_tlsa,
                 }
             )
         result: Dict[str, Any] = {
@@ -306,7 +308,10 @@ class _Unit:
 
     def _tell(self) -> None:
         self._call.tell_of_services(self._unit.services)
-        showing = {report.name: report.showing for report in self._unit.reports}
+        # Of one that was refused, what is installed is what is to be seen.
+        showing = {
+            report.name: report.showing or fingerprint(self._before.get(report.name)) for report in self._unit.reports
+        }
         self._call.tell_of_endpoints(self._host, showing)
         for certificate, report in zip(self._certificates, self._unit.reports):
             plan = self._host.plans.get(report.name)
@@ -317,6 +322,8 @@ class _Unit:
             if told is not None and told.move is not None and told.move.warning is not None:
                 self._call.warn(told.move.warning)
             installed = before = self._before.get(report.name)
+            # Only who foresees has time for what nobody waits for.
+            pending = certificate.pending_key if self._module.check_mode else None
             if not self._module.check_mode:
                 with contextlib.suppress(InstallError):
                     installed = certificate.look(View({}))
@@ -330,6 +337,7 @@ class _Unit:
                     self._as_it_was(report, before),
                     [] if told is None else told.files(self._host.backups.get(report.name, {})),
                     [] if told is None else told.diff(),
+                    None if pending is None else self._host.tlsa_of_key(pending),
                 ),
             )
 

@@ -6,10 +6,11 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import hashlib
 import os
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils import _commands
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _commands, _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import looks, services
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.certificate import (
     AnyPlan,
@@ -253,6 +254,17 @@ class ThisHost(Host):
         services.require_name(service)
         manager, meant = services.manager(self._run), self._service(service)
         return LEFT_STOPPED if manager.knows(service) and not manager.runs(service) else meant.done
+
+    def tlsa_of_key(self, path: str) -> Optional[str]:
+        """The TLSA value of a private key file, None where this host cannot tell: no openssl, or a passphrase."""
+        try:
+            # Without a passphrase there would be a question, on the terminal.
+            ended = self._run(["openssl", "pkey", "-in", path, "-pubout", "-passin", "pass:"])
+        except OSError:
+            return None
+        blocks = _pem.blocks(ended.stdout, "PUBLIC KEY")
+        der = _pem.dearmour(blocks[0]) if ended.well and blocks else None
+        return None if der is None else _pem.tlsa(hashlib.sha256(der).hexdigest())
 
     # Endpoints
 

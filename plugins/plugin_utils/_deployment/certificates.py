@@ -41,8 +41,8 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation i
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,149}\Z")
 
-# Those of a file with the end-entity certificate, by which the host knows what endpoints have to serve.
-_WITH_LEAF = ("path", "fullchain_path", "combined_path")
+#: Those of a file with the end-entity certificate, by which the host knows what endpoints have to serve.
+WITH_LEAF = ("path", "fullchain_path", "combined_path")
 
 
 class Certificate(t.NamedTuple):
@@ -169,9 +169,9 @@ def _certificate(name: str, given: dict[str, t.Any], options: Options, address: 
         check_name("services", service)
     names = [str(name) for name in known["expected_names"] if "*" not in str(name) and "@" not in str(name)]
     endpoints = addresses(given.get("endpoints"), options, address, names[0] if names else None)
-    if endpoints and not any(option in given for option in _WITH_LEAF):
+    if endpoints and not any(option in given for option in WITH_LEAF):
         raise OptionError(
-            f"It has endpoints, and none of {', '.join(_WITH_LEAF)}, so nothing on the host says what these have to "
+            f"It has endpoints, and none of {', '.join(WITH_LEAF)}, so nothing on the host says what these have to "
             "serve."
         )
     return Certificate(name, given, known, tuple(endpoints))

@@ -104,6 +104,7 @@ def _told(one: Certificate, came: Collected, runs: Runs, now: datetime.datetime,
         "before": _described(found["before"], described, now),
         "changed": bool(found["changed"]),
         "files": found["files"],
+        "pending_tlsa": found.get("pending_tlsa"),
         "services": one.services,
         "msg": "",
     }
@@ -132,7 +133,7 @@ def _described(pem: str | None, known: Result | None, now: datetime.datetime) ->
 
 def _standing(told: Result, check_mode: bool) -> str:
     """How a certificate stands that is as it is wanted: ``is in service, valid until 2026-12-17T23:59:59Z``."""
-    is_so, was_made, would_be = _WORDS.get(told["state"], (f"is {told['state']}",) * 3)
+    is_so, was_made, would_be = _WORDS.get(told["state"], (f"ended as {told['state']}",) * 3)
     words = is_so if not told["changed"] else would_be if check_mode else was_made
     facts = told["certificate"] or told["installed"]
     return words if told["state"] == ABSENT or not facts else f"{words}, valid until {facts['not_after']}"

@@ -326,6 +326,36 @@ def test_a_service_that_does_not_run_is_left_stopped(host: _Host, monkeypatch: p
     assert host.services["a"].reloads == reloads
 
 
+def test_what_check_mode_tells_of_a_key_that_waits(host: _Host) -> None:
+    conf = host.services["a"].conf
+    (conf / "a.next").write_bytes(installation.key_pem("ec-next"))
+    host.options["a"] = {"pending_privatekey_path": str(conf / "a.next"), "content": None}
+    leaf = _pem.dearmour(_pem.blocks(installation.leaf("ec-next"))[0])
+    assert leaf is not None
+    assert host.deploy(check=True)["certificates"][0]["pending_tlsa"] == _pem.tlsa_of(leaf)
+    (conf / "a.next").write_bytes(installation.key_pem("rsa-next", "secret"))
+    assert host.deploy(check=True)["certificates"][0]["pending_tlsa"] is None
+
+
+def test_what_check_mode_tells_of_one_that_is_refused(host: _Host) -> None:
+    host.fault("a", "key")
+    host.serial = 1
+    told = host.deploy(check=True)
+    assert host.states(told) == {"a": "refused", "b": "in_service"}
+    assert [(one["certificate"], one["serves"]) for one in told["endpoints"]] == [("a", True), ("b", False)]
+
+
+def test_a_directory_that_would_be_made_is_no_warning_in_check_mode(host: _Host) -> None:
+    new = host.folder / "new"
+    host.options["a"] = {"directory": str(new / "er"), "path": str(new / "er" / "a.pem"), "chain_path": str(new / "c")}
+    assert host.states(host.deploy(check=True))["a"] == "in_service"
+    assert (new.exists(), host.warnings) == (False, [])
+    host.options["a"]["root_path"] = str(host.folder / "newer" / "root.pem")
+    host.options["a"]["content"] = host.content("a") + installation.root()
+    host.deploy(check=True)
+    assert len(host.warnings) == 1
+
+
 def test_a_command_that_hangs_is_ended_and_takes_the_unit_back(host: _Host) -> None:
     host.deploy()
     host.serial = 1
