@@ -23,7 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How much, and where the table goes."""
     parser.addoption("--turns", type=int, default=3)
     parser.addoption("--hosts", type=int, default=20)
-    parser.addoption("--many", type=int, default=1000, help="hosts of the largest fleet, and orders of the longest list")
+    parser.addoption(
+        "--many", type=int, default=1000, help="hosts of the largest fleet, and orders of the longest list"
+    )
     parser.addoption("--commit", default="not told")
     parser.addoption("--command", default="make bench")
     parser.addoption("--results", type=pathlib.Path, help="the file for the table")

@@ -44,7 +44,9 @@ class Fleet:
         share one that serves what is wanted.
     """
 
-    def __init__(self, lab: Lab, hosts: int, sites: int = 1, over_ssh: bool = False, with_services: bool = False) -> None:
+    def __init__(
+        self, lab: Lab, hosts: int, sites: int = 1, over_ssh: bool = False, with_services: bool = False
+    ) -> None:
         self.lab = lab
         self.over_ssh = over_ssh
         self.names = [f"host{number:04}" for number in range(1, hosts + 1)]

@@ -182,6 +182,7 @@ def test_certificates_of_several_orders_go_to_the_host_in_one_run(host: Host, an
     assert states(result) == {"www": "installed", "mail": "installed"}
     assert set(result["certificates"][0]) == {
         *("name", "state", "order", "certificate", "installed", "before", "changed", "files", "services", "msg"),
+        "pending_tlsa",
     }
     assert set(result) == {
         *("changed", "certificates", "services", "endpoints", "rolled_back", "stops_rollout", "msg"),
