@@ -601,6 +601,13 @@ rolled_back:
   type: list
   elements: str
   returned: unless an option was wrong
+changed_certificates:
+  description:
+    - The names of the certificates whose files are others than when the run came, or than before an earlier run that was
+      interrupted. One whose old files were put back is not among them, nor one that a service took anew as it was.
+  type: list
+  elements: str
+  returned: unless an option was wrong
 stops_rollout:
   description:
     - Whether this run changed something that it could not prove to be in service, or had to take back, so that other

@@ -12,7 +12,6 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deploying import (
     FOLDER,
-    POINTS,
     SERVICES,
     FleetRun,
     Stage,
@@ -38,7 +37,11 @@ def test_first_second_and_reissue(stage: Stage) -> None:
     predicted = stage.run(two, "--check", "--diff")
     assert predicted.code == 0, predicted.text
     assert {counts["changed"] > 0 for counts in predicted.recap().values()} == {True}
-    assert "To be reloaded: nginx" in predicted.words
+    for name in two:
+        foreseen = predicted.result(name)
+        assert foreseen["services"] == [{"name": fleet.hosts[name].unit, "action": "reloaded"}]
+        assert predicted.states(name) == {"www": "in_service"}
+        assert "would be brought into service" in foreseen["msg"]
     assert "PRIVATE KEY" not in predicted.text
     assert {name: stage.state(name) for name in two} == states
 
@@ -72,7 +75,7 @@ def test_first_second_and_reissue(stage: Stage) -> None:
         assert len(set(history)) == 3, histories
         assert history[0] == fleet.initial.fingerprint
     for name in fleet.hosts:
-        assert not [path for path in stage.state(name) if "/." in path or path.startswith(POINTS)]
+        assert not [path for path in stage.state(name) if "/." in path]
 
 
 @contextlib.contextmanager
@@ -141,7 +144,7 @@ def test_obstacles(stage: Stage) -> None:
     with contextlib.ExitStack() as obstacles:
         for name, obstacle in _OBSTACLES.items():
             obstacles.enter_context(obstacle.obstruct(hosts[name]))
-        outcome = stage.run(names, "-e", json.dumps({"deploy_serial": [len(canaries), "100%"]}))
+        outcome = stage.run(names, "-e", json.dumps({"collectssl_deploy_serial": [len(canaries), "100%"]}))
         assert stage.served(*_OBSTACLES) == {name: before[name][0] for name in _OBSTACLES}
     assert outcome.code != 0
     assert {name: counts["failed"] for name, counts in outcome.recap().items()} == {
@@ -169,7 +172,7 @@ def test_host_goes_away(stage: Stage, tmp_path: pathlib.Path) -> None:
     before = _seen(stage, names)
     Trap(fleet.hosts[lost], FOLDER).hold_before(f"{FOLDER}/fullchain.pem")
     with (tmp_path / "output").open("w+", encoding="utf-8") as output:
-        run = stage.start(names, "-e", '{"deploy_serial": [2, "100%"]}', output=output)
+        run = stage.start(names, "-e", '{"collectssl_deploy_serial": [2, "100%"]}', output=output)
         Trap(fleet.hosts[lost]).wait_until_reached()
         fleet.hosts[lost].kill()
         code = run.wait(timeout=300)
@@ -193,4 +196,4 @@ def test_host_goes_away(stage: Stage, tmp_path: pathlib.Path) -> None:
     assert served[lost] != before[lost][0]
     states = {name: stage.state(name) for name in names}
     assert set(states[lost]) == set(states[other])
-    assert not [path for path in states[lost] if "/." in path or path.startswith(POINTS)]
+    assert not [path for path in states[lost] if "/." in path]

@@ -76,10 +76,8 @@ def _work(module: Any) -> Dict[str, Any]:
 @contextlib.contextmanager
 def _folder_of_its_own(module: Any) -> Iterator[None]:
     """A temporary folder that nobody removes while the work goes on."""
-    if module.check_mode:
-        yield
-        return
-    # That of the module is removed with it, and what is needed is for files with keys.
+    # That of the module is removed with it, what is needed is for files with keys, and the one in the home folder would
+    # be made where it is not there, with a warning that nobody can do anything about.
     try:
         module._tmpdir = tempfile.mkdtemp(prefix="ansible-certfleet-")
     except OSError as exc:

@@ -31,8 +31,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files import
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import cause
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 
-#: What a journal remembers of an endpoint, before its name.
-_SHOWED = "showed "
+#: What a journal remembers.
 _INSTALLED, _TLSA = "installed", "tlsa"
 #: What is noted where there was nothing.
 _NOTHING = "-"
@@ -53,6 +52,11 @@ class Files(NamedTuple):
     settled: transaction.Settled = transaction.Settled()
     unfinished: Sequence[transaction.Open] = ()
     locked: Optional[transaction.Locked] = None
+
+
+def _showed(endpoint: str) -> str:
+    """Under which name it is noted what an endpoint showed; whatever that is called, a journal takes it."""
+    return f"showed {hashlib.sha256(endpoint.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
 
 
 class NotLocked(Exception):
@@ -88,12 +92,18 @@ class ThisHost(Host):
     def take(self, files: Files) -> None:
         """Work on these files from here on."""
         self._files = files
-        kept = files.locked.kept if files.locked is not None else files.unfinished
-        for one in kept:
-            if one.subject in self.certificates:
-                known = self._open if one.state == transaction.HELD else self._due
-                if one.state in (transaction.HELD, transaction.DUE):
-                    known[one.subject] = one
+        for one in files.unfinished if files.locked is None else list(files.locked.kept):
+            if one.subject not in self.certificates or one.state not in (transaction.HELD, transaction.DUE):
+                continue
+            known = self._open if one.state == transaction.HELD else self._due
+            other = known.get(one.subject)
+            known[one.subject] = one
+            # Of runs with other paths for the same name there may be several; one story is enough to be ended.
+            if other is not None and files.locked is not None:
+                if one.state == transaction.HELD:
+                    transaction.let_go(self.certificates[one.subject].module, other)
+                if other.owes:
+                    transaction.done(other)
 
     # Files
 
@@ -101,9 +111,10 @@ class ThisHost(Host):
         found = {}
         for name in names:
             if name in self._open:
-                notes = dict(self._open[name].notes or {})
+                notes = self._open[name].notes or {}
                 installed = notes.get(_INSTALLED, _NOTHING)
-                shown = {key[len(_SHOWED) :]: value for key, value in notes.items() if key.startswith(_SHOWED)}
+                noted = {endpoint: _showed(endpoint) for endpoint in self._endpoints}
+                shown = {endpoint: notes[note] for endpoint, note in noted.items() if note in notes}
                 found[name] = Memory(None if installed == _NOTHING else installed, shown)
         return found
 
@@ -159,7 +170,7 @@ class ThisHost(Host):
 
     def _notes(self, certificate: Certificate, memory: Memory) -> Dict[str, str]:
         """What has to be known by whoever ends it; all of it in words that a journal takes."""
-        notes = {_SHOWED + endpoint: shown for endpoint, shown in memory.shown.items()}
+        notes = {_showed(endpoint): shown for endpoint, shown in memory.shown.items()}
         notes[_INSTALLED] = memory.installed or _NOTHING
         earlier = self._due.get(certificate.name)
         before = (earlier.notes or {}).get(_TLSA) if earlier is not None else tlsa(certificate.look(View({})))

@@ -64,6 +64,7 @@ def composed(
         "services": runs.services,
         "endpoints": runs.endpoints,
         "rolled_back": runs.rolled_back,
+        "changed_certificates": [one["name"] for one in told if _is_new(one)],
         "stops_rollout": not check_mode and _stops(told, runs),
         "msg": _message(told, wrong, runs, check_mode),
         **runs.others,
@@ -80,6 +81,14 @@ def fingerprint_of(pem: str | None) -> str | None:
     """The fingerprint of the first certificate in a text; None where there is none."""
     ders = ders_of(pem) if pem else None
     return fingerprint(ders[0]) if ders else None
+
+
+def _is_new(told: Result) -> bool:
+    """Whether whoever reads the files of a certificate finds others than before, be it by a run that was killed."""
+    if not told["changed"] or told["state"] == ROLLED_BACK:
+        return False
+    prints = [one and one["fingerprint_sha256"] for one in (told["before"], told["installed"])]
+    return prints[0] != prints[1] or any(file["changed"] for file in told["files"])
 
 
 def _may_wait(told: Result, certificates: t.Sequence[Certificate]) -> bool:

@@ -198,6 +198,7 @@ def test_certificates_of_several_orders_go_to_the_host_in_one_run(host: Host, an
     }
     assert set(result) == {
         *("changed", "certificates", "services", "endpoints", "rolled_back", "stops_rollout", "msg"),
+        "changed_certificates",
     }
     first = result["certificates"][0]
     assert first["installed"] == first["certificate"]

@@ -326,6 +326,42 @@ def test_a_service_that_does_not_run_is_left_stopped(host: _Host, monkeypatch: p
     assert host.services["a"].reloads == reloads
 
 
+def test_a_name_that_no_journal_takes_is_remembered_all_the_same(host: _Host) -> None:
+    """In the next run it is known what the endpoint showed before, so the files go back where that restores it."""
+    host.deploy("a")
+    host.fault("a", "deaf")
+    host.serial = 1
+    port = host.services["a"].ports["a"]
+    odd = {"host": "127.0.0.1", "port": port, "connect_from": "target", "server_name": "b\u00fccher.example"}
+    host.options["a"] = {"endpoints": [odd], "run_after": []}
+    with pytest.MonkeyPatch.context() as patch:
+        # The run dies when it comes to the reload.
+        patch.setattr(services, "take_new_files", lambda *dummy: os._exit(1))
+        with pytest.raises(Exception, match="was killed"):
+            host.deploy("a")
+    assert host.has("a", 1)
+    result = host.deploy("a")
+    assert host.states(result) == {"a": "rolled_back"}
+    assert host.has("a", 0)
+    assert host.left() == []
+
+
+def test_several_stories_of_one_name_come_to_one_end(host: _Host) -> None:
+    """Runs with files in other folders do not see each other's; one with files in all of them does."""
+    elsewhere = {"endpoints": [{"host": "192.0.2.1", "port": 443, "connect_from": "controller"}]}
+    paths = {}
+    for option in ("fullchain_path", "path"):
+        (host.folder / option).mkdir()
+        paths[option] = str(host.folder / option / "a.pem")
+        host.options["a"] = {**elsewhere, "fullchain_path": None, option: paths[option]}
+        assert host.states(host.deploy("a")) == {"a": "to_be_looked_at"}
+    assert len(host.left()) == 2
+    host.options["a"] = {**elsewhere, **paths}
+    assert host.states(host.deploy("a", _shown={"a": ""})) == {"a": "in_service"}
+    assert host.left() == []
+    assert (host.folder / "after-a").exists()
+
+
 def test_what_check_mode_tells_of_a_key_that_waits(host: _Host) -> None:
     conf = host.services["a"].conf
     (conf / "a.next").write_bytes(installation.key_pem("ec-next"))

@@ -1,12 +1,13 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role deploy on one host with two certificates and a service for both: OpenSSL's own server."""
+"""The role collectssl_deploy on one host with two certificates and a service for both: OpenSSL's own server."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import ssl
@@ -17,7 +18,7 @@ from ansible_collections.certfleet.collectssl.tests.support import certificates,
 from ansible_collections.certfleet.collectssl.tests.support.lab import Hosts, Lab
 from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
-_ROLE = "certfleet.collectssl.deploy"
+_ROLE = "certfleet.collectssl.collectssl_deploy"
 _NAMES = ("one", "two")
 _LIFE = [*({"state": "issued", "seconds": 10**6} for _number in range(3)), {"state": "issued"}]
 _PASSPHRASE = "a passphrase 'with' $(quotes)"
@@ -63,8 +64,8 @@ class WebHost:
         self.layouts = {
             "web": {
                 "directory": "{{ dir }}/tls",
-                "fullchain_path": "{{ dir }}/tls/{{ deploy_name }}.pem",
-                "privatekey_path": "{{ dir }}/tls/{{ deploy_name }}.key",
+                "fullchain_path": "{{ dir }}/tls/{name}.pem",
+                "privatekey_path": "{{ dir }}/tls/{name}.key",
                 "services": ["web"],
             }
         }
@@ -109,20 +110,19 @@ class WebHost:
         role = {
             "role": _ROLE,
             "vars": {
-                "deploy_certificates": self.certificates,
-                "deploy_layouts": self.layouts,
-                "deploy_services": {"web": {"command": "{{ dir }}/reload"}},
-                "deploy_rollback_directory": "{{ dir }}/points",
+                "collectssl_deploy_certificates": self.certificates,
+                "collectssl_deploy_layouts": self.layouts,
+                "collectssl_deploy_services": {"web": {"command": "{{ dir }}/reload"}},
                 # The command for a reload comes back when the service is up.
-                "deploy_probe_retries": 1,
-                "deploy_probe_delay": 1,
+                "collectssl_deploy_probe_retries": 1,
+                "collectssl_deploy_probe_delay": 1,
                 **variables,
             },
         }
         handler = {
             "name": "Tell the monitoring",
             "listen": "certfleet.collectssl certificate changed",
-            "ansible.builtin.debug": {"msg": "{{ deploy_changed_certificates }}"},
+            "ansible.builtin.debug": {"msg": "{{ collectssl_deploy_changed_certificates }}"},
         }
         return self.lab.plays(
             hosts or {"web": {}}, [{**(play or {}), "roles": [role], "handlers": [handler]}], *arguments
@@ -142,11 +142,21 @@ class WebHost:
         texts = {name: (self.folder / "tls" / f"{name}.pem").read_text(encoding="ascii") for name in _NAMES}
         return {name: text[: text.index("-----END CERTIFICATE-----") + 26] for name, text in texts.items()}
 
-    def begin(self, name: str) -> dict[str, t.Any]:
-        """The first task of an installation."""
-        module = "certfleet.collectssl.collectssl_rollback_point"
-        paths = [str(self.folder / "tls" / f"{name}.{suffix}") for suffix in ("pem", "key")]
-        return {module: {"name": name, "directory": "{{ dir }}/points", "paths": paths}}
+    def killed(self) -> None:
+        """A run for the second certificate comes to an end that nobody wished for, its files in place and not validated."""
+        number = self.lab.order(names=["two.example.com"])
+        one = {**self.certificates[1], "order_number": number, "validate": "sh -c 'kill -9 $PPID'"}
+        before = self.installed()
+        run = self.run(collectssl_deploy_certificates=[one])
+        assert run.returncode == 2, run.shown
+        assert self.installed()["one"] == before["one"]
+        assert self.installed()["two"] != before["two"]
+        assert self.leftovers
+
+    @property
+    def leftovers(self) -> list[str]:
+        """What runs left in the folder of the files, beside these."""
+        return [path for path in files.contents(self.folder / "tls") if path.startswith(".")]
 
     def end(self, name: str = "*") -> None:
         """End the servers, or one of them."""
@@ -168,6 +178,12 @@ def _changed(run: Run) -> list[str]:
     return [result.task for result in run.results if result.changed]
 
 
+def _deployed(run: Run) -> dict[str, t.Any]:
+    """What came of the certificates."""
+    (result,) = (one for one in run.results if one.task.endswith("Bring what is wanted into service"))
+    return result.data
+
+
 def _notified(run: Run) -> list[str]:
     found = [result for result in run.results if result.task.endswith("Tell the monitoring")]
     return list(found[0].data["msg"]) if found else []
@@ -177,7 +193,12 @@ def test_life_of_a_host(host: WebHost) -> None:
     """Check mode on a bare host, first run with a pending order, idle one, dead service, reissue, and one not taken."""
     before = files.snapshot(host.folder)
     predicted = host.run("--check", "--diff").must_succeed()
-    assert "Not there yet, so what needs them is left out of this prediction" in predicted.output
+    warned = _deployed(predicted)["warnings"]
+    for name in _NAMES:
+        said = [warning for warning in warned if warning.startswith(f"{name}: ")]
+        assert [warning.split()[1] for warning in said] == ["privatekey_path:", "fullchain_path:"], warned
+    assert len(warned) == 2 * len(_NAMES)
+    assert "Would change: one, two" in predicted.output
     assert files.snapshot(host.folder) == before
 
     host.make_keys()
@@ -191,7 +212,7 @@ def test_life_of_a_host(host: WebHost) -> None:
     assert host.reloads() == 1
     assert host.served() == host.installed()
     assert _notified(first) == list(_NAMES)
-    assert not (host.folder / "points").exists()
+    assert host.leftovers == []
     assert not certificates.shows_key(first.output, certificates.shared_key())
 
     second = host.run().must_succeed()
@@ -199,28 +220,28 @@ def test_life_of_a_host(host: WebHost) -> None:
     assert host.reloads() == 1
     assert _notified(second) == []
 
-    # It is not served any more: a reload, though no file changes and a new one is pending. A run was killed before it
-    # changed anything.
+    # It is not served any more: a reload, though no file changes and a new one is pending. A run was killed, and what
+    # it had changed is undone.
     host.end("two")
     renewed = {**host.certificates[1], "order_number": host.lab.order(life=[{"state": "pending"}])}
-    before = files.snapshot(host.folder / "tls")
+    before = files.contents(host.folder / "tls")
+    host.killed()
     healed = host.run(
-        play={"pre_tasks": [host.begin("two")]},
-        deploy_certificates=[host.certificates[0], {**renewed, "allow_pending": True}],
+        collectssl_deploy_certificates=[host.certificates[0], {**renewed, "allow_pending": True}]
     ).must_succeed()
-    assert not (host.folder / "points").exists()
+    assert host.leftovers == []
     assert host.reloads() == 2
     assert host.served() == host.installed()
-    assert files.snapshot(host.folder / "tls") == before
+    assert files.contents(host.folder / "tls") == before
     assert _notified(healed) == []
 
     host.lab.simulator.advance(host.orders["two"])
     old = host.served()
     before = files.snapshot(host.folder / "tls")
     predicted = host.run(play={"check_mode": True}).must_succeed()
-    assert "To be reloaded: web" in predicted.output
+    assert _deployed(predicted)["services"] == [{"name": "web", "action": "command"}]
     assert files.snapshot(host.folder / "tls") == before
-    assert not (host.folder / "points").exists()
+    assert host.leftovers == []
     assert host.served() == old
     # Those are no predictions, whatever the command line says.
     third = host.run("--check", play={"check_mode": False}).must_succeed()
@@ -228,7 +249,7 @@ def test_life_of_a_host(host: WebHost) -> None:
     assert _notified(third) == ["two"]
     assert host.served()["one"] == old["one"]
     assert host.served()["two"] == host.installed()["two"] != old["two"]
-    assert [len(host.lab.simulator.calls(host.orders[name])) for name in _NAMES] == [5, 4]
+    assert [len(host.lab.simulator.calls(host.orders[name])) for name in _NAMES] == [6, 5]
 
     _not_taken(host)
 
@@ -241,47 +262,52 @@ def _not_taken(host: WebHost) -> None:
     for number in host.orders.values():
         host.lab.simulator.advance(number)
     deaf = files.write(host.folder / "deaf", "")
-    _assert_back(host, f"127.0.0.1 port {host.ports['one']}: it serves", old, before)
+    for said in _assert_back(host, old, before):
+        assert re.search(r"127\.0\.0\.1 port \d+ .*shows ", said), said
 
     deaf.unlink()
     for one in host.certificates:
         one["validate"] = "sh -c 'echo not like this >&2; exit 3'"
-    said = "two: validate: the command sh refused the new files with exit status 3"
-    _assert_back(host, said, old, before)
+    for said in _assert_back(host, old, before):
+        assert "validate: the command sh failed with exit status 3: not like this." in said
 
 
-def _assert_back(host: WebHost, said: str, old: dict[str, str], before: dict[str, t.Any]) -> None:
+def _assert_back(host: WebHost, old: dict[str, str], before: dict[str, t.Any]) -> list[str]:
     run = host.run().must_fail()
+    result = _deployed(run)
+    assert [one["state"] for one in result["certificates"]] == ["rolled_back"] * 2
     words = " ".join(run.output.split())
-    assert said in words
-    assert "web: one, two could not be brought into service." in words
-    assert "Every file is as it was before." in words
+    for name in _NAMES:
+        assert f"{name}: " in words
+    assert words.count("Its files are as they were.") >= 2
     assert files.contents(host.folder / "tls") == before
     assert host.served() == old
     assert _notified(run) == []
+    return [str(one["msg"]) for one in result["certificates"]]
 
 
 #: What the first certificate has instead, and words of the message.
 _MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
-    "option": ({"ordernumber": "1"}, "ordernumber"),
-    "layout": ({"layout": "lighttpd"}, "deploy_layouts must have the layout that it names (it has web)"),
-    "endpoint": ({"endpoints": [{"prot": 443}]}, "prot"),
-    "name": ({"name": "two"}, "needs a name of its own"),
-    "wildcard": ({"name": "*.example.com"}, "of letters, digits and . _ @ + - beginning with a letter or digit"),
-    "folder": ({"directory": "tls"}, "each directory must be absolute paths"),
-    "octal": ({"order_number": 5349}, "an order_number of less than eight digits stands in quotes, since YAML makes"),
-    "truth": ({"order_number": True}, "an order_number of less than eight digits stands in quotes, since YAML makes"),
+    "option": ({"ordernumber": "1"}, "Certificate one: There is no option ordernumber. Is order_number meant?"),
+    "layout": ({"layout": "wep"}, "Certificate one: There is no layout wep. Is web meant? There are apache, "),
+    "endpoint": ({"endpoints": [{"prot": 443}]}, "Element 1 of endpoints: There is no option prot. Is port meant?"),
+    "name": ({"name": "two"}, "Two certificates are called two. Each has a name of its own."),
+    "wildcard": ({"name": "*.example.com"}, "letters, digits and . _ @ + -, begin with a letter or a digit"),
+    "folder": ({"directory": "tls"}, "directory must be an absolute path"),
+    "octal": ({"order_number": 5349}, "order_number"),
+    "truth": ({"order_number": True}, "order_number"),
 }
 
 
 def test_mistakes(host: WebHost) -> None:
-    """A mistake in the variables is named before anything is asked or changed; no certificates at all are none."""
+    """A mistake in the variables is named before anything is asked or changed, and so is a host without certificates."""
     hosts: dict[str, dict[str, t.Any]] = {"none": {"mine": []}}
     for mistake, (changed, _words) in _MISTAKES.items():
         hosts[mistake] = {"mine": [{**host.certificates[0], **changed}, host.certificates[1]]}
-    run = host.run(hosts=hosts, deploy_certificates="{{ mine }}").must_fail()
+    run = host.run(hosts=hosts, collectssl_deploy_certificates="{{ mine }}").must_fail()
     failed = {result.host: " ".join(result.message.split()) for result in run.results if result.status == "failed"}
-    assert set(failed) == set(_MISTAKES)
+    assert set(failed) == {"none", *_MISTAKES}
+    assert "certificates is empty, so there is nothing to bring into service." in failed["none"]
     for mistake, (_changed_option, words) in _MISTAKES.items():
         assert words in failed[mistake]
     assert _changed(run) == []
