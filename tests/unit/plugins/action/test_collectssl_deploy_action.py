@@ -991,6 +991,32 @@ def test_the_ends_of_what_may_be_asked_for() -> None:
     assert "failed" not in deploy(certificate(), probe_timeout=1, probe_retries=0, probe_delay=0, command_timeout=1)
 
 
+@pytest.mark.usefixtures("answers")
+def test_who_reads_files_hears_of_those_that_changed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a new one, one of which a file changed, and not of what went back or was taken anew as it was."""
+    outside = Outside(monkeypatch, host)
+    www = certificate(services=["nginx"], endpoints=[SEEN])
+    assert deploy(www, certificate("b"))["changed_certificates"] == ["www", "b"]
+    assert deploy(www, certificate("b"))["changed_certificates"] == []
+    outside.shows[443] = [OTHER, "installed"]
+    result = deploy(www)
+    assert (result["changed"], result["changed_certificates"]) == (True, [])
+    host.installed["www"] = old_pem()
+    outside.shows[443] = [OTHER, fingerprint(OLD)]
+    result = deploy(www, probe_retries=0)
+    assert (states(result), result["changed_certificates"]) == ({"www": "rolled_back"}, [])
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_file_that_changed_makes_a_certificate_one_that_did(host: Host, changed: bool) -> None:
+    pem = deploy(certificate())["certificates"][0]["installed"] and host.installed["www"]
+    files = [{"path": "/etc/tls/www.pem", "role": "fullchain", "changed": changed, "backup_file": None}]
+    told = {"name": "www", "state": "installed", "msg": "", "changed": True, "files": files}
+    host.results[2] = {"changed": True, "certificates": [{**told, "before": pem, "installed": pem}]}
+    assert deploy(certificate())["changed_certificates"] == (["www"] if changed else [])
+
+
 # --- what is shown ---------------------------------------------------------------------------------------------------
 
 
