@@ -117,19 +117,27 @@ def _full_disk(host: Host) -> t.Iterator[None]:
 
 class _Obstacle(t.NamedTuple):
     obstruct: t.Callable[[Host], contextlib.AbstractContextManager[None]]
+    state: str
     words: list[str]
 
 
-_BACK = ["www could not be brought into service.", "Every file is as it was before.", "the certificate from before."]
+_BACK = "Its files are as they were."
+_REFUSED = "did not take the new files"
 # Those with Apache are hosts that systemd runs.
 _OBSTACLES = {
     # Found before anything was to be done.
-    "apache1": _Obstacle(_read_only, [f"may not write in the directory {FOLDER}."]),
-    "nginx1": _Obstacle(_refused_configuration, [*_BACK, "validate: the command nginx", "no_such_directive"]),
-    "haproxy1": _Obstacle(_full_disk, [*_BACK, f"{FOLDER}/", "No space left on device", "No file was changed."]),
-    "nginx2": _Obstacle(_reload_fails, [*_BACK, "service. nginx: ", "Going back, nginx could not be reloaded"]),
-    "apache2": _Obstacle(_reload_fails, [*_BACK, "service. apache2: ", "Going back, apache2 could not be reloaded"]),
-    "apache3": _Obstacle(_reload_does_nothing, [*_BACK, "apache3 port 443: it serves", "and not"]),
+    "apache1": _Obstacle(_read_only, "refused", [f"{FOLDER}/", "Read-only file system", "No file was changed."]),
+    "nginx1": _Obstacle(
+        _refused_configuration, "rolled_back", ["validate: the command nginx", "no_such_directive", _BACK]
+    ),
+    "haproxy1": _Obstacle(_full_disk, "failed", [f"{FOLDER}/", "No space left on device", "No file was changed."]),
+    "nginx2": _Obstacle(
+        _reload_fails, "rolled_back", [f"nginx {_REFUSED}", _BACK, f"With them back: The service nginx {_REFUSED}"]
+    ),
+    "apache2": _Obstacle(
+        _reload_fails, "rolled_back", [f"apache2 {_REFUSED}", _BACK, f"With them back: The service apache2 {_REFUSED}"]
+    ),
+    "apache3": _Obstacle(_reload_does_nothing, "rolled_back", ["apache3 port 443", "it shows", _BACK]),
 }
 _UNOBSTRUCTED, _LATER = "postfix1", ["haproxy3", "postfix3"]
 
@@ -150,9 +158,10 @@ def test_obstacles(stage: Stage) -> None:
     assert {name: counts["failed"] for name, counts in outcome.recap().items()} == {
         name: int(name in _OBSTACLES) for name in names
     }, outcome.text
-    for name, (_obstruct, words) in _OBSTACLES.items():
+    for name, obstacle in _OBSTACLES.items():
+        assert outcome.states(name) == {"www": obstacle.state}
         said = outcome.failure(name)
-        for word in words:
+        for word in obstacle.words:
             assert word in said, (name, said)
     lost = ", ".join(name for name in canaries if name in _OBSTACLES)
     assert f"Stopped before {_LATER[0]}, which is as it was: {lost} failed or could not be reached." in outcome.words

@@ -80,6 +80,8 @@ class ThisHost(Host):
         self.certificates = {one.name: one for one in certificates}
         self.plans: Dict[str, Optional[AnyPlan]] = {}
         self.backups: Dict[str, Dict[str, str]] = {}
+        #: Why files of some certificates can't be changed, by its name, as long as they need not be.
+        self.barred: Dict[str, InstallError] = {}
         #: What the last look at each endpoint told.
         self.looked: Dict[str, Dict[str, Any]] = {}
         self._endpoints = endpoints
@@ -136,11 +138,13 @@ class ThisHost(Host):
         except InstallError as exc:
             if not sure:
                 raise NotLocked from exc
-            raise
-        self.plans[name] = plan
+            raise self.barred.get(name, exc) from exc
         changes = plan is not None and plan.replaces
         if changes and not sure:
             raise NotLocked
+        if changes and name in self.barred:
+            raise self.barred[name]
+        self.plans[name] = plan
         return Comparison(changes, self.installed(name), bool(certificate.paths & self._undone))
 
     @property

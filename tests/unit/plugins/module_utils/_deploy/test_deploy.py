@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import pathlib
@@ -18,6 +19,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import deploy as under_test
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import services
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.deploy import deploy
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import hidden
 from ansible_collections.certfleet.collectssl.tests.support import installation
 from ansible_collections.certfleet.collectssl.tests.support.reloadable import ReloadableService
 
@@ -27,6 +29,9 @@ _SITES = ("a", "b")
 _ENDS: dict[str, tuple[str, bool]] = {
     "key": ("refused", False),
     "folder": ("refused", False),
+    "directory": ("refused", False),
+    "foreign": ("refused", False),
+    "read-only": ("refused", False),
     "run_before": ("refused", False),
     "run_after": ("failed", True),
     "validate": ("rolled_back", False),
@@ -52,6 +57,7 @@ class _Host:
             for name in (_SITES if apart else _SITES[:1])
         }
         self.serial = 0
+        self.refused = ""
         self.warnings: list[str] = []
         self.options: dict[str, dict[str, t.Any]] = {}
         for site in _SITES:
@@ -124,6 +130,18 @@ class _Host:
             (service.conf / f"{site}.key").write_bytes(installation.key_pem("ec-other"))
         elif kind == "folder":
             self.options[site] = {"path": str(self.folder / "nowhere" / "x.pem")}
+        elif kind == "directory":
+            (self.folder / "file").touch()
+            self.options[site] = {"directory": str(self.folder / "file" / "new")}
+        elif kind in ("foreign", "read-only"):
+            apart = self.folder / "apart"
+            apart.mkdir()
+            self.options[site] = {"path": str(apart / "x.pem")}
+            if kind == "foreign":
+                (apart / ".collectssl").mkdir()
+                os.chown(apart / ".collectssl", 65534, 65534)
+            else:
+                self.refused = str(apart)
         elif kind in ("run_before", "run_after"):
             self.options[site] = {kind: ["false"]}
         elif kind == "validate":
@@ -134,16 +152,29 @@ class _Host:
             service.misbehave(f"{kind}-{site}")
 
 
+def _refusing(host: _Host, patch: pytest.MonkeyPatch) -> _Host:
+    """The host, on which nothing can be made in the folder that it says."""
+    made = hidden._made
+
+    def made_or_refused(folder: t.Any) -> t.Any:
+        if folder.path == host.refused:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return made(folder)
+
+    patch.setattr(hidden, "_made", made_or_refused)
+    return host
+
+
 @pytest.fixture(name="host")
-def fixture_host(tmp_path: pathlib.Path) -> t.Iterator[_Host]:
-    host = _Host(tmp_path)
+def fixture_host(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[_Host]:
+    host = _refusing(_Host(tmp_path), monkeypatch)
     with host.services["a"]:
         yield host
 
 
 @pytest.fixture(name="apart")
-def fixture_apart(tmp_path: pathlib.Path) -> t.Iterator[_Host]:
-    host = _Host(tmp_path, apart=True)
+def fixture_apart(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[_Host]:
+    host = _refusing(_Host(tmp_path, apart=True), monkeypatch)
     with host.services["a"], host.services["b"]:
         yield host
 
@@ -212,8 +243,8 @@ def test_a_fault_of_one_within_a_unit(fault: str, host: _Host) -> None:
     assert result["certificates"][0]["msg"]
     if not whole:
         assert result["certificates"][1]["msg"] == ""
-    # A hook that failed is due until it has run.
-    assert bool(host.left()) == (fault == "run_after")
+    # A hook that failed is due until it has run, and what is somebody else's stays there.
+    assert bool(host.left()) == (fault in ("run_after", "foreign"))
 
 
 @pytest.mark.parametrize("fault", sorted(_ENDS))
@@ -228,6 +259,20 @@ def test_a_fault_of_one_across_units(fault: str, apart: _Host) -> None:
     assert apart.has("b", 1)
     assert apart.serves("b", 1)
     assert result["certificates"][1]["msg"] == ""
+
+
+@pytest.mark.parametrize("fault", ["foreign", "read-only"])
+def test_a_folder_that_cannot_be_changed_is_no_fault_where_nothing_is_to_change(fault: str, host: _Host) -> None:
+    host.options["a"] = {"path": str(host.folder / "apart" / "x.pem")}
+    (host.folder / "apart").mkdir()
+    host.deploy()
+    (host.folder / "apart").rename(host.folder / "moved")
+    host.fault("a", fault)
+    (host.folder / "moved" / "x.pem").rename(host.folder / "apart" / "x.pem")
+    (host.service_of("b").conf / "b.pem").write_text(host.content("b", 5), encoding="ascii")
+    result = host.deploy()
+    assert host.states(result) == {"a": "in_service", "b": "in_service"}, result
+    assert host.serves("b", 0)
 
 
 def test_a_pending_one_stays_as_it_is_and_is_kept_in_service(host: _Host) -> None:
