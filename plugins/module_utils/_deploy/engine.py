@@ -260,7 +260,8 @@ class Unit:
                 report.state = ""
 
     def _compare(self) -> Tuple[List[Report], List[Report]]:
-        changing, staying = [], []
+        changing: List[Report] = []
+        staying: List[Report] = []
         for report in self.reports:
             if not report.is_open:
                 continue

@@ -46,6 +46,15 @@ _WHOLE_UNIT = ("validate", "refuse")
 _APART = 9
 
 
+class _Module(basic.AnsibleModule):
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.warned: list[str] = []
+
+    def warn(self, warning: str, **dummy: t.Any) -> None:
+        self.warned.append(warning)
+
+
 class _Host:
     """A host with sites of one service, or of one each, and the certificates that are wanted there."""
 
@@ -102,10 +111,10 @@ class _Host:
         with installation.module_arguments(arguments):
             kwargs = deploy_spec().kwargs()
             kwargs["argument_spec"]["_shown"] = {"type": "dict"}
-            module = basic.AnsibleModule(supports_check_mode=True, **kwargs)
-        self.warnings = []
-        module.warn = self.warnings.append
-        return deploy(module)
+            module = _Module(supports_check_mode=True, **kwargs)
+        result = deploy(module)
+        self.warnings = module.warned
+        return result
 
     def states(self, result: dict[str, t.Any]) -> dict[str, str]:
         return {one["name"]: one["state"] for one in result["certificates"]}
