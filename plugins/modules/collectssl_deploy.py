@@ -603,8 +603,8 @@ rolled_back:
   returned: unless an option was wrong
 changed_certificates:
   description:
-    - The names of the certificates whose files are others than when the run came, or than before an earlier run that was
-      interrupted. One whose old files were put back is not among them, nor one that a service took anew as it was.
+    - The names of the certificates whose files are others than when the run came, or than before an earlier run that
+      was interrupted. One whose old files were put back is not among them, nor one that a service took anew as it was.
   type: list
   elements: str
   returned: unless an option was wrong

@@ -313,8 +313,8 @@ class _Unit:
                 raise
             for certificate in self._certificates:
                 self._or_bar(certificate, functools.partial(self._try_lock, certificate, take))
-        locked = stack.enter_context(take(self._call.places, self._places()))
-        return locked
+        again: transaction.Locked = stack.enter_context(take(self._call.places, self._places()))
+        return again
 
     def _try_lock(self, certificate: Certificate, take: Callable[..., Any]) -> None:
         with take(self._call.places, certificate.places):
