@@ -142,7 +142,7 @@ def test_layouts(stage: Stage, hosts: dict[str, Host]) -> None:
     first = stage.run(names)
     assert first.code == 0, first.text
     assert stage.reloads(names) == dict.fromkeys(names, 1)
-    assert f"New in service: {_ONE}, {_TWO}" in first.words
+    assert f"Changed: {_ONE}, {_TWO}" in first.words
 
     for service, host in hosts.items():
         for name in _LAYOUTS[service].names:
@@ -157,7 +157,7 @@ def test_layouts(stage: Stage, hosts: dict[str, Host]) -> None:
     assert second.code == 0, second.text
     assert {counts["changed"] for counts in second.recap().values()} == {0}
     assert stage.reloads(names) == dict.fromkeys(names, 1)
-    assert "New in service" not in second.text
+    assert "Changed: " not in second.text
 
     stage.simulator.advance(APART[_TWO])
     third = stage.run(names)
@@ -165,8 +165,8 @@ def test_layouts(stage: Stage, hosts: dict[str, Host]) -> None:
     shared = [host.name for service, host in hosts.items() if service != "postfix"]
     assert stage.reloads(shared) == dict.fromkeys(shared, 2)
     assert hosts["postfix"].reloads == 1
-    assert f'"New in service: {_TWO}"' in third.words
-    assert f"New in service: {_ONE}" not in third.words
+    assert f'"Changed: {_TWO}"' in third.words
+    assert f"Changed: {_ONE}" not in third.words
 
     mail = hosts["postfix"]
     masters = _masters(mail)
@@ -174,6 +174,6 @@ def test_layouts(stage: Stage, hosts: dict[str, Host]) -> None:
     stage.simulator.advance(APART[_ONE])
     restarted = stage.run([mail.name])
     assert restarted.code == 0, restarted.text
-    assert f"New in service: {_ONE}" in restarted.words
+    assert f"Changed: {_ONE}" in restarted.words
     assert mail.reloads == 1
     assert not masters & _masters(mail)
