@@ -23,6 +23,9 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._text import 
 #: How much of what a command prints is kept of each stream, from its end (bytes).
 _KEPT = 64 * 1024
 
+#: How many lines of that a message has: nginx says in the last one but one what it does not like, HAProxy before that.
+_LINES = 3
+
 #: What prints more than this is taken for something that does so without an end (bytes).
 _MOST = 64 << 20
 
@@ -58,7 +61,7 @@ class Ended(NamedTuple):
     @property
     def how(self) -> str:
         """The end of a sentence about one that did not succeed: ``failed with exit status 2: no such directive``."""
-        said = last_line(self.stderr) or last_line(self.stdout)
+        said = last_line(self.stderr, _LINES) or last_line(self.stdout, _LINES)
         saying = f": {said}" if said else ""
         if self.rc is None:
             return f"did not come to its end in time, and was ended{saying}"

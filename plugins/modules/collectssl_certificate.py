@@ -478,7 +478,7 @@ def main() -> None:
     forget_account(os.environ)
     module = _Module(add_file_common_args=True, supports_check_mode=True, **certificate_spec().kwargs())
     try:
-        take_passphrase(module)
+        take_passphrase(module, module.params)
     except InstallError as exc:
         module.fail_json(msg=decodable(f"{exc} No file was changed."))
     if not module.params["content"]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an argument spec cannot say of the options for files, and this controller can: commands and modes.
+"""What an argument spec cannot say of the options for files, and this controller can.
 
 This plugin util is private to the collection. It can have breaking changes at any time.
 """
@@ -12,12 +12,65 @@ import re
 import shlex
 import typing as t
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
+    BESIDE,
+    FILE_ROLES,
+    LONGEST_PASSPHRASE,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt
+
+_PATHS = (*(option for option, _role in FILE_ROLES), "privatekey_path", "pending_privatekey_path")
+
+# A century; what is longer is a slip of the hand, and more than a calendar takes.
+_MOST_DAYS = 36525
 
 _OCTAL = re.compile(r"[0-7]+\Z")
 _PERMISSIONS = 0o777
 # More than a slip makes: what is no mode at all, the target refuses.
 _MODES = 10**6
+
+
+def check_files(given: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> None:
+    """What can be said of the options for the files of one certificate before any call.
+
+    :arg given: the options as the task spells them: home folder and variables in a path are the target's, not this
+        controller's.
+    :arg options: the same, validated.
+    :raises OptionError: for the first that breaks a rule.
+    """
+    seen: dict[str, str] = {}
+    for option in _PATHS:
+        path = given.get(option)
+        if path is None:
+            continue
+        check_path(option, path)
+        if seen.setdefault(str(path), option) != option:
+            raise OptionError(f"{seen[str(path)]} and {option} name the same file, {excerpt(str(path))}.")
+    if options["min_validity_days"] < 0:
+        raise OptionError("min_validity_days must be 0 or more.")
+    if options["min_validity_days"] > _MOST_DAYS:
+        raise OptionError(f"min_validity_days must be at most {_MOST_DAYS}.")
+    _check_passphrase(options["privatekey_passphrase"])
+    check_command("validate", options["validate"])
+    check_mode(given.get("mode"))
+
+
+def check_path(option: str, path: t.Any) -> None:
+    """Raises ``OptionError`` where a path, as a task spells it, is none that is absolute on a target."""
+    if not str(path).startswith(("/", "~", "$")):
+        raise OptionError(f"{option} must be an absolute path on the target, not {str(path)!r}.")
+
+
+def _check_passphrase(passphrase: t.Any) -> None:
+    if passphrase is None:
+        return
+    if len(str(passphrase).encode("utf-8", "surrogateescape")) > LONGEST_PASSPHRASE:
+        raise OptionError(
+            f"privatekey_passphrase is longer than the {LONGEST_PASSPHRASE} bytes that TLS libraries take."
+        )
+    if BESIDE in str(passphrase):
+        raise OptionError("privatekey_passphrase holds a NUL character, with which no key is encrypted.")
 
 
 def check_command(option: str, command: str | None) -> None:

@@ -23,7 +23,14 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._identifiers 
 Options = t.Mapping[str, t.Any]
 
 _TOO_LONG = 10**128
-_KINDS = {"int": "a whole number", "bool": "true or false", "list": "a list", "str": "text", "path": "text"}
+_KINDS = {
+    "int": "a whole number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a dictionary",
+    "str": "text",
+    "path": "text",
+}
 
 
 def validated(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
@@ -32,7 +39,7 @@ def validated(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
     Whether the credentials are complete is left to ``provider_of``, since a part of them may come from the environment.
     """
     given = by_name(args, spec)
-    _check_names(given, spec)
+    check_known(given, spec)
     for name, value in given.items():
         # Identifiers have a check of their own below, which tells their elements apart.
         if name not in IDENTIFIER_LISTS:
@@ -53,7 +60,8 @@ def by_name(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
     return {aliases.get(name, str(name)): value for name, value in given if value is not None}
 
 
-def _check_names(given: Options, spec: ArgumentSpec) -> None:
+def check_known(given: Options, spec: ArgumentSpec) -> None:
+    """Raises ``OptionError`` for names that no option has, with what may be meant."""
     unknown = sorted(excerpt(name) for name in set(given).difference(spec.argument_spec))
     if not unknown:
         return
@@ -81,6 +89,9 @@ def _check_value(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
     # The validator would make text of a list, brackets and all.
     structured = isinstance(value, (dict, list, tuple, set))
     textual = structured and kind in ("str", "path")
+    if isinstance(value, str) and kind in ("str", "path") and "choices" not in rules:
+        # Nothing can be wrong with it, and the validator takes its time.
+        return
     if not textual and not ArgumentSpecValidator({name: dict(rules)}).validate({name: value}).error_messages:
         return
     shown = "" if structured or rules.get("no_log") else f", not {str(value)[:40]!r}"
@@ -97,6 +108,9 @@ def _hint(value: t.Any) -> str:
 def _check_elements(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
     if rules.get("type") != "list":
         return
+    if rules.get("elements") == "dict":
+        _check_dictionaries(name, value)
+        return
     if isinstance(value, bool) or is_text_of_list(value):
         raise OptionError(f"{name} must be a list, or text with commas between its parts.")
     for number, element in enumerate(value if isinstance(value, (list, tuple)) else [], 1):
@@ -104,6 +118,14 @@ def _check_elements(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> No
             raise OptionError(f"Element {number} of {name} must be text.")
         if isinstance(element, str) and not element.strip():
             raise OptionError(f"Element {number} of {name} is empty.")
+
+
+def _check_dictionaries(name: str, value: t.Any) -> None:
+    if not isinstance(value, (list, tuple)):
+        raise OptionError(f"{name} must be a list of dictionaries.")
+    for number, element in enumerate(value, 1):
+        if not isinstance(element, dict):
+            raise OptionError(f"Element {number} of {name} must be a dictionary.")
 
 
 def _check_rules(given: Options, spec: ArgumentSpec) -> None:

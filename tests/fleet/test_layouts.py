@@ -103,10 +103,10 @@ def hosts(stage: Stage) -> dict[str, Host]:
         for service, layout in _LAYOUTS.items()
     }
     stage.settings(
-        deploy_certificates="{{ fleet_certificates[fleet_service] }}",
+        collectssl_deploy_certificates="{{ fleet_certificates[fleet_service] }}",
         fleet_certificates=certificates,
-        deploy_probe_from="target",
-        deploy_serial=["100%"],
+        collectssl_deploy_probe_from="target",
+        collectssl_deploy_serial=["100%"],
     )
     return found
 
@@ -161,7 +161,7 @@ def test_layouts(stage: Stage, hosts: dict[str, Host]) -> None:
 
     mail = hosts["postfix"]
     masters = _masters(mail)
-    stage.settings(deploy_services={"postfix": {"state": "restarted"}})
+    stage.settings(collectssl_deploy_services={"postfix": {"state": "restarted"}})
     stage.simulator.advance(APART[_ONE])
     restarted = stage.run([mail.name])
     assert restarted.code == 0, restarted.text

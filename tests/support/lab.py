@@ -21,6 +21,7 @@ from .runs import Run, read_record
 
 MODULE = "certfleet.collectssl.collectssl_certificate"
 INFO = "certfleet.collectssl.collectssl_order_info"
+DEPLOY = "certfleet.collectssl.collectssl_deploy"
 LOOKUP = "certfleet.collectssl.collectssl_certificate"
 
 Task = dict[str, t.Any]

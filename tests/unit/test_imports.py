@@ -75,6 +75,13 @@ _ARROWS: dict[str, set[str]] = {
     "plugin_utils/_action": _EVERYBODY
     | {"plugin_utils/_broker", "plugin_utils/_http", "plugin_utils/_options", "plugin_utils/_polling"}
     | {"plugin_utils/_quick_look", "plugin_utils/_validation"},
+    "plugin_utils/_target_action": _EVERYBODY | {"plugin_utils/_action", "plugin_utils/_chain"},
+    "plugin_utils/_deploy_table": _EVERYBODY,
+    "plugin_utils/_deployment": _EVERYBODY
+    | {"module_utils/_deploy", "module_utils/_endpoint", "module_utils/_wire", "plugin_utils/_broker"}
+    | {"plugin_utils/_chain", "plugin_utils/_file_options", "plugin_utils/_identifiers", "plugin_utils/_layouts"}
+    | {"plugin_utils/_options", "plugin_utils/_outcome", "plugin_utils/_provider", "plugin_utils/_quick_look"}
+    | {"plugin_utils/_sentences", "plugin_utils/_validation"},
     "doc_fragments": set(),
 }
 _MODULE_UTILS = {room for room in _ARROWS if room.startswith("module_utils/")}
@@ -100,8 +107,10 @@ _OTHERS = {
 }
 
 #: What travels to a managed host with each module, as rooms or as files of them.
+_EVERYBODY_SHIPPED = {room.rpartition("/")[2] for room in _EVERYBODY}
 _SHIPPED = {
     "collectssl_certificate": {"_argspec", "_errors", "_pem", "_python", "_text", "_files", "_install"},
+    "collectssl_deploy": _EVERYBODY_SHIPPED | {"_commands", "_deploy", "_endpoint", "_files", "_install"},
     "collectssl_order_info": {"_argspec"},
     "collectssl_rollback_point": {"_argspec", "_errors", "_pem", "_text", "_files", "_rollback"},
     "tls_endpoint_info": {"_argspec", "_errors", "_names", "_pem", "_python", "_text", "_endpoint"},

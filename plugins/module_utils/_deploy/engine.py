@@ -11,27 +11,24 @@ alone:
                                +----------+---- put back ----+--------+-> reload -> look
 
 What names one certificate (its files, its hook, its own endpoint) takes that certificate alone out, and the rest of the
-unit is carried through. What can't be told apart (``validate``, a reload) takes the whole unit back. Going back is only
-right where it restores something: an endpoint that showed nothing before and shows nothing after is a failure, and the
-new files, valid and validated, stay.
+unit is carried through. What can't be told apart (``validate``, a reload) takes the whole unit back, and certificates
+that share a file go back together. Going back is only right where it restores something: an endpoint that showed
+nothing before and shows nothing after is a failure, and the new files, valid and validated, stay.
 
 Whatever ends this in the middle, the next run finds the old files, and ends what it finds first. The host is reached
 through ``Host`` alone, so that every way through can be walked without one.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 
 #: How a certificate can end.
 IN_SERVICE, INSTALLED, UNPROVEN = "in_service", "installed", "unproven"
 REFUSED, ROLLED_BACK, FAILED, ABSENT = "refused", "rolled_back", "failed", "absent"
-#: Switched, and looked at by the controller before it is let go.
+#: In its place, and looked at by the controller before it is known how it ends.
 TO_BE_LOOKED_AT = "to_be_looked_at"
-
-#: Those that make a task fail.
-FAILURES = (UNPROVEN, REFUSED, ROLLED_BACK, FAILED)
 
 LEFT_STOPPED = "left_stopped"
 
@@ -48,6 +45,7 @@ class Wanted(NamedTuple):
 
     ``fingerprint`` is that of the one to be installed, None where what is installed is to stay (a pending order). Of
     ``endpoints`` those are meant that this host looks at; ``looked_at_elsewhere`` says that the controller has others.
+    ``tied`` are the names of those that it shares a file with.
     """
 
     name: str
@@ -59,47 +57,67 @@ class Wanted(NamedTuple):
     run_before: Tuple[str, ...] = ()
     run_after: Tuple[str, ...] = ()
     absent: bool = False
+    tied: FrozenSet[str] = frozenset()
 
 
 class Comparison(NamedTuple):
-    """What is there against what is wanted: whether files are to change, and which certificate is installed."""
+    """What is there against what is wanted.
+
+    Whether files are to change, which certificate is installed, and whether a run that was interrupted has been at its
+    files, so that nobody knows what services have read of them.
+    """
 
     changes: bool
     installed: Optional[str]
+    touched: bool = False
+
+
+class Memory(NamedTuple):
+    """How it was before a switch: which certificate was installed, and what endpoints showed, by endpoint."""
+
+    installed: Optional[str]
+    shown: Mapping[str, str]
 
 
 class Host:
-    """What the engine needs of a host. Names are those of certificates; whatever fails raises ``InstallError``."""
+    """What the engine needs of a host. Names are those of certificates; whatever fails raises ``InstallError``.
 
-    def held(self, names: Sequence[str]) -> List[str]:
+    What is done to several of them gives the names of those for which it failed, and why; these are as they were.
+    """
+
+    def held(self, names: Sequence[str]) -> Dict[str, Memory]:
         """Those that an earlier run switched and did not prove to be in service; their old files are still there."""
         raise NotImplementedError
 
     def due(self, names: Sequence[str]) -> List[str]:
-        """Those whose ``run_after`` an earlier run did not come to."""
+        """Those whose ``run_after`` is still to run, be it that an earlier run did not come to it."""
+        raise NotImplementedError
+
+    def installed(self, name: str) -> Optional[str]:
+        """The fingerprint of the certificate that is installed."""
         raise NotImplementedError
 
     def compare(self, name: str) -> Comparison:
         """What is there against what is wanted."""
         raise NotImplementedError
 
-    def switch(self, names: Sequence[str]) -> Dict[str, InstallError]:
-        """Put the new files in place, and keep the old ones; those for which that failed are as they were."""
+    def switch(self, memories: Mapping[str, Memory]) -> Dict[str, InstallError]:
+        """Put the new files in place, and keep the old ones."""
         raise NotImplementedError
 
-    def hold(self, names: Sequence[str]) -> None:
+    def hold(self, names: Sequence[str]) -> Dict[str, InstallError]:
         """Say that the new files may stay, if they turn out to serve."""
         raise NotImplementedError
 
-    def put_back(self, names: Sequence[str]) -> None:
+    def put_back(self, names: Sequence[str]) -> Dict[str, InstallError]:
         """Put the old files back."""
         raise NotImplementedError
 
-    def let_go(self, names: Sequence[str], due: Sequence[str]) -> None:
-        """Forget the old files; of ``due`` it is written down that their ``run_after`` is still to run."""
+    def let_go(self, names: Sequence[str]) -> Dict[str, InstallError]:
+        """Forget the old files; if there is a ``run_after``, it is due from here on."""
         raise NotImplementedError
 
-    def done(self, names: Sequence[str]) -> None:
+    def done(self, name: str) -> None:
         """Forget that something is still to run."""
         raise NotImplementedError
 
@@ -109,6 +127,10 @@ class Host:
 
     def take_new_files(self, service: str) -> str:
         """Have a service read its files; what was done, as ``services.take_new_files`` says it."""
+        raise NotImplementedError
+
+    def foresee(self, service: str) -> str:
+        """What ``take_new_files`` would do; nothing is done."""
         raise NotImplementedError
 
     def look(self, endpoints: Sequence[str]) -> Dict[str, Seen]:
@@ -121,20 +143,30 @@ class Host:
 
 
 class Report:
-    """How a certificate ended, and what was seen on the way."""
+    """How a certificate ended, and what was seen on the way.
+
+    ``before`` is the one that was installed when the run came, ``showing`` the one that endpoints have to show.
+    """
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
         self.state = ""
         self.messages: List[str] = []
         self.changed = False
-        self.installed: Optional[str] = None
-        self.before: Dict[str, Seen] = {}
+        self.before: Optional[str] = None
+        self.showing: Optional[str] = None
+        self.touched = False
+        self.memory = Memory(None, {})
 
     @property
     def name(self) -> str:
         """The name of the certificate."""
         return self.wanted.name
+
+    @property
+    def endpoints(self) -> Tuple[str, ...]:
+        """Those that have to show it."""
+        return () if self.wanted.absent else self.wanted.endpoints
 
     @property
     def is_open(self) -> bool:
@@ -148,11 +180,22 @@ class Report:
             self.messages.append(message)
 
 
-class Unit:
-    """The way of some certificates that stand and fall together."""
+class _Wrong(NamedTuple):
+    """What is wrong with an endpoint, in words, and whether going back would restore something."""
 
-    def __init__(self, host: Host, certificates: Iterable[Wanted]) -> None:
+    why: str
+    restores: bool
+
+
+class Unit:
+    """The way of some certificates that stand and fall together.
+
+    ``shown`` is what the controller saw of those that it looked at: what is wrong, in words, or "" where nothing is.
+    """
+
+    def __init__(self, host: Host, certificates: Iterable[Wanted], shown: Optional[Mapping[str, str]] = None) -> None:
         self._host = host
+        self._elsewhere = shown or {}
         self.reports = [Report(wanted) for wanted in certificates]
         self.services: Dict[str, str] = {}
         self.seen: Dict[str, Seen] = {}
@@ -161,15 +204,7 @@ class Unit:
 
     def go(self) -> None:
         """All of it, as far as this host can go alone."""
-        held = self._of(self._host.held(self._names(self.reports)))
-        if held:
-            for report in held:
-                report.installed = self._host.compare(report.name).installed
-                report.changed = True
-            self._prove(held)
-            for report in held:
-                if report.state in (IN_SERVICE, INSTALLED, TO_BE_LOOKED_AT):
-                    report.state = report.state if report.state == TO_BE_LOOKED_AT else ""
+        self._end_what_is_held()
         changing, staying = self._compare()
         changing = self._before(changing)
         if changing:
@@ -177,24 +212,56 @@ class Unit:
         self._converge([report for report in staying if report.is_open])
         self._after()
 
-    def conclude(self, shown: Dict[str, str]) -> None:
-        """What is left to do once the controller has looked.
+    def foresee(self) -> None:
+        """Say how it would go; nothing is changed. Whatever can only be found out by trying is taken to go well."""
+        held = self._host.held(self._names(self.reports))
+        changing, staying = self._compare()
+        # What those show that can't be brought into service, people want to know all the same.
+        self._look(self._endpoints(report for report in self.reports if report not in staying))
+        wrong = self._look_at(staying)
+        for report in self.reports:
+            touched = report.touched or report.name in held
+            if report.is_open and (report in changing or touched or wrong.get(report.name)):
+                report.changed = True
+        turned = [report for report in self.reports if report.is_open and report.changed]
+        for service in self._services(turned):
+            self.services[service] = self._host.foresee(service)
+        for report in self.reports:
+            if report.is_open:
+                stuck = report.name in wrong and not self._is_taken(report)
+                report.changed = report.changed and not (stuck and report in staying)
+                report.end(
+                    UNPROVEN if stuck and not self._is_stopped(report) else self._well(report),
+                    wrong[report.name].why if stuck else "",
+                )
 
-        ``shown`` says of each held certificate that does not serve what is wrong with it, in words; the others do.
-        """
-        held = self._of(self._host.held(self._names(self.reports)))
-        gone = [report for report in held if report.name in shown]
+    def _end_what_is_held(self) -> None:
+        """What an earlier run switched: it is proven to be in service, or goes back, before anything else is done."""
+        found = self._host.held(self._names(self.reports))
+        held = self._of(found)
         for report in held:
+            report.memory = found[report.name]
+            report.before = report.memory.installed
             report.changed = True
-            if report.name not in shown:
-                report.end(IN_SERVICE)
+            report.showing = self._host.installed(report.name)
+        judged = [report for report in held if report.name in self._elsewhere]
+        gone = {report.name: self._elsewhere[report.name] for report in judged if self._elsewhere[report.name]}
         if gone:
-            self._go_back(gone, {report.name: shown[report.name] for report in gone})
-        self._let_go([report for report in held if report not in gone])
-        self._after()
+            self._go_back([report for report in judged if report.name in gone], gone)
+        well = [report for report in judged if report.is_open]
+        if well:
+            self._let_go(well, {})
+        unproven = [report for report in held if report not in judged and report.is_open]
+        if unproven:
+            self._prove(unproven)
+        for report in held:
+            # It may be that another one is wanted by now.
+            if report.state in (IN_SERVICE, INSTALLED, ABSENT):
+                report.state = ""
 
     def _compare(self) -> Tuple[List[Report], List[Report]]:
-        changing, staying = [], []
+        changing: List[Report] = []
+        staying: List[Report] = []
         for report in self.reports:
             if not report.is_open:
                 continue
@@ -203,8 +270,17 @@ class Unit:
             except InstallError as exc:
                 report.end(REFUSED, str(exc))
                 continue
-            report.installed = found.installed
+            if not report.changed:
+                report.before = found.installed
+            report.touched = found.touched
+            report.showing = report.wanted.fingerprint or found.installed
+            report.memory = Memory(found.installed, {})
             (changing if found.changes else staying).append(report)
+        refused = [report for report in self.reports if report.state == REFUSED]
+        for report in self._tied(refused):
+            if report in changing:
+                changing.remove(report)
+                report.end(REFUSED, f"It shares a file with {_listed(refused)}, which was refused.")
         return changing, staying
 
     def _before(self, reports: List[Report]) -> List[Report]:
@@ -213,31 +289,37 @@ class Unit:
                 for command in report.wanted.run_before:
                     self._host.run("run_before", command, report.name)
             except InstallError as exc:
-                report.end(FAILED, f"{exc} Its files were left as they were.")
+                report.end(REFUSED, f"{exc} Its files were left as they were.")
+        refused = [report for report in reports if not report.is_open]
+        for report in self._tied(refused):
+            if report.is_open:
+                report.end(REFUSED, f"It shares a file with {_listed(refused)}, which was refused.")
         going = [report for report in reports if report.is_open]
         seen = self._host.look(self._endpoints(going)) if going else {}
         for report in going:
-            report.before = {endpoint: seen[endpoint] for endpoint in report.wanted.endpoints}
+            shown = {endpoint: seen[endpoint].fingerprint for endpoint in report.endpoints}
+            report.memory = report.memory._replace(
+                shown={endpoint: fingerprint for endpoint, fingerprint in shown.items() if fingerprint is not None}
+            )
         return going
 
     def _switch(self, reports: List[Report]) -> None:
-        failed = self._host.switch(self._names(reports))
-        for report in reports:
-            if report.name in failed:
-                report.end(FAILED, str(failed[report.name]))
+        self._failed(self._host.switch({report.name: report.memory for report in reports}))
         switched = [report for report in reports if report.is_open]
+        switched = self._without_tied(switched)
         if not switched:
             return
         try:
             self._validate(switched)
         except InstallError as exc:
-            self._host.put_back(self._names(switched))
-            self._end(switched, ROLLED_BACK, f"{exc} Its files are as they were.")
+            self._put_back(switched, {report.name: str(exc) for report in switched})
             return
-        for report in switched:
+        self._failed(self._host.hold(self._names(switched)))
+        held = self._without_tied([report for report in switched if report.is_open])
+        for report in held:
             report.changed = True
-        self._host.hold(self._names(switched))
-        self._prove(switched)
+        if held:
+            self._prove(held)
 
     def _validate(self, reports: List[Report]) -> None:
         # A command that several certificates have looks at the files of all of them.
@@ -252,132 +334,176 @@ class Unit:
         except InstallError as exc:
             self._go_back(reports, {report.name: str(exc) for report in reports})
             return
-        wrong = self._wrong(reports)
-        back = {name: why for name, (why, restores) in wrong.items() if restores}
+        wrong = self._look_until_right(reports)
+        self._go_back(
+            [report for report in reports if report.name in wrong and wrong[report.name].restores],
+            {name: one.why for name, one in wrong.items()},
+        )
+        staying = [report for report in reports if report.is_open]
+        waiting = [report for report in staying if report.name not in wrong and self._waits(report)]
+        for report in waiting:
+            report.end(TO_BE_LOOKED_AT)
+        self._let_go([report for report in staying if report.is_open], wrong)
+
+    def _let_go(self, reports: List[Report], wrong: Mapping[str, _Wrong]) -> None:
+        for name, exc in self._host.let_go(self._names(reports)).items() if reports else ():
+            # They are in service; what is left of the old ones, the next run sees to.
+            self._of([name])[0].messages.append(str(exc))
         for report in reports:
-            if report.name in wrong and report.name not in back:
-                report.end(UNPROVEN, f"{wrong[report.name][0]} The new files stay: going back would restore nothing.")
-        if back:
-            self._go_back([report for report in reports if report.name in back], back)
-        staying = [report for report in reports if report.name not in back]
-        for report in staying:
-            if report.is_open:
+            if report.name in wrong:
+                report.end(UNPROVEN, f"{wrong[report.name].why} The new files stay: going back would restore nothing.")
+            else:
                 report.end(self._well(report))
-        self._let_go([report for report in staying if report.state != TO_BE_LOOKED_AT])
 
-    def _well(self, report: Report) -> str:
-        if report.wanted.absent:
-            return ABSENT
-        if report.wanted.looked_at_elsewhere and not self._is_stopped(report):
-            return TO_BE_LOOKED_AT
-        return IN_SERVICE if report.wanted.endpoints and not self._is_stopped(report) else INSTALLED
-
-    def _go_back(self, reports: List[Report], why: Dict[str, str]) -> None:
-        self._host.put_back(self._names(reports))
-        for report in reports:
-            report.end(ROLLED_BACK, f"{why[report.name]} Its files are as they were.")
+    def _go_back(self, reports: List[Report], why: Mapping[str, str]) -> None:
+        if not reports:
+            return
+        reports = reports + [report for report in self._tied(reports) if report.is_open]
+        self._put_back(reports, why)
+        back = [report for report in reports if report.state == ROLLED_BACK]
         try:
-            self._reload(reports)
+            self._reload(back)
         except InstallError as exc:
-            for report in reports:
+            for report in back:
                 report.messages.append(f"With them back: {exc}")
             return
-        old = {
-            endpoint: str(seen.fingerprint)
-            for report in reports
-            for endpoint, seen in report.before.items()
-            if seen.fingerprint is not None
-        }
+        old = {endpoint: shown for report in back for endpoint, shown in report.memory.shown.items()}
         shown = self._look_until(old)
-        for report in reports:
-            for endpoint in report.wanted.endpoints:
-                if endpoint in old and shown[endpoint].fingerprint != old[endpoint]:
+        for report in back:
+            for endpoint in report.memory.shown:
+                if shown[endpoint].fingerprint != old[endpoint]:
                     report.messages.append(
                         f"{endpoint} does not show again what it showed before: {_told(shown[endpoint])}."
                     )
 
+    def _put_back(self, reports: List[Report], why: Mapping[str, str]) -> None:
+        blamed = [report for report in reports if report.name in why]
+        failed = self._host.put_back(self._names(reports))
+        for report in reports:
+            cause = why.get(report.name, f"It shares a file with {_listed(blamed)}, which could not stay.")
+            if report.name in failed:
+                report.end(FAILED, f"{cause} {failed[report.name]}")
+            else:
+                report.end(ROLLED_BACK, f"{cause} Its files are as they were.")
+
     def _converge(self, reports: List[Report]) -> None:
         """Certificates whose files are as they are to be: a service that shows others takes these."""
-        shown = self._look(self._endpoints(reports))
-        stale = [
-            report
-            for report in reports
-            if any(shown[endpoint].fingerprint != self._to_show(report) for endpoint in report.wanted.endpoints)
-        ]
-        wrong: Dict[str, Tuple[str, bool]] = {}
+        wrong = self._look_at(reports)
+        stale = [report for report in reports if report.touched or report.name in wrong]
         if stale:
             try:
                 if self._reload(stale):
                     for report in stale:
                         report.changed = True
-                    wrong = self._wrong(stale)
+                    wrong = self._look_until_right(stale)
                 else:
-                    wrong = {} if all(self._is_stopped(report) for report in stale) else self._found_wrong(stale, shown)
+                    wrong = {report.name: wrong[report.name] for report in stale if report.name in wrong}
             except InstallError as exc:
-                wrong = {report.name: (str(exc), False) for report in stale}
+                wrong = {report.name: _Wrong(str(exc), False) for report in stale}
         for report in reports:
-            if report.name in wrong:
-                report.end(UNPROVEN, f"{wrong[report.name][0]} Its files are those that are wanted.")
+            if report.name in wrong and not self._is_stopped(report):
+                report.end(UNPROVEN, f"{wrong[report.name].why} Its files are those that are wanted.")
+            elif report in stale and self._waits(report):
+                report.end(TO_BE_LOOKED_AT)
             else:
                 report.end(self._well(report))
 
     def _after(self) -> None:
         """What is to run once a certificate is in its place; nothing is taken back for it."""
-        reports = self._of(self._host.due(self._names(self.reports)))
-        for report in reports:
+        for report in self._of(self._host.due(self._names(self.reports))):
             try:
                 for command in report.wanted.run_after:
                     self._host.run("run_after", command, report.name)
+                self._host.done(report.name)
             except InstallError as exc:
-                report.end(FAILED, f"{exc} The new files are in place.")
-        self._host.done(self._names(reports))
+                report.end(FAILED, f"{exc} The files stay, and the next run runs it again.")
 
     # Its steps
+
+    def _failed(self, failures: Mapping[str, InstallError]) -> None:
+        for report in self._of(failures):
+            report.end(FAILED, str(failures[report.name]))
+
+    def _without_tied(self, reports: List[Report]) -> List[Report]:
+        """Put back those that share a file with one that failed, and leave them out."""
+        failed = [report for report in self.reports if report.state == FAILED]
+        tied = [report for report in self._tied(failed) if report in reports]
+        if tied:
+            self._put_back(tied, {report.name: f"It shares a file with {_listed(failed)}." for report in tied})
+        return [report for report in reports if report not in tied]
+
+    def _tied(self, reports: Sequence[Report]) -> List[Report]:
+        """Those others that share a file with some, or with others that do."""
+        found = list(reports)
+        for report in found:
+            found.extend(other for other in self.reports if other.name in report.wanted.tied and other not in found)
+        return [report for report in found if report not in reports]
+
+    def _services(self, reports: Iterable[Report]) -> List[str]:
+        return list(dict.fromkeys(service for report in reports for service in report.wanted.services))
 
     def _reload(self, reports: List[Report]) -> bool:
         """Have the services of these certificates take new files, each once; whether any did."""
         done = []
-        for service in dict.fromkeys(service for report in reports for service in report.wanted.services):
+        for service in self._services(reports):
             self.services[service] = self._host.take_new_files(service)
             done.append(self.services[service])
         return any(one != LEFT_STOPPED for one in done)
 
-    def _wrong(self, reports: List[Report]) -> Dict[str, Tuple[str, bool]]:
-        """What is wrong with endpoints, once they have had their time, and whether going back restores something."""
-        looked_at = [report for report in reports if not self._is_stopped(report) and not report.wanted.absent]
+    def _look_at(self, reports: List[Report]) -> Dict[str, _Wrong]:
+        """What is wrong with endpoints now, be it that the controller saw it."""
+        wrong = self._found_wrong(reports, self._look(self._endpoints(reports)))
+        for report in reports:
+            if self._elsewhere.get(report.name):
+                wrong.setdefault(report.name, _Wrong(self._elsewhere[report.name], False))
+        return wrong
+
+    def _look_until_right(self, reports: List[Report]) -> Dict[str, _Wrong]:
+        """What is wrong with endpoints, once they have had their time."""
+        looked_at = [report for report in reports if not self._is_stopped(report)]
         shown = self._look_until(
-            {endpoint: self._to_show(report) for report in looked_at for endpoint in report.wanted.endpoints}
+            {endpoint: report.showing or "" for report in looked_at for endpoint in report.endpoints}
         )
         return self._found_wrong(looked_at, shown)
 
-    def _found_wrong(self, reports: List[Report], shown: Dict[str, Seen]) -> Dict[str, Tuple[str, bool]]:
+    def _found_wrong(self, reports: List[Report], shown: Mapping[str, Seen]) -> Dict[str, _Wrong]:
         wrong = {}
         for report in reports:
-            for endpoint in report.wanted.endpoints:
-                seen = shown[endpoint]
-                if seen.fingerprint == self._to_show(report):
+            for endpoint in report.endpoints:
+                seen, before = shown[endpoint], report.memory.shown.get(endpoint)
+                if seen.fingerprint == report.showing:
                     continue
-                before = report.before.get(endpoint, Seen(None))
+                if seen.fingerprint is None and before is None and self._has_stopped(report):
+                    continue
                 # What shows a certificate that was not installed before either has nothing to do with these files.
-                same = seen.fingerprint == before.fingerprint and before.fingerprint != report.installed
-                restores = before.fingerprint is not None and not same
-                wrong[report.name] = (f"{endpoint} does not show the certificate: {_told(seen)}.", restores)
-                break
+                same = seen.fingerprint == before and before != report.memory.installed
+                restores = before is not None and not same
+                wrong[report.name] = _Wrong(f"{endpoint} does not show the certificate: {_told(seen)}.", restores)
+                if restores:
+                    break
         return wrong
 
-    def _to_show(self, report: Report) -> str:
-        return report.wanted.fingerprint or report.installed or ""
+    def _well(self, report: Report) -> str:
+        if report.wanted.absent:
+            return ABSENT
+        looked_at = report.endpoints or report.wanted.looked_at_elsewhere
+        return IN_SERVICE if looked_at and not self._is_stopped(report) else INSTALLED
+
+    def _waits(self, report: Report) -> bool:
+        """Whether the controller has to look before it is known how it ends."""
+        return report.wanted.looked_at_elsewhere and not report.wanted.absent and not self._is_stopped(report)
 
     def _is_stopped(self, report: Report) -> bool:
-        """Whether the silence of its endpoints is no fault."""
+        """Whether nothing runs that could show it, so that silence is no fault."""
         services = report.wanted.services
         return bool(services) and all(self.services.get(service) == LEFT_STOPPED for service in services)
 
-    def _let_go(self, reports: List[Report]) -> None:
-        if reports:
-            self._host.let_go(
-                self._names(reports), [report.name for report in reports if report.wanted.run_after and report.changed]
-            )
+    def _has_stopped(self, report: Report) -> bool:
+        return any(self.services.get(service) == LEFT_STOPPED for service in report.wanted.services)
+
+    def _is_taken(self, report: Report) -> bool:
+        """Whether a service of it takes new files."""
+        return any(self.services.get(service, LEFT_STOPPED) != LEFT_STOPPED for service in report.wanted.services)
 
     def _look(self, endpoints: Sequence[str]) -> Dict[str, Seen]:
         shown = self._host.look(endpoints) if endpoints else {}
@@ -399,13 +525,12 @@ class Unit:
 
     @staticmethod
     def _endpoints(reports: Iterable[Report]) -> List[str]:
-        return list(dict.fromkeys(endpoint for report in reports for endpoint in report.wanted.endpoints))
-
-    @staticmethod
-    def _end(reports: Iterable[Report], state: str, message: str) -> None:
-        for report in reports:
-            report.end(state, message)
+        return list(dict.fromkeys(endpoint for report in reports for endpoint in report.endpoints))
 
 
 def _told(seen: Seen) -> str:
     return seen.reason if seen.fingerprint is None else f"it shows {seen.fingerprint}"
+
+
+def _listed(reports: Iterable[Report]) -> str:
+    return ", ".join(report.name for report in reports)

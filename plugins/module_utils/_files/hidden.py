@@ -26,7 +26,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._text import 
 
 NAME = ".collectssl"
 
-#: The one name in it that is known.
+#: The one name in it that is known. A transaction that may stay open while others come and go adds a random one to it.
 JOURNAL = "journal"
 
 #: How long one transaction may take before another one gives up waiting for it, in seconds.
@@ -35,9 +35,9 @@ PATIENCE = 300.0
 _PAUSE = 0.05
 _IGNORE = ".gitignore"
 
-# What runs leave there: the two names that are known, random ones, and those that NFS gives to what is removed while
+# What runs leave there: the names that are known, random ones, and those that NFS gives to what is removed while
 # it is open.
-_OF_RUNS = re.compile(r"(?:journal|\.gitignore|[0-9a-f]{32}|\.nfs[0-9a-f]+)\Z")
+_OF_RUNS = re.compile(r"(?:journal(?:-[0-9a-f]{32})?|\.gitignore|[0-9a-f]{32}|\.nfs[0-9a-f]+)\Z")
 
 # File systems without advisory locks: there one run at a time is up to the user.
 _NO_LOCK = (errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -54,8 +54,12 @@ class HiddenFolder(Folder):
 
     @property
     def journal(self) -> Place:
-        """Where the journal is."""
+        """Where the journal is of a transaction that is alone here."""
         return in_folder(self, JOURNAL)
+
+    def journals(self) -> List[str]:
+        """The names of the journals, and of notes on those that are elsewhere."""
+        return [name for name in self.names() if _is_journal(name)]
 
     def new_name(self) -> str:
         """A name that is not in use and that nobody can guess."""
@@ -64,8 +68,8 @@ class HiddenFolder(Folder):
     def leftovers(self, but: Iterable[str] = ()) -> List[Place]:
         """What runs left in it, less these names."""
         kept = {_IGNORE, *but}
-        # The journal first: without what it speaks of it would be believed all the same.
-        names = sorted(self.names(), key=lambda name: name != JOURNAL)
+        # The journals first: without what it speaks of one would be believed all the same.
+        names = sorted(self.names(), key=lambda name: not _is_journal(name))
         return [in_folder(self, name) for name in names if name not in kept]
 
     def is_still_there(self) -> bool:
@@ -84,6 +88,10 @@ class HiddenFolder(Folder):
         disk.remove(in_folder(self, _IGNORE))
         with contextlib.suppress(OSError):
             os.rmdir(NAME, dir_fd=self.beside.descriptor)
+
+
+def _is_journal(name: str) -> bool:
+    return name.startswith(JOURNAL)
 
 
 def look(folder: Folder) -> Optional[str]:

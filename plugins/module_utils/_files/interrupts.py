@@ -38,8 +38,9 @@ class Interrupts:
         if self._around is not None:
             self._around.hold()
         for number in (*_ENDING, signal.SIGINT):
-            if signal.getsignal(number) is not None:
-                self._set(number, signal.SIG_IGN)
+            if signal.getsignal(number) not in (None, signal.SIG_IGN):
+                # Not ignored: what is ignored stays so in whatever is started meanwhile, daemons too.
+                self._set(number, _go_on)
 
     def __exit__(self, *dummy: Any) -> None:
         for number, handler in self._before.items():
@@ -51,6 +52,10 @@ class Interrupts:
         except ValueError:
             return
         self._before.setdefault(number, previous)
+
+
+def _go_on(dummy: int, also_dummy: Any) -> None:
+    """A signal that would end a process which may not end yet."""
 
 
 def _interrupt(number: int, dummy: Any) -> None:

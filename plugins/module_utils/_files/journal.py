@@ -13,7 +13,11 @@ destination will become and what it was are files of random names in the hidden 
 
 So while there is a journal the state before can be had back, and once there is none, what else is in a hidden folder is
 mere leftovers. A journal says ``switching`` until every file is in its place and approved of, which the next run
-undoes, and ``held`` from then on, until whoever holds the old files lets them go or has them back.
+undoes, and ``held`` from then on, until whoever holds the old files lets them go or has them back. Where something is
+still to be done by then, it says ``due`` until that is done, and nothing of it can be undone any more.
+
+A transaction with a ``subject`` is one of several that may be open beside each other, and its journal has a name of its
+own. Others' are never ended for it.
 Nothing here holds key material except an old or new file of one that holds it itself, under its protection.
 This module util is private to the collection. It can have breaking changes at any time.
 """
@@ -23,7 +27,7 @@ import json
 import os
 import re
 import stat
-from typing import Any, Container, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Container, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, hidden, permissions
@@ -31,7 +35,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files.hidden
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Folder, Place, Places, in_folder
 
 #: The states of a transaction.
-SWITCHING, HELD = "switching", "held"
+SWITCHING, HELD, DUE = "switching", "held", "due"
 
 _VERSION = 1
 _RANDOM = re.compile(r"[0-9a-f]{32}\Z")
@@ -39,6 +43,8 @@ _RANDOM = re.compile(r"[0-9a-f]{32}\Z")
 _NAME = re.compile(r"(?!\.{1,2}\Z)[^/\0]+\Z")
 _ALL_BITS = 0o7777
 _FLAGS = re.compile(r"[ia]{0,2}\Z")
+#: What a subject, or what is noted, may be.
+_WORDS = re.compile(r"[ -~]{1,256}\Z")
 
 #: No journal comes near this size (bytes): a thousand destinations are a tenth of it.
 _LONGEST = 8 << 20
@@ -96,11 +102,25 @@ class Located(NamedTuple):
 
 
 class Journal(NamedTuple):
-    """An unfinished transaction: its state, its destinations in the order they are changed, where the journal is."""
+    """An unfinished transaction: its state, its destinations in the order they are changed, where the journal is.
+
+    ``name`` is that of the journal, and of the notes on it. ``subject`` says whose transaction it is, None for that of
+    a run that ends it itself; ``notes`` are what is to be remembered with it, and ``owes`` says that something is still
+    to be done once the old files are let go.
+    """
 
     state: str
     entries: Tuple[Located, ...]
     home: HiddenFolder
+    name: str = hidden.JOURNAL
+    subject: Optional[str] = None
+    notes: Optional[Dict[str, str]] = None
+    owes: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where the journal is."""
+        return in_folder(self.home, self.name)
 
     def hiddens(self) -> List[HiddenFolder]:
         """Every hidden folder that it uses."""
@@ -118,14 +138,21 @@ def unpacked(values: List[Any]) -> disk.Protection:
     return disk.Protection(mode, uid, gid, tuple((name, bytes.fromhex(value)) for name, value in extended))
 
 
-def begun(entries: Tuple[Located, ...]) -> Journal:
+def begun(
+    entries: Tuple[Located, ...],
+    subject: Optional[str] = None,
+    notes: Optional[Dict[str, str]] = None,
+    owes: bool = False,
+) -> Journal:
     """A transaction that begins. Its journal lies where nobody else could move it away, if there is such a folder.
 
     For whoever owns the folder around a hidden one can move that elsewhere; without the journal, what other folders
     keep would be taken for leftovers.
     """
     safe = [one.hidden for one in entries if one.place.there.settled]
-    return Journal(SWITCHING, entries, (safe or [entries[0].hidden])[0])
+    home = (safe or [entries[0].hidden])[0]
+    name = hidden.JOURNAL if subject is None else f"{hidden.JOURNAL}-{home.new_name()}"
+    return Journal(SWITCHING, entries, home, name, subject, notes, owes)
 
 
 def write(journal: Journal) -> None:
@@ -133,30 +160,75 @@ def write(journal: Journal) -> None:
     home = journal.home
     for other in journal.hiddens():
         if other is not home and journal.state == SWITCHING:
-            _put(other, {"version": _VERSION, "elsewhere": home.beside.path, "folder": home.beside.inode})
+            note = {"version": _VERSION, "elsewhere": home.beside.path, "folder": home.beside.inode}
+            _put(other, journal.name, note)
     disk.sync_folders(journal.hiddens())
-    entries = [dict(one.entry._asdict()) for one in journal.entries]
-    _put(home, {"version": _VERSION, "state": journal.state, "entries": entries})
+    value = {"version": _VERSION, "state": journal.state}
+    value.update({"subject": journal.subject, "notes": journal.notes, "owes": journal.owes})
+    value["entries"] = [dict(one.entry._asdict()) for one in journal.entries]
+    _put(home, journal.name, value)
     disk.sync_folders([home, home.beside])
 
 
-def _put(where: HiddenFolder, value: Dict[str, Any]) -> None:
+def _put(where: HiddenFolder, name: str, value: Dict[str, Any]) -> None:
     draft = in_folder(where, where.new_name())
     disk.write_new(draft, json.dumps(value).encode("ascii"))
-    disk.rename(draft, where.journal)
+    disk.rename(draft, in_folder(where, name))
 
 
 def close(journal: Journal) -> None:
     """Declare a transaction ended, well or undone: the one moment in which it takes effect."""
     disk.sync_folders(one.place.there for one in journal.entries)
-    disk.remove(journal.home.journal)
+    disk.remove(journal.place)
+
+
+def let_go(journal: Journal) -> None:
+    """Declare a transaction ended well, or due where something is still to be done: the moment it takes effect."""
+    if not journal.owes:
+        close(journal)
+        return
+    disk.sync_folders(one.place.there for one in journal.entries)
+    # Nothing of its files is to be found again, but who looks at those beside the journal finds what is due.
+    at_home = [one for one in journal.entries if one.hidden is journal.home]
+    settled = [one._replace(entry=one.entry._replace(new=None, old=None, backup=None)) for one in at_home]
+    write(journal._replace(state=DUE, entries=tuple(settled)))
 
 
 def clean(journal: Journal) -> None:
     """Remove what a closed transaction leaves, once it is certain that the journal cannot come back without it."""
     disk.sync_folders([journal.home])
     for where in journal.hiddens():
-        where.clear()
+        others = [name for name in where.journals() if name != journal.name or where is journal.home]
+        if others:
+            _clean_beside(journal, where)
+        else:
+            where.clear()
+
+
+def _clean_beside(journal: Journal, where: HiddenFolder) -> None:
+    """Remove what a closed transaction leaves in a hidden folder where something is kept that is not of it."""
+    if where is not journal.home:
+        disk.remove(in_folder(where, journal.name))
+    names = [
+        name
+        for one in journal.entries
+        if one.hidden is where
+        for name in (one.entry.new, one.entry.old)
+        if name is not None
+    ]
+    disk.remove(*(in_folder(where, name) for name in names))
+
+
+def used(journals: Iterable[Journal], where: HiddenFolder) -> List[str]:
+    """The names in a hidden folder that those of these transactions need there which are not at their end."""
+    names = []
+    for journal in (one for one in journals if one.place.exists):
+        if where in journal.hiddens() or where is journal.home:
+            names.append(journal.name)
+        for one in journal.entries:
+            if one.hidden is where:
+                names.extend(name for name in (one.entry.new, one.entry.old) if name is not None)
+    return names
 
 
 def find(
@@ -172,8 +244,8 @@ def find(
     journals: Dict[object, Journal] = {}
     more: List[Folder] = []
     lost: List[str] = []
-    for where in found_in.values():
-        value = _value(where)
+    for where, name in [(one, name) for one in found_in.values() for name in one.journals()]:
+        value = _value(where, name)
         if value is None:
             continue
         home: Optional[HiddenFolder] = where
@@ -185,8 +257,8 @@ def find(
             if folder.key not in looked_at and hidden.look(folder) is not None:
                 more.append(folder)
             home = found_in.get(folder.key)
-            value = None if home is None else _value(home)
-        if home is None or value is None or "elsewhere" in value or home.key in journals:
+            value = None if home is None else _value(home, name)
+        if home is None or value is None or "elsewhere" in value or (home.key, name) in journals:
             continue
         entries = _entries(home, value)
         folders = {path: _reached(places, path) for path in {os.path.dirname(one.path) for one in entries}}
@@ -197,8 +269,19 @@ def find(
         unseen = [folder for folder in there if folder.key not in looked_at]
         more.extend(unseen)
         if not unseen and len(there) == len(folders):
-            located = [_located(places, home, one, folders[os.path.dirname(one.path)], found_in) for one in entries]
-            journals[home.key] = Journal(value["state"], tuple(one for one in located if one is not None), home)
+            located = [
+                _located(places, home, name, one, folders[os.path.dirname(one.path)], found_in) for one in entries
+            ]
+            there_now = tuple(one for one in located if one is not None)
+            journals[home.key, name] = Journal(
+                value["state"],
+                there_now,
+                home,
+                name,
+                value.get("subject"),
+                value.get("notes"),
+                value.get("owes", False),
+            )
     return list(journals.values()), more, lost
 
 
@@ -217,10 +300,10 @@ def _noted(places: Places, where: HiddenFolder, note: Dict[str, Any]) -> Optiona
     return folder if folder is not None and folder.inode == note.get("folder") else None
 
 
-def _value(where: HiddenFolder) -> Optional[Dict[str, Any]]:
+def _value(where: HiddenFolder, name: str) -> Optional[Dict[str, Any]]:
     try:
         descriptor = os.open(
-            hidden.JOURNAL,
+            name,
             os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0),
             dir_fd=where.descriptor,
         )
@@ -248,12 +331,30 @@ def _value(where: HiddenFolder) -> Optional[Dict[str, Any]]:
 def _entries(home: HiddenFolder, value: Dict[str, Any]) -> List[Entry]:
     try:
         entries = [Entry(**fields) for fields in value["entries"]]
-        well = value["state"] in (SWITCHING, HELD) and bool(entries) and all(_is_well_formed(one) for one in entries)
+        well = bool(entries) and all(_is_well_formed(one) for one in entries) and _is_whose(value)
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise _untrusted(home, "it cannot be read") from exc
     if not well:
         raise _untrusted(home, "it cannot be read")
     return entries
+
+
+def _is_whose(value: Dict[str, Any]) -> bool:
+    """Whether a state is one, and what it says of whose it is, and what is due, can be what a run wrote."""
+    state, subject, notes, owes = value["state"], value.get("subject"), value.get("notes"), value.get("owes", False)
+    return (
+        state in (SWITCHING, HELD, DUE)
+        and (subject is None or _is_words(subject))
+        and (
+            notes is None or (isinstance(notes, dict) and all(_is_words(one) for pair in notes.items() for one in pair))
+        )
+        and isinstance(owes, bool)
+        and ((owes and subject is not None) or state != DUE)
+    )
+
+
+def _is_words(value: Any) -> bool:
+    return isinstance(value, str) and _WORDS.match(value) is not None
 
 
 def _is_well_formed(entry: Entry) -> bool:
@@ -304,7 +405,12 @@ def _is_protection(values: Any) -> bool:
 
 
 def _located(
-    places: Places, home: HiddenFolder, entry: Entry, folder: Optional[Folder], found_in: HiddenFolders
+    places: Places,
+    home: HiddenFolder,
+    name: str,
+    entry: Entry,
+    folder: Optional[Folder],
+    found_in: HiddenFolders,
 ) -> Optional[Located]:
     """The entry in this folder; None where the note beside its file is gone, and with it what was kept there.
 
@@ -314,13 +420,13 @@ def _located(
     if folder is None or folder.inode != entry.folder:
         raise _untrusted(home, "the folders are not those it was written for")
     where = found_in.get(folder.key)
-    if where is None or (where is not home and not _points_to(places, where, home)):
+    if where is None or (where is not home and not _points_to(places, where, name, home)):
         return None
     return Located(entry, in_folder(folder, os.path.basename(entry.path)), where)
 
 
-def _points_to(places: Places, where: HiddenFolder, home: HiddenFolder) -> bool:
-    value = _value(where)
+def _points_to(places: Places, where: HiddenFolder, name: str, home: HiddenFolder) -> bool:
+    value = _value(where, name)
     if value is None or "elsewhere" not in value:
         return False
     folder = _noted(places, where, value)

@@ -11,7 +11,7 @@ from typing import Dict, Iterable, List, Optional
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import attributes, disk
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import (
-    HELD,
+    SWITCHING,
     Journal,
     Located,
     clean,
@@ -87,7 +87,7 @@ def view_once_undone(journals: Iterable[Journal]) -> View:
     instead: Dict[str, Optional[Place]] = {}
     for journal in journals:
         for one in journal.entries:
-            action = LEAVE if journal.state == HELD else undo_action(one)
+            action = undo_action(one) if journal.state == SWITCHING else LEAVE
             if action == RESTORE:
                 instead[one.place.path] = one.old
             elif action == REMOVE:

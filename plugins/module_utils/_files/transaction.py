@@ -6,14 +6,15 @@
 Whoever looks at files asks first whether a run left something beside them (``is_clean``), and afterwards whether
 anything came between (``moment_of``). Whoever changes files takes them for himself (``locked_for_change``), ends
 what an interrupted run did to them (``settle``; ``preview`` to look without touching), and has its own steps carried
-out: ``hold`` keeps the old files until they are let go (``let_go``) or had back (``undo``); ``commit`` lets them go at
-once. ``journal`` has the rules that make it all or nothing. Nothing here knows what the files are for.
+out. ``commit`` does so for good. ``switch`` keeps the old files: they are had back (``undo``), by the next run too,
+until ``hold`` says that the new ones may stay, and then until they are let go (``let_go``). ``journal`` has the rules
+that make it all or nothing. Nothing here knows what the files are for.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
 import contextlib
 import os
-from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Container, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import (
@@ -31,7 +32,6 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk i
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.hidden import HiddenFolder
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.interrupts import Interrupted, Interrupts
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import (
-    HELD,
     SWITCHING,
     Entry,
     Journal,
@@ -53,18 +53,27 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._text import 
 #: What the folder is called in which a transaction keeps its things, beside the files.
 HIDDEN = hidden.NAME
 
-#: Transactions that interrupted runs left unfinished; what is in it is for this package to know.
+#: A transaction that is not at its end. What users of this package need to know of it is its ``subject``, its ``state``
+#: (``HELD``, ``DUE``), and its ``notes``.
+Open = Journal
+
+#: States of one that a run may leave to another.
+HELD, DUE = journal.HELD, journal.DUE
+
+#: Transactions that earlier runs left unfinished; what is in it is for this package to know.
 Unfinished = List[Journal]
 
 
 class Locked(NamedTuple):
     """Files that nobody else changes meanwhile: what interrupted runs did to them, and where things are kept.
 
-    ``interrupts`` are those of the one who may change them.
+    ``interrupts`` are those of the one who may change them. ``kept`` are the transactions that stay open beside the one
+    that comes next.
     """
 
     unfinished: Unfinished
     hidden: Dict[object, HiddenFolder]
+    kept: List[Journal]
     interrupts: Optional[Interrupts] = None
 
 
@@ -145,7 +154,7 @@ def _taken(
             f"{hidden.NAME}.",
             settled=True,
         )
-    return Locked(unfinished, held)
+    return Locked(unfinished, held, [])
 
 
 class Settled(NamedTuple):
@@ -166,13 +175,16 @@ def preview(module: Any, unfinished: Unfinished) -> Tuple[View, Settled]:
     return view, _to_settle(view, unfinished)
 
 
-def settle(module: Any, locked: Locked) -> Settled:
+def settle(module: Any, locked: Locked, subjects: Container[str] = ()) -> Settled:
     """End what interrupted runs left: put back what was being switched, and warn of it; let go what was held.
 
-    Raises ``InstallError`` where it cannot be done.
+    What is held of one of the ``subjects`` stays so, for the caller to end; they are in ``locked.kept`` then, as is
+    what is due of anybody. Raises ``InstallError`` where it cannot be done.
     """
-    settled = _to_settle(view_once_undone(locked.unfinished), locked.unfinished)
-    for begun in locked.unfinished:
+    ending = [begun for begun in locked.unfinished if not _stays(begun, subjects)]
+    locked.kept.extend(begun for begun in locked.unfinished if _stays(begun, subjects))
+    settled = _to_settle(view_once_undone(ending), ending)
+    for begun in ending:
         paths = ", ".join(one.place.path for one in begun.entries)
         try:
             if begun.state == HELD:
@@ -189,15 +201,21 @@ def settle(module: Any, locked: Locked) -> Settled:
         module.warn(f"An earlier run was interrupted; these files were put back first: {paths}")
         for name in aside:
             module.warn(f"A file was replaced by hand after that run; the one it had replaced is kept as {name}")
-    _sweep(locked.hidden)
+    # Of what was let go something may still be due.
+    locked.kept.extend(begun._replace(state=DUE) for begun in ending if begun.state == HELD and begun.owes)
+    _sweep(locked)
     return settled
 
 
-def _sweep(folders: Dict[object, HiddenFolder]) -> None:
-    """Remove what interrupted runs left in these folders, none of them being unfinished; raises ``InstallError``."""
-    for one in folders.values():
+def _stays(begun: Journal, subjects: Container[str]) -> bool:
+    return begun.state == DUE or (begun.state == HELD and begun.subject in subjects)
+
+
+def _sweep(locked: Locked) -> None:
+    """Remove what interrupted runs left, less what is kept; raises ``InstallError``."""
+    for one in locked.hidden.values():
         with doing(f"What an interrupted run left in {one.path} could not be removed"):
-            one.clear()
+            one.clear(journal.used(locked.kept, one))
 
 
 def require_possible(module: Any, subject: str, step: Step, source: Optional[Place], settles: bool) -> None:
@@ -222,31 +240,61 @@ def commit(
     return backups
 
 
-def hold(
-    module: Any, locked: Locked, steps: Tuple[Step, ...], attributes: FileAttributes, validate: List[str]
-) -> Journal:
-    """As ``commit``, but what the files were is kept, and can be had back: by ``undo``, here or in a later run.
+def switch(
+    module: Any,
+    locked: Locked,
+    steps: Tuple[Step, ...],
+    attributes: FileAttributes,
+    subject: str,
+    notes: Optional[Dict[str, str]] = None,
+    owes: bool = False,
+) -> Open:
+    """As ``commit``, but what the files were is kept, and can be had back by ``undo``; the next run would do so, too.
 
-    ``let_go`` ends that, and is to be called before the lock is given up; a run that finds ``held`` may do either.
+    ``subject`` says whose transaction it is; others may be open beside it. ``notes`` are remembered with it. Where it
+    ``owes`` something, its journal stays once it was let go, as ``DUE``, until that is ``done``.
     """
-    held: Journal = Transaction(module, locked, steps, attributes, validate).run(_held)
+    begun: Journal = Transaction(module, locked, steps, attributes, [], subject, notes, owes).run(_as_it_is)
+    locked.kept.append(begun)
+    return begun
+
+
+def hold(module: Any, begun: Open) -> Open:
+    """Say that the new files may stay, if whoever holds them finds them well; a run that finds them so may decide.
+
+    Their backups are made. Raises ``InstallError`` after having put everything back as it was.
+    """
+    held = begun._replace(state=HELD)
+    try:
+        _back_up(begun)
+        with doing("The journal of the transaction could not be written"):
+            journal.write(held)
+    except InstallError as exc:
+        undo(module, begun)
+        raise InstallError(f"{exc} Every file has been put back as it was.", settled=True) from exc
     return held
 
 
-def let_go(module: Any, held: Journal) -> Dict[str, str]:
-    """Make the backups of what is held, and forget it; the backups made, by the path of the file.
+def let_go(module: Any, held: Open) -> Dict[str, str]:
+    """Forget what the files were that are held; the backups that were made of them, by the path of the file.
 
-    Raises ``InstallError`` or ``OSError`` before anything is forgotten.
+    What it owes stays, as ``DUE``. Raises ``InstallError`` or ``OSError`` before anything is forgotten.
     """
-    _require_held(held)
-    backups = _back_up(held)
+    _require_open(held)
     _end(module, held)
-    return backups
+    return _backups(held)
 
 
-def _require_held(held: Journal) -> None:
+def done(due: Open) -> None:
+    """Forget what was due; raises ``InstallError`` where that cannot be done."""
+    with doing("What was still to be done could not be forgotten"):
+        journal.close(due)
+        journal.clean(due)
+
+
+def _require_open(held: Journal) -> None:
     """Raise ``InstallError`` for what has ended already: its new files are those of nobody's transaction now."""
-    if not held.home.journal.exists:
+    if not held.place.exists:
         raise InstallError(
             f"{', '.join(one.place.path for one in held.entries)}: nothing is held of them any more; they were put "
             "back or let go already. No file was changed.",
@@ -254,9 +302,9 @@ def _require_held(held: Journal) -> None:
         )
 
 
-def undo(module: Any, held: Journal) -> None:
-    """Put everything back as it was before ``hold``; raises ``InstallError`` where that cannot be done."""
-    _require_held(held)
+def undo(module: Any, held: Open) -> None:
+    """Put everything back as it was before ``switch``; raises ``InstallError`` where that cannot be done."""
+    _require_open(held)
     paths = ", ".join(one.place.path for one in held.entries)
     try:
         aside = put_back(held)
@@ -293,24 +341,23 @@ def _for_good(module: Any, begun: Journal, interrupts: Interrupts) -> Dict[str, 
     return backups
 
 
-def _held(dummy: Any, begun: Journal, interrupts: Interrupts) -> Journal:
-    held = begun._replace(state=HELD)
+def _as_it_is(dummy: Any, begun: Journal, interrupts: Interrupts) -> Journal:
     interrupts.hold()
-    with doing("The journal of the transaction could not be written"):
-        journal.write(held)
-    return held
+    return begun
+
+
+def _backups(held: Journal) -> Dict[str, str]:
+    return {one.place.path: one.backup.path for one in held.entries if one.entry.backup is not None}
 
 
 def _back_up(begun: Journal) -> Dict[str, str]:
-    backups = {}
     for one in begun.entries:
         if one.entry.backup is not None:
             with doing(f"The backup {one.backup.path} could not be made"):
                 # A run that was killed in the middle has left a part of it.
                 disk.remove(one.backup)
                 _make_backup(one)
-            backups[one.place.path] = one.backup.path
-    return backups
+    return _backups(begun)
 
 
 def _make_backup(one: Located) -> None:
@@ -326,7 +373,7 @@ def _make_backup(one: Located) -> None:
 
 def _end(module: Any, begun: Journal) -> None:
     with doing("The transaction could not be closed"):
-        journal.close(begun)
+        journal.let_go(begun)
     try:
         journal.clean(begun)
     except OSError as exc:
@@ -348,10 +395,22 @@ class Transaction:
     """Files that change together, in the order of the steps. Their folders are locked by the caller."""
 
     def __init__(
-        self, module: Any, locked: Locked, steps: Tuple[Step, ...], attributes: FileAttributes, validate: List[str]
+        self,
+        module: Any,
+        locked: Locked,
+        steps: Tuple[Step, ...],
+        attributes: FileAttributes,
+        validate: List[str],
+        subject: Optional[str] = None,
+        notes: Optional[Dict[str, str]] = None,
+        owes: bool = False,
     ) -> None:
         self._module = module
+        self._locked = locked
         self._hidden = locked.hidden
+        self._subject = subject
+        self._notes = notes
+        self._owes = owes
         self._attributes = attributes
         self._validate_command = validate
         self._in_place = bool(module.params.get("unsafe_writes"))
@@ -411,7 +470,8 @@ class Transaction:
         with doing("The directories could not be flushed"):
             disk.sync_folders(self._hidden.values())
         with doing(f"The journal of the transaction beside {self._steps[0].path} could not be written"):
-            begun = journal.begun(tuple(self._located(step) for step in self._steps))
+            entries = tuple(self._located(step) for step in self._steps)
+            begun = journal.begun(entries, self._subject, self._notes, self._owes)
             journal.write(begun)
             return begun
 
@@ -584,9 +644,9 @@ class Transaction:
         """Undo what has been done so far; a sentence that says how the files are now."""
         begun = self._begun
         try:
-            if begun is not None and begun.home.journal.exists:
+            if begun is not None and begun.place.exists:
                 put_back(begun)
-            _sweep(self._hidden)
+            _sweep(self._locked)
         except (InstallError, OSError) as exc:
             reason = cause(exc) if isinstance(exc, OSError) else str(exc)
             raise InstallError(

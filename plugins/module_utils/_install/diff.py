@@ -34,6 +34,11 @@ def of_file(
     return _entry(path, _attributes(drift, "before") + old, _attributes(drift, "after") + new)
 
 
+def of_removed(path: str, before: bytes) -> Dict[str, str]:
+    """The diff of a certificate file that goes away."""
+    return _entry(path, _blocks(before, _KEY_LINE), "")
+
+
 def of_moved_key(path: str, pending: str, existed: bool) -> Dict[str, str]:
     """The diff of a private key file that the pending key moves to."""
     return _entry(path, _KEY_LINE if existed else "", f"# private key not shown; the one from {pending}\n")

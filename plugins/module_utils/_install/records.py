@@ -21,7 +21,7 @@ import pwd
 from typing import List, NamedTuple, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import disk, folders
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Folder, Places, in_folder
 
 #: Where root's are, and below which folder in the home of another user theirs.
@@ -84,18 +84,8 @@ def _folder() -> str:
 
 def _made(places: Places, path: str) -> Folder:
     """The folder, made if it is not there; raises ``OSError`` for one in which others may write."""
-    found = places.folder("records", path)
-    if found is None:
-        above = _made(places, os.path.dirname(path))
-        umask = os.umask(0o022)
-        try:
-            os.mkdir(os.path.basename(path), 0o700 if path.endswith("proven") else 0o755, dir_fd=above.descriptor)
-        except FileExistsError:
-            pass
-        finally:
-            os.umask(umask)
-        found = places.open(above, os.path.basename(path))
-    if not found.settled and path.endswith("proven"):
+    found = folders.made(places, "records", path, [0o755, 0o700], [])
+    if not found.settled:
         raise OSError(f"Others may write in {path}")
     return found
 

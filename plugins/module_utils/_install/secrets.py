@@ -11,7 +11,7 @@ This module util is private to the collection. It can have breaking changes at a
 import contextlib
 import os
 import stat
-from typing import Any, MutableMapping
+from typing import Any, Dict, MutableMapping
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
     BESIDE,
@@ -29,12 +29,13 @@ def forget_account(environment: MutableMapping[str, str]) -> None:
         del environment[name]
 
 
-def take_passphrase(module: Any) -> None:
-    """Let the option of ``module``, an ``AnsibleModule``, have the passphrase in place of the path of its file.
+def take_passphrase(module: Any, params: Dict[str, Any]) -> None:
+    """Let the option among ``params`` have the passphrase in place of the path of its file.
 
-    Raises ``InstallError`` where that file cannot be read, or is not as the controller made it.
+    ``module``, an ``AnsibleModule``, is not to show it. Raises ``InstallError`` where that file cannot be read, or is
+    not as the controller made it.
     """
-    given = module.params.get(_OPTION) or ""
+    given = params.get(_OPTION) or ""
     if not given.startswith(BESIDE):
         return
     path = given[len(BESIDE) :]
@@ -45,7 +46,7 @@ def take_passphrase(module: Any) -> None:
             f"privatekey_passphrase: {path}, in which it came, could not be read: {exc.strerror}."
         ) from exc
     text = secret.decode("utf-8", "surrogateescape")
-    module.params[_OPTION] = text
+    params[_OPTION] = text
     if text:
         # As for an option with no_log, so that no result shows it.
         module.no_log_values.add(text)

@@ -84,7 +84,37 @@ class Broker:
 
         :raises CollectError: where the provider cannot be asked for a reason of this controller's own.
         """
-        outcome = self._waited_for(request, waiting)
+        return self.collect_all([request], waiting)[request]
+
+    def begin(self, request: CollectRequest, waiting: Waiting) -> Outcome:
+        """As ``collect``, for who has other orders to ask about first, and leaves the wait to ``collect_all``."""
+        return self._given(request, self._recorded_or_asked(request, waiting, None))
+
+    def collect_all(
+        self, requests: t.Sequence[CollectRequest], waiting: Waiting, since: float | None = None
+    ) -> dict[CollectRequest, Outcome]:
+        """What the provider says of several orders, which are waited for together.
+
+        :arg since: when the wait began (seconds since the epoch), if that was before.
+        """
+        outcomes: dict[CollectRequest, Outcome] = {}
+        begun = dict.fromkeys(requests, since)
+        open_ones = list(begun)
+        while open_ones:
+            alarms = {}
+            for request in open_ones:
+                outcome = outcomes[request] = self._recorded_or_asked(request, waiting, begun[request])
+                now = self._clock()
+                if outcome.waits:
+                    begun[request] = begin = _begin_of_wait(begun[request], outcome.waiting_since, waiting, now)
+                    if now < begin + waiting.timeout:
+                        alarms[request] = min(outcome.asked_at + waiting.poll_interval, begin + waiting.timeout)
+            open_ones = list(alarms)
+            if alarms:
+                self._sleep(max(0.0, min(alarms.values()) - self._clock()))
+        return {request: self._given(request, outcome) for request, outcome in outcomes.items()}
+
+    def _given(self, request: CollectRequest, outcome: Outcome) -> Outcome:
         self._attempt.was_given(self._key(request), outcome)
         # Whoever is told goes on to do something about it, and may be an action of others, that looks up.
         self._run.must_go_on()
@@ -94,19 +124,6 @@ class Broker:
         """Show a line about an order, unless this run has shown it."""
         if self._store.first(f"{self._key(request)}-{_keyed([line])}"):
             self._announce(line)
-
-    def _waited_for(self, request: CollectRequest, waiting: Waiting) -> Outcome:
-        since: float | None = None
-        while True:
-            outcome = self._recorded_or_asked(request, waiting, since)
-            if not outcome.waits:
-                return outcome
-            now = self._clock()
-            since = _begin_of_wait(since, outcome.waiting_since, waiting, now)
-            deadline = since + waiting.timeout
-            if now >= deadline:
-                return outcome
-            self._sleep(max(0.0, min(outcome.asked_at + waiting.poll_interval, deadline) - now))
 
     def _recorded_or_asked(self, request: CollectRequest, waiting: Waiting, since: float | None) -> Outcome:
         key = self._key(request)

@@ -291,7 +291,9 @@ def test_haproxy_while_old_files_are_held(
             place = known.find("combined_path", str(combined))
             with transaction.locked_for_change(known, [place]) as locked:
                 step = Step(place, existed=True, content=new, secret=True)
-                held = transaction.hold(module, locked, (step,), FileAttributes(module), [])
+                held = transaction.hold(
+                    module, transaction.switch(module, locked, (step,), FileAttributes(module), "it")
+                )
                 assert _state(host.certs) == "held"
                 assert _run("haproxy", "-c", "-f", own / "haproxy.cfg").returncode == 0
                 assert _reloaded(own, process) == _NEW.split()

@@ -18,7 +18,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
     _waiting_spec,
 )
 from ansible_collections.certfleet.collectssl.tests.support import files, simulator
-from ansible_collections.certfleet.collectssl.tests.support.lab import INFO, LOOKUP, MODULE, Lab
+from ansible_collections.certfleet.collectssl.tests.support.lab import DEPLOY, INFO, LOOKUP, MODULE, Lab
 
 _DOMAINS = [{"name": "a.example.com", "status": "VALIDATED"}, {"name": "b.example.com", "status": "NOTVALIDATED"}]
 _PENDING = {"state": "pending", "details": {"csrStatus": 1, "ovCallbackStatus": 2}, "domains": _DOMAINS}
@@ -303,7 +303,7 @@ def test_no_default_for_the_group_breaks_a_member(lab: Lab) -> None:
     for number_of_case, defaults in enumerate([every, *forms]):
         # An order each, since what a run knows hides how it was asked.
         pending = lab.order(life=[_PENDING])
-        for member in ("info", *_PARTS, "install"):
+        for member in ("info", *_PARTS, "install", "deploy"):
             orders[f"{member} {number_of_case}"] = lab.order()
         tasks = [
             {
@@ -323,6 +323,18 @@ def test_no_default_for_the_group_breaks_a_member(lab: Lab) -> None:
             {
                 "name": f"install {number_of_case}",
                 MODULE: {"order_number": orders[f"install {number_of_case}"], "path": "{{ dir }}/cert.pem"},
+            },
+            {
+                "name": f"deploy {number_of_case}",
+                DEPLOY: {
+                    "certificates": [
+                        {
+                            "name": "deployed",
+                            "order_number": orders[f"deploy {number_of_case}"],
+                            "path": "{{ dir }}/deployed.pem",
+                        }
+                    ]
+                },
             },
         ]
         plays.append({"module_defaults": {"group/certfleet.collectssl.collectssl": defaults}, "tasks": tasks})

@@ -13,6 +13,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import (
     Comparison,
     Host,
+    Memory,
     Seen,
     Unit,
     Wanted,
@@ -22,6 +23,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 _FAULTS = [
     "key",  # the certificate does not belong to the key
     "folder",  # its files can't be written
+    "backup",  # what they were can't be kept
     "before",  # its run_before refuses
     "after",  # its run_after refuses
     "validate",  # the command refuses the new files
@@ -42,13 +44,15 @@ class _World(Host):
         self.disk = {name: f"old {name}" for name in self.wanted}
         self.kept: dict[str, str] = {}
         self.holding: list[str] = []
+        self.memories: dict[str, Memory] = {}
         self.to_run: list[str] = []
+        self.touched: set[str] = set()
         self.stopped: set[str] = set()
         self.read = {service: dict(self.disk) for one in certificates for service in one.services}
         self.told: list[str] = []
 
-    def held(self, names: t.Sequence[str]) -> list[str]:
-        return [name for name in names if name in self.holding]
+    def held(self, names: t.Sequence[str]) -> dict[str, Memory]:
+        return {name: self.memories[name] for name in names if name in self.holding}
 
     def due(self, names: t.Sequence[str]) -> list[str]:
         return [name for name in names if name in self.to_run]
@@ -57,34 +61,53 @@ class _World(Host):
         if self.faults.get(name) == "key":
             raise InstallError(f"{name}: The certificate does not belong to the key.")
         wanted = self.wanted[name]
-        return Comparison(wanted.fingerprint is not None and self.disk[name] != wanted.fingerprint, self.disk[name])
+        changes = (wanted.fingerprint is not None or wanted.absent) and self.disk[name] != self._to_be(name)
+        return Comparison(changes, self.disk[name], name in self.touched)
 
-    def switch(self, names: t.Sequence[str]) -> dict[str, InstallError]:
-        failed = {name: InstallError(f"{name}: no room.") for name in names if self.faults.get(name) == "folder"}
-        for name in names:
+    def installed(self, name: str) -> str | None:
+        return self.disk[name]
+
+    def _to_be(self, name: str) -> str:
+        return "gone" if self.wanted[name].absent else str(self.wanted[name].fingerprint)
+
+    def _failing(self, names: t.Iterable[str], fault: str) -> dict[str, InstallError]:
+        return {name: InstallError(f"{name}: no room.") for name in names if self.faults.get(name) == fault}
+
+    def switch(self, memories: t.Mapping[str, Memory]) -> dict[str, InstallError]:
+        failed = self._failing(memories, "folder")
+        for name, memory in memories.items():
             if name not in failed:
+                self.memories[name] = memory
                 self.kept[name] = self.disk[name]
-                self.disk[name] = str(self.wanted[name].fingerprint)
+                self.disk[name] = self._to_be(name)
         return failed
 
-    def hold(self, names: t.Sequence[str]) -> None:
+    def hold(self, names: t.Sequence[str]) -> dict[str, InstallError]:
         assert set(names) <= set(self.kept)
-        self.holding += names
-
-    def put_back(self, names: t.Sequence[str]) -> None:
-        for name in names:
+        failed = self._failing(names, "backup")
+        for name in failed:
             self.disk[name] = self.kept.pop(name)
-        self.holding = [name for name in self.holding if name not in names]
+        self.holding += [name for name in names if name not in failed]
+        return failed
 
-    def let_go(self, names: t.Sequence[str], due: t.Sequence[str]) -> None:
+    def put_back(self, names: t.Sequence[str]) -> dict[str, InstallError]:
+        failed = self._failing(names, "no way back")
+        for name in names:
+            if name not in failed:
+                self.disk[name] = self.kept.pop(name)
+        self.holding = [name for name in self.holding if name not in names or name in failed]
+        return failed
+
+    def let_go(self, names: t.Sequence[str]) -> dict[str, InstallError]:
         assert set(names) <= set(self.holding)
         for name in names:
             del self.kept[name]
         self.holding = [name for name in self.holding if name not in names]
-        self.to_run += due
+        self.to_run += [name for name in names if self.wanted[name].run_after]
+        return {}
 
-    def done(self, names: t.Sequence[str]) -> None:
-        self.to_run = [name for name in self.to_run if name not in names]
+    def done(self, name: str) -> None:
+        self.to_run.remove(name)
 
     def run(self, what: str, command: str, name: str) -> None:
         self.told.append(f"{what} {command} {name}")
@@ -102,7 +125,7 @@ class _World(Host):
     def take_new_files(self, service: str) -> str:
         self.told.append(f"reload {service}")
         if service in self.stopped:
-            return engine.LEFT_STOPPED
+            return self.foresee(service)
         readers = [one for one in self.wanted.values() if service in one.services]
         if any(self.faults.get(one.name) == "reload" and self.disk[one.name].startswith("new") for one in readers):
             raise InstallError(f"The service {service} did not take the new files.")
@@ -110,6 +133,9 @@ class _World(Host):
             if self.faults.get(one.name) != "stale":
                 self.read[service][one.name] = self.disk[one.name]
         return "reloaded"
+
+    def foresee(self, service: str) -> str:
+        return engine.LEFT_STOPPED if service in self.stopped else "reloaded"
 
     def _shown(self, endpoint: str) -> Seen:
         name = endpoint.partition(":")[0]
@@ -169,7 +195,8 @@ def test_nothing_to_do() -> None:
 _ENDS = {
     "key": ("refused", "old"),
     "folder": ("failed", "old"),
-    "before": ("failed", "old"),
+    "before": ("refused", "old"),
+    "backup": ("failed", "old"),
     "after": ("failed", "new"),
     "validate": ("rolled_back", "old"),
     "reload": ("rolled_back", "old"),
@@ -195,7 +222,8 @@ def test_a_fault_of_one_beside_a_fine_one_of_its_unit(fault: str, first: bool) -
     # The services have what is on the disk, but for the one that takes nothing.
     if fault != "stale":
         assert world.read["nginx"] == world.disk
-    assert (world.kept, world.holding, world.to_run) == ({}, [], [])
+    # A hook that failed is run again.
+    assert (world.kept, world.holding, world.to_run) == ({}, [], [bad] if fault == "after" else [])
     # Only what is at fault, or can't be told from it, has anything to explain.
     assert bool(reports[good].messages) == (fault in _WHOLE_UNIT)
     assert reports[bad].messages
@@ -212,7 +240,8 @@ def test_two_faults_in_a_unit(one: str, other: str) -> None:
             assert world.disk[name] == f"old {name}"
         if report.state in ("in_service", "unproven"):
             assert world.disk[name] == f"new {name}"
-    assert (world.kept, world.holding, world.to_run) == ({}, [], [])
+    assert (world.kept, world.holding) == ({}, [])
+    assert all(world.faults[name] == "after" for name in world.to_run)
     if not {one, other} & set(_WHOLE_UNIT):
         assert reports["c"].state == "in_service"
         assert world._shown("c:443").fingerprint == "new c"
@@ -258,17 +287,18 @@ def test_what_a_run_held_and_did_not_prove_is_ended_first(fault: str, reloaded: 
     undisturbed = _World([_wanted("a")], {"a": fault})
     _go(undisturbed)
     world = _World([_wanted("a")], {"a": fault})
-    world.switch(["a"])
+    seen = world._shown("a:443").fingerprint
+    world.switch({"a": Memory("old a", {} if seen is None else {"a:443": seen})})
     world.hold(["a"])
     if reloaded and fault not in ("reload", "stale"):
         world.take_new_files("nginx")
     reports = _go(world)
-    assert reports["a"].state
+    assert (reports["a"].state, reports["a"].changed) == (_ENDS[fault][0] if fault else "in_service", True)
+    assert (reports["a"].before, world.disk) == ("old a", undisturbed.disk)
     assert (world.kept, world.holding, world.to_run) == ({}, [], [])
+    if fault != "stale":
+        assert world.read == undisturbed.read
     if not fault:
-        assert reports["a"].state == "in_service"
-        assert reports["a"].changed
-        assert (world.disk, world.read) == (undisturbed.disk, undisturbed.read)
         assert world.told[-1] == "run_after tell a"
 
 
@@ -291,10 +321,137 @@ def test_what_the_controller_looks_at_is_held_until_it_has() -> None:
     world = _World(certificates)
     assert [report.state for report in _go(world).values()] == ["to_be_looked_at"] * 2
     assert world.holding == ["a", "b"]
-    unit = Unit(world, certificates)
-    unit.conclude({"b": "It shows the old one."})
+    unit = Unit(world, certificates, {"a": "", "b": "It shows the old one."})
+    unit.go()
     states = {report.name: report.state for report in unit.reports}
     assert states == {"a": "in_service", "b": "rolled_back"}
     assert world.disk == {"a": "new a", "b": "old b"} == world.read["nginx"]
     assert (world.kept, world.holding, world.to_run) == ({}, [], [])
     assert [line for line in world.told if "after" in line] == ["run_after tell a"]
+
+
+def _foreseen(world: _World) -> dict[str, engine.Report]:
+    unit = Unit(world, list(world.wanted.values()))
+    before = (dict(world.disk), {name: dict(read) for name, read in world.read.items()}, list(world.told))
+    unit.foresee()
+    assert (world.disk, world.read, world.told) == before
+    return {report.name: report for report in unit.reports}
+
+
+@pytest.mark.parametrize("fault", ["", "key", "silent", "stale"])
+@pytest.mark.parametrize("present", [True, False])
+@pytest.mark.parametrize("stopped", [True, False])
+def test_what_is_foreseen_is_what_happens(fault: str, present: bool, stopped: bool) -> None:
+    def world() -> _World:
+        made = _World([_wanted("a"), _wanted("b", "haproxy")], {"a": fault})
+        if present:
+            made.disk["a"] = "new a"
+        if stopped:
+            made.stopped = {"nginx"}
+        return made
+
+    foreseen, seen = _foreseen(world()), _go(world())
+    for name in "ab":
+        # What a reload does can't be foreseen.
+        if name == "a" and not stopped and fault in ("silent", "stale"):
+            assert (foreseen[name].state, foreseen[name].changed) == ("in_service", True)
+        else:
+            assert (foreseen[name].state, foreseen[name].changed) == (seen[name].state, seen[name].changed)
+        assert foreseen[name].before == seen[name].before
+
+
+def test_what_is_held_is_foreseen_as_a_change() -> None:
+    world = _World([_wanted("a")])
+    world.switch({"a": Memory("old a", {})})
+    world.hold(["a"])
+    assert (_foreseen(world)["a"].changed, world.holding) == (True, ["a"])
+
+
+def test_one_that_is_to_be_absent() -> None:
+    world = _World([_wanted("a", absent=True), _wanted("b")])
+    reports = _go(world)
+    assert [(report.state, report.changed) for report in reports.values()] == [("absent", True), ("in_service", True)]
+    assert world.disk["a"] == "gone"
+    assert [(report.state, report.changed) for report in _go(world).values()] == [
+        ("absent", False),
+        ("in_service", False),
+    ]
+
+
+def test_an_absent_one_is_back_where_the_service_can_not_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = _World([_wanted("a", absent=True)], {"a": "reload"})
+
+    def take(dummy: str) -> str:
+        if world.disk["a"] == "gone":
+            raise InstallError("no.")
+        return "reloaded"
+
+    monkeypatch.setattr(world, "take_new_files", take)
+    assert _go(world)["a"].state == "rolled_back"
+    assert world.disk["a"] == "old a"
+
+
+@pytest.mark.parametrize("fault", ["key", "folder", "before", "backup", "falls silent", "stale"])
+def test_those_that_share_a_file_go_back_together(fault: str) -> None:
+    names = frozenset("ab")
+    certificates = [_wanted(name, tied=names - {name}) for name in "ab"] + [_wanted("c")]
+    world = _World(certificates, {"b": fault})
+    reports = _go(world)
+    assert world.disk == {"a": "old a", "b": "old b", "c": "new c"}
+    assert reports["c"].state == "in_service"
+    assert reports["a"].state == ("refused" if fault in ("key", "before") else "rolled_back")
+    assert reports["a"].messages[0].startswith("It shares a file with b")
+    assert (world.kept, world.holding, world.to_run) == ({}, [], [])
+
+
+def test_one_that_cannot_be_put_back_takes_no_other_with_it() -> None:
+    certificates = [_wanted("a"), _wanted("b")]
+    world = _World(certificates, {"a": "no way back", "b": "validate"})
+    reports = _go(world)
+    assert [report.state for report in reports.values()] == ["failed", "rolled_back"]
+    assert (world.disk, list(world.kept)) == ({"a": "new a", "b": "old b"}, ["a"])
+
+
+def test_an_interrupted_run_that_was_undone_leaves_nobody_sure_what_was_read() -> None:
+    world = _World([_wanted("a", endpoints=())])
+    world.disk["a"] = "new a"
+    world.touched = {"a"}
+    assert (_foreseen(world)["a"].changed, world.told) == (True, [])
+    reports = _go(world)
+    assert (reports["a"].state, reports["a"].changed, world.told) == ("installed", True, ["reload nginx"])
+
+
+def test_what_the_controller_found_stale_is_reloaded_and_looked_at_again() -> None:
+    certificates = [_wanted("a", looked_at_elsewhere=True, endpoints=()), _wanted("b")]
+    world = _World(certificates)
+    for name in "ab":
+        world.disk[name] = f"new {name}"
+    world.read["nginx"]["b"] = "new b"
+    unit = Unit(world, certificates, {"a": "It shows the old one."})
+    unit.go()
+    assert [(report.state, report.changed) for report in unit.reports] == [
+        ("to_be_looked_at", True),
+        ("in_service", False),
+    ]
+    assert world.told == ["reload nginx"]
+
+
+def test_a_held_one_in_whose_place_another_is_wanted_by_now() -> None:
+    world = _World([_wanted("a")])
+    world.disk["a"] = "newer a"
+    world.kept["a"], world.holding, world.memories["a"] = "old a", ["a"], Memory("old a", {"a:443": "old a"})
+    reports = _go(world)
+    assert (reports["a"].state, reports["a"].before, world.disk["a"]) == ("in_service", "old a", "new a")
+    assert world.told.count("reload nginx") == 2
+
+
+def test_a_service_that_is_stopped_beside_one_that_runs() -> None:
+    """Which of them an endpoint is of, nobody has said: its silence is no fault, and another certificate is one."""
+    world = _World([_wanted("a", services=("nginx", "haproxy"))])
+    world.read["haproxy"] = {}
+    world.stopped = {"nginx"}
+    assert _go(world)["a"].state == "in_service"
+    world = _World([_wanted("a", services=("nginx", "haproxy"))], {"a": "elsewhere"})
+    world.read["haproxy"] = {}
+    world.stopped = {"haproxy"}
+    assert _go(world)["a"].state == "unproven"

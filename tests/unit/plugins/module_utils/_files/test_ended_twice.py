@@ -31,7 +31,7 @@ def test_what_is_held_ends_once(first: str, again: str, tmp_path: pathlib.Path) 
             Step(paths[1], existed=False, content=b"new cake\n"),
         )
         with transaction.locked_for_change(places, paths) as locked:
-            held = transaction.hold(module, locked, steps, FileAttributes(module), [])
+            held = transaction.hold(module, transaction.switch(module, locked, steps, FileAttributes(module), "it"))
             getattr(transaction, first)(module, held)
             before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
             with pytest.raises(InstallError, match="nothing is held of them any more") as told:

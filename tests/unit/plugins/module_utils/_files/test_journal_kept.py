@@ -204,7 +204,7 @@ def test_a_note_of_another_folder_is_not_followed(country: _Country) -> None:
 
 @pytest.mark.parametrize("path", [5, "b", "", None])
 def test_a_note_that_leads_nowhere_is_refused(path: t.Any, country: _Country) -> None:
-    journal._put(next(iter(country.of("b").values())), {"version": 1, "elsewhere": path, "folder": 1})
+    journal._put(next(iter(country.of("b").values())), "journal", {"version": 1, "elsewhere": path, "folder": 1})
     with pytest.raises(InstallError, match="it cannot be acted upon: it cannot be read"):
         country.find("b")
 

@@ -56,7 +56,9 @@ class _Recipes:
     def hold(self) -> None:
         """Switch, and end without having let go, as a run does that is killed there."""
         with self.locked() as locked:
-            transaction.hold(self.module, locked, self.steps(), FileAttributes(self.module), [])
+            transaction.hold(
+                self.module, transaction.switch(self.module, locked, self.steps(), FileAttributes(self.module), "it")
+            )
 
     def locked(self) -> t.ContextManager[transaction.Locked]:
         return transaction.locked_for_change(self.places, self.paths)
@@ -125,8 +127,9 @@ def test_what_an_interrupted_run_did_is_seen_as_it_was_and_then_undone(verb: str
 
 def test_what_is_held_can_be_had_back(recipes: _Recipes) -> None:
     with recipes.locked() as locked:
-        held = transaction.hold(recipes.module, locked, recipes.steps(), FileAttributes(recipes.module), [])
-        assert recipes.state() == {"soup.txt": "new soup\n", "cake.txt": "new cake\n"}
+        begun = transaction.switch(recipes.module, locked, recipes.steps(), FileAttributes(recipes.module), "it")
+        held = transaction.hold(recipes.module, begun)
+        assert recipes.state() == _AFTER
         transaction.undo(recipes.module, held)
     assert recipes.state() == recipes.before
     assert transaction.is_clean(recipes.paths)
@@ -134,7 +137,8 @@ def test_what_is_held_can_be_had_back(recipes: _Recipes) -> None:
 
 def test_what_is_held_can_be_let_go(recipes: _Recipes) -> None:
     with recipes.locked() as locked:
-        held = transaction.hold(recipes.module, locked, recipes.steps(), FileAttributes(recipes.module), [])
+        begun = transaction.switch(recipes.module, locked, recipes.steps(), FileAttributes(recipes.module), "it")
+        held = transaction.hold(recipes.module, begun)
         assert transaction.let_go(recipes.module, held) == {recipes.soup: f"{recipes.soup}.kept"}
     assert recipes.state() == _AFTER
     assert transaction.is_clean(recipes.paths)

@@ -74,7 +74,9 @@ class _Store:
 
     def hold(self) -> None:
         with self.locked() as locked:
-            transaction.hold(self.module, locked, self.steps(), FileAttributes(self.module), [])
+            transaction.hold(
+                self.module, transaction.switch(self.module, locked, self.steps(), FileAttributes(self.module), "it")
+            )
 
     def settle(self) -> transaction.Settled:
         with self.locked() as locked:

@@ -36,7 +36,7 @@ def file(tmp_path: pathlib.Path) -> pathlib.Path:
 
 def taken(path: pathlib.Path) -> Module:
     module = Module(f"{BESIDE}{path}")
-    take_passphrase(module)
+    take_passphrase(module, module.params)
     return module
 
 
@@ -50,7 +50,7 @@ def test_it_is_taken_as_it_is_shown_nowhere_and_gone(file: pathlib.Path) -> None
 @pytest.mark.parametrize("given", [None, "", "plain", "/tmp/passphrase"])
 def test_one_that_came_with_the_options_stays_what_it_is(given: str | None) -> None:
     module = Module(given)
-    take_passphrase(module)
+    take_passphrase(module, module.params)
     assert module.params["privatekey_passphrase"] == given
     assert module.no_log_values == set()
 

@@ -1,0 +1,299 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host as the engine sees it: files by transactions, services by their manager, endpoints by looks.
+
+This module util is private to the collection. It can have breaking changes at any time.
+"""
+
+import hashlib
+import os
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence
+
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _commands, _pem
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import looks, services
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.certificate import (
+    AnyPlan,
+    Certificate,
+    conflict,
+    fingerprint,
+    tlsa,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import (
+    LEFT_STOPPED,
+    Comparison,
+    Host,
+    Memory,
+    Seen,
+)
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import cause
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
+
+#: What a journal remembers.
+_INSTALLED, _TLSA = "installed", "tlsa"
+#: What is noted where there was nothing.
+_NOTHING = "-"
+
+
+class Conditions(NamedTuple):
+    """How long things may take on a host, and how its services are treated where that is not a reload."""
+
+    command_timeout: float
+    patience: looks.Patience
+    services: Mapping[str, Mapping[str, Any]]
+
+
+class Files(NamedTuple):
+    """The files of a unit, as they are looked at, and locked for a change where ``locked`` says so."""
+
+    view: View = View({})
+    settled: transaction.Settled = transaction.Settled()
+    unfinished: Sequence[transaction.Open] = ()
+    locked: Optional[transaction.Locked] = None
+
+
+def _showed(endpoint: str) -> str:
+    """Under which name it is noted what an endpoint showed; whatever that is called, a journal takes it."""
+    return f"showed {hashlib.sha256(endpoint.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+
+
+class NotLocked(Exception):
+    """There is something to do, or to refuse, which only who has taken the files for himself can be sure of."""
+
+
+class ThisHost(Host):
+    """What the engine may do to this host, for the certificates of a unit.
+
+    :arg probe: looks at an endpoint as ``looks.look`` wants it.
+    :arg endpoints: what it takes for each, by what messages call it.
+    """
+
+    def __init__(
+        self,
+        certificates: Sequence[Certificate],
+        endpoints: Mapping[str, Any],
+        probe: Callable[[Any], Dict[str, Any]],
+        conditions: Conditions,
+    ) -> None:
+        self.certificates = {one.name: one for one in certificates}
+        self.plans: Dict[str, Optional[AnyPlan]] = {}
+        self.backups: Dict[str, Dict[str, str]] = {}
+        #: Why files of some certificates can't be changed, by its name, as long as they need not be.
+        self.barred: Dict[str, InstallError] = {}
+        #: What the last look at each endpoint told.
+        self.looked: Dict[str, Dict[str, Any]] = {}
+        self._endpoints = endpoints
+        self._probe_one = probe
+        self._conditions = conditions
+        self._files = Files()
+        self._open: Dict[str, transaction.Open] = {}
+        self._due: Dict[str, transaction.Open] = {}
+
+    def take(self, files: Files) -> None:
+        """Work on these files from here on."""
+        self._files = files
+        for one in files.unfinished if files.locked is None else list(files.locked.kept):
+            if one.subject not in self.certificates or one.state not in (transaction.HELD, transaction.DUE):
+                continue
+            known = self._open if one.state == transaction.HELD else self._due
+            other = known.get(one.subject)
+            known[one.subject] = one
+            # Of runs with other paths for the same name there may be several; one story is enough to be ended.
+            if other is not None and files.locked is not None:
+                if one.state == transaction.HELD:
+                    transaction.let_go(self.certificates[one.subject].module, other)
+                if other.owes:
+                    transaction.done(other)
+
+    # Files
+
+    def held(self, names: Sequence[str]) -> Dict[str, Memory]:
+        found = {}
+        for name in names:
+            if name in self._open:
+                notes = self._open[name].notes or {}
+                installed = notes.get(_INSTALLED, _NOTHING)
+                noted = {endpoint: _showed(endpoint) for endpoint in self._endpoints}
+                shown = {endpoint: notes[note] for endpoint, note in noted.items() if note in notes}
+                found[name] = Memory(None if installed == _NOTHING else installed, shown)
+        return found
+
+    def due(self, names: Sequence[str]) -> List[str]:
+        return [name for name in names if name in self._due]
+
+    def installed(self, name: str) -> Optional[str]:
+        return fingerprint(self.certificates[name].look(self._files.view))
+
+    def compare(self, name: str) -> Comparison:
+        certificate = self.certificates[name]
+        sure = certificate.module.check_mode or self._files.locked is not None
+        try:
+            for other in self.certificates.values():
+                clash = conflict(certificate, other) if other is not certificate else None
+                if clash is not None:
+                    raise clash
+            plan = certificate.make_plan(self._files.view, self._undone)
+        except InstallError as exc:
+            if not sure:
+                raise NotLocked from exc
+            raise self.barred.get(name, exc) from exc
+        changes = plan is not None and plan.replaces
+        if changes and not sure:
+            raise NotLocked
+        if changes and name in self.barred:
+            raise self.barred[name]
+        self.plans[name] = plan
+        return Comparison(changes, self.installed(name), bool(certificate.paths & self._undone))
+
+    @property
+    def _undone(self) -> FrozenSet[str]:
+        return self._files.settled.put_back | self._files.settled.let_go
+
+    def switch(self, memories: Mapping[str, Memory]) -> Dict[str, InstallError]:
+        def one(name: str) -> None:
+            certificate = self.certificates[name]
+            # What it shares with one that was switched before it is in place by now.
+            plan = certificate.make_plan(View({}), frozenset())
+            if plan is None or not plan.replaces:
+                return
+            steps = plan.steps(bool(certificate.params["backup"]))
+            owes = bool(certificate.params["run_after"])
+            self._open[name] = transaction.switch(
+                certificate.module,
+                self._locked,
+                steps,
+                certificate.attributes,
+                name,
+                self._notes(certificate, memories[name]),
+                owes,
+            )
+
+        return self._each(list(memories), one)
+
+    def _notes(self, certificate: Certificate, memory: Memory) -> Dict[str, str]:
+        """What has to be known by whoever ends it; all of it in words that a journal takes."""
+        notes = {_showed(endpoint): shown for endpoint, shown in memory.shown.items()}
+        notes[_INSTALLED] = memory.installed or _NOTHING
+        earlier = self._due.get(certificate.name)
+        before = (earlier.notes or {}).get(_TLSA) if earlier is not None else tlsa(certificate.look(View({})))
+        notes[_TLSA] = before or _NOTHING
+        return notes
+
+    @property
+    def _locked(self) -> transaction.Locked:
+        if self._files.locked is None:
+            raise RuntimeError("Files are changed under a lock alone.")
+        return self._files.locked
+
+    def hold(self, names: Sequence[str]) -> Dict[str, InstallError]:
+        def one(name: str) -> None:
+            if name in self._open:
+                begun = self._open.pop(name)
+                self._open[name] = transaction.hold(self.certificates[name].module, begun)
+
+        return self._each(names, one)
+
+    def put_back(self, names: Sequence[str]) -> Dict[str, InstallError]:
+        def one(name: str) -> None:
+            if name in self._open:
+                transaction.undo(self.certificates[name].module, self._open[name])
+                del self._open[name]
+            self.plans.pop(name, None)
+
+        return self._each(list(reversed(list(names))), one)
+
+    def let_go(self, names: Sequence[str]) -> Dict[str, InstallError]:
+        def one(name: str) -> None:
+            if name not in self._open:
+                return
+            held = self._open[name]
+            self.backups[name] = transaction.let_go(self.certificates[name].module, held)
+            del self._open[name]
+            if held.owes:
+                if name in self._due:
+                    transaction.done(self._due[name])
+                self._due[name] = held
+
+        return self._each(names, one)
+
+    def done(self, name: str) -> None:
+        transaction.done(self._due[name])
+        del self._due[name]
+
+    @staticmethod
+    def _each(names: Sequence[str], work: Callable[[str], None]) -> Dict[str, InstallError]:
+        failed = {}
+        for name in names:
+            try:
+                work(name)
+            except InstallError as exc:
+                failed[name] = exc
+            except OSError as exc:
+                failed[name] = InstallError(f"Its files could not be changed: {cause(exc)}.")
+        return failed
+
+    # Commands and services
+
+    def run(self, what: str, command: str, name: str) -> None:
+        words = _commands.words(what, command)
+        try:
+            ended = self._run(words, self._variables(name))
+        except OSError as exc:
+            raise InstallError(f"{what}: {words[0]} could not be run: {cause(exc)}.") from exc
+        if not ended.well:
+            raise InstallError(f"{what}: the command {words[0]} {ended.how}.", ended.details)
+
+    def _variables(self, name: str) -> Dict[str, str]:
+        certificate = self.certificates[name]
+        installed = certificate.look(self._files.view)
+        notes = self._open.get(name, self._due.get(name))
+        before = (notes.notes or {}).get(_TLSA, _NOTHING) if notes is not None else tlsa(installed)
+        return certificate.variables(installed, "" if before == _NOTHING else before)
+
+    def _run(self, words: List[str], variables: Optional[Dict[str, str]] = None) -> _commands.Ended:
+        given = _commands.environment(variables or {}, os.environ)
+        return _commands.run(words, self._conditions.command_timeout, given)
+
+    def _service(self, name: str) -> services.Service:
+        how = self._conditions.services.get(name) or {}
+        command = how.get("command")
+        words = None if command is None else _commands.words(f"services: {name}", str(command))
+        return services.Service(name, how.get("state") == "restarted", words)
+
+    def take_new_files(self, service: str) -> str:
+        return services.take_new_files(self._service(service), services.manager(self._run), self._run)
+
+    def foresee(self, service: str) -> str:
+        services.require_name(service)
+        manager, meant = services.manager(self._run), self._service(service)
+        return LEFT_STOPPED if manager.knows(service) and not manager.runs(service) else meant.done
+
+    def tlsa_of_key(self, path: str) -> Optional[str]:
+        """The TLSA value of a private key file, None where this host cannot tell: no openssl, or a passphrase."""
+        try:
+            # Without a passphrase there would be a question, on the terminal.
+            ended = self._run(["openssl", "pkey", "-in", path, "-pubout", "-passin", "pass:"])
+        except OSError:
+            return None
+        blocks = _pem.blocks(ended.stdout, "PUBLIC KEY")
+        der = _pem.dearmour(blocks[0]) if ended.well and blocks else None
+        return None if der is None else _pem.tlsa(hashlib.sha256(der).hexdigest())
+
+    # Endpoints
+
+    def look(self, endpoints: Sequence[str]) -> Dict[str, Seen]:
+        def probe(key: str) -> Dict[str, Any]:
+            self.looked.pop(key, None)
+            try:
+                self.looked[key] = self._probe_one(self._endpoints[key])
+            except CollectError as exc:
+                self.looked[key] = {"reason": str(exc)}
+                raise
+            return self.looked[key]
+
+        return looks.look({key: key for key in endpoints}, probe)
+
+    def look_until(self, wanted: Dict[str, str]) -> Dict[str, Seen]:
+        return looks.look_until(wanted, self._conditions.patience, self.look)

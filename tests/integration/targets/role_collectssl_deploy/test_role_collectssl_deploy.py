@@ -1,0 +1,314 @@
+# Copyright (c) 2026, certfleet.collectssl contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role collectssl_deploy on one host with two certificates and a service for both: OpenSSL's own server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import ssl
+import typing as t
+
+import pytest
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files
+from ansible_collections.certfleet.collectssl.tests.support.lab import Hosts, Lab
+from ansible_collections.certfleet.collectssl.tests.support.runs import Run
+
+_ROLE = "certfleet.collectssl.collectssl_deploy"
+_NAMES = ("one", "two")
+_LIFE = [*({"state": "issued", "seconds": 10**6} for _number in range(3)), {"state": "issued"}]
+_PASSPHRASE = "a passphrase 'with' $(quotes)"
+
+# Every name has a server of its own, which reads its files once.
+_RELOAD = """\
+#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+echo reload >>reloads
+[ -e deaf ] && exit 0
+for name in one two; do
+    [ -e "$name.pid" ] && kill "$(cat "$name.pid")"
+done
+sleep 0.2
+for name in one two; do
+    openssl s_server -accept "127.0.0.1:$(cat "$name.port")" -cert "tls/$name.pem" -key "tls/$name.key" -www \\
+        </dev/null >"$name.log" 2>&1 &
+    echo $! >"$name.pid"
+done
+for name in one two; do
+    for _attempt in $(seq 100); do
+        grep -q ACCEPT "$name.log" && break
+        sleep 0.1
+    done
+done
+"""
+
+
+class WebHost:
+    """A host with a service, and the role's variables for it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.folder = lab.host_folder("web")
+        self.orders = {name: lab.order(names=[f"{name}.example.com"], life=_LIFE) for name in _NAMES}
+        self.ports = {}
+        for name in _NAMES:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self.ports[name] = free.getsockname()[1]
+            files.write(self.folder / f"{name}.port", str(self.ports[name]))
+        files.write(self.folder / "reload", _RELOAD, 0o755)
+        self.layouts = {
+            "web": {
+                "directory": "{{ dir }}/tls",
+                "fullchain_path": "{{ dir }}/tls/{name}.pem",
+                "privatekey_path": "{{ dir }}/tls/{name}.key",
+                "services": ["web"],
+            }
+        }
+        self.certificates: list[dict[str, t.Any]] = [
+            {
+                "name": name,
+                "layout": "web",
+                "order_number": self.orders[name],
+                "expected_names": [f"{name}.example.com"],
+                "endpoints": [{"port": self.ports[name], "connect_from": "controller"}],
+            }
+            for name in _NAMES
+        ]
+        # A look from the target costs a process each time, so there is one of them.
+        self.certificates[0]["endpoints"].insert(0, {"port": self.ports["one"]})
+
+    def make_keys(self) -> None:
+        """Give the host its private keys."""
+        (self.folder / "tls").mkdir(exist_ok=True)
+        for name in _NAMES:
+            files.write(self.folder / "tls" / f"{name}.key", certificates.shared_key(), 0o600)
+
+    def add_pending(self) -> str:
+        """Ask for a certificate that is not issued yet, for a key with a passphrase; returns the order's number."""
+        files.write(self.folder / "tls" / "late.key", certificates.make_key(passphrase=_PASSPHRASE), 0o600)
+        number = self.lab.order(life=[{"state": "pending"}])
+        self.certificates.append(
+            {
+                "name": "late",
+                "layout": "web",
+                "order_number": number,
+                "allow_pending": True,
+                "privatekey_passphrase": _PASSPHRASE,
+            }
+        )
+        return number
+
+    def run(
+        self, *arguments: str, hosts: Hosts | None = None, play: dict[str, t.Any] | None = None, **variables: t.Any
+    ) -> Run:
+        """Run the role, on this host unless others are given, in a play with these keywords."""
+        role = {
+            "role": _ROLE,
+            "vars": {
+                "collectssl_deploy_certificates": self.certificates,
+                "collectssl_deploy_layouts": self.layouts,
+                "collectssl_deploy_services": {"web": {"command": "{{ dir }}/reload"}},
+                # The command for a reload comes back when the service is up.
+                "collectssl_deploy_probe_retries": 1,
+                "collectssl_deploy_probe_delay": 1,
+                **variables,
+            },
+        }
+        handler = {
+            "name": "Tell the monitoring",
+            "listen": "certfleet.collectssl certificate changed",
+            "ansible.builtin.debug": {"msg": "{{ collectssl_deploy_changed_certificates }}"},
+        }
+        return self.lab.plays(
+            hosts or {"web": {}}, [{**(play or {}), "roles": [role], "handlers": [handler]}], *arguments
+        )
+
+    def reloads(self) -> int:
+        """How often the service was asked to reload."""
+        path = self.folder / "reloads"
+        return len(path.read_text().split()) if path.exists() else 0
+
+    def served(self) -> dict[str, str]:
+        """What the servers serve, as PEM."""
+        return {name: ssl.get_server_certificate(("127.0.0.1", port)) for name, port in self.ports.items()}
+
+    def installed(self) -> dict[str, str]:
+        """What the files begin with, as PEM."""
+        texts = {name: (self.folder / "tls" / f"{name}.pem").read_text(encoding="ascii") for name in _NAMES}
+        return {name: text[: text.index("-----END CERTIFICATE-----") + 26] for name, text in texts.items()}
+
+    def killed(self) -> None:
+        """A run for the second certificate comes to an end that nobody wished for, its files in place and not validated."""
+        number = self.lab.order(names=["two.example.com"])
+        one = {**self.certificates[1], "order_number": number, "validate": "sh -c 'kill -9 $PPID'"}
+        before = self.installed()
+        run = self.run(collectssl_deploy_certificates=[one])
+        assert run.returncode == 2, run.shown
+        assert self.installed()["one"] == before["one"]
+        assert self.installed()["two"] != before["two"]
+        assert self.leftovers
+
+    @property
+    def leftovers(self) -> list[str]:
+        """What runs left in the folder of the files, beside these."""
+        return [path for path in files.contents(self.folder / "tls") if path.startswith(".")]
+
+    def end(self, name: str = "*") -> None:
+        """End the servers, or one of them."""
+        for path in self.folder.glob(f"{name}.pid"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(path.read_text()), signal.SIGKILL)
+            path.unlink()
+
+
+@pytest.fixture
+def host(lab: Lab) -> t.Iterator[WebHost]:
+    """A host that has neither keys nor certificates."""
+    host = WebHost(lab)
+    yield host
+    host.end()
+
+
+def _changed(run: Run) -> list[str]:
+    return [result.task for result in run.results if result.changed]
+
+
+def _deployed(run: Run) -> dict[str, t.Any]:
+    """What came of the certificates."""
+    (result,) = (one for one in run.results if one.task.endswith("Bring what is wanted into service"))
+    return result.data
+
+
+def _notified(run: Run) -> list[str]:
+    found = [result for result in run.results if result.task.endswith("Tell the monitoring")]
+    return list(found[0].data["msg"]) if found else []
+
+
+def test_life_of_a_host(host: WebHost) -> None:
+    """Check mode on a bare host, first run with a pending order, idle one, dead service, reissue, and one not taken."""
+    before = files.snapshot(host.folder)
+    predicted = host.run("--check", "--diff").must_succeed()
+    warned = _deployed(predicted)["warnings"]
+    for name in _NAMES:
+        said = [warning for warning in warned if warning.startswith(f"{name}: ")]
+        assert [warning.split()[1] for warning in said] == ["privatekey_path:", "fullchain_path:"], warned
+    assert len(warned) == 2 * len(_NAMES)
+    assert "Would change: one, two" in predicted.output
+    assert files.snapshot(host.folder) == before
+
+    host.make_keys()
+    late = host.add_pending()
+    first = host.run("--diff", "-vvv").must_succeed()
+    # Left out, as that is allowed, and not asked for from here on.
+    assert not (host.folder / "tls" / "late.pem").exists()
+    assert _PASSPHRASE not in first.output
+    assert len(host.lab.simulator.calls(late)) == 1
+    host.certificates.pop()
+    assert host.reloads() == 1
+    assert host.served() == host.installed()
+    assert _notified(first) == list(_NAMES)
+    assert host.leftovers == []
+    assert not certificates.shows_key(first.output, certificates.shared_key())
+
+    second = host.run().must_succeed()
+    assert _changed(second) == []
+    assert host.reloads() == 1
+    assert _notified(second) == []
+
+    # It is not served any more: a reload, though no file changes and a new one is pending. A run was killed, and what
+    # it had changed is undone.
+    host.end("two")
+    renewed = {**host.certificates[1], "order_number": host.lab.order(life=[{"state": "pending"}])}
+    before = files.contents(host.folder / "tls")
+    host.killed()
+    healed = host.run(
+        collectssl_deploy_certificates=[host.certificates[0], {**renewed, "allow_pending": True}]
+    ).must_succeed()
+    assert host.leftovers == []
+    assert host.reloads() == 2
+    assert host.served() == host.installed()
+    assert files.contents(host.folder / "tls") == before
+    assert _notified(healed) == []
+
+    host.lab.simulator.advance(host.orders["two"])
+    old = host.served()
+    before = files.snapshot(host.folder / "tls")
+    predicted = host.run(play={"check_mode": True}).must_succeed()
+    assert _deployed(predicted)["services"] == [{"name": "web", "action": "command"}]
+    assert files.snapshot(host.folder / "tls") == before
+    assert host.leftovers == []
+    assert host.served() == old
+    # Those are no predictions, whatever the command line says.
+    third = host.run("--check", play={"check_mode": False}).must_succeed()
+    assert host.reloads() == 3
+    assert _notified(third) == ["two"]
+    assert host.served()["one"] == old["one"]
+    assert host.served()["two"] == host.installed()["two"] != old["two"]
+    assert [len(host.lab.simulator.calls(host.orders[name])) for name in _NAMES] == [6, 5]
+
+    _not_taken(host)
+
+
+def _not_taken(host: WebHost) -> None:
+    """Files, service and endpoints are as before, and the message says which certificate and why."""
+    old = host.served()
+    before = files.contents(host.folder / "tls")
+
+    for number in host.orders.values():
+        host.lab.simulator.advance(number)
+    deaf = files.write(host.folder / "deaf", "")
+    for said in _assert_back(host, old, before):
+        assert re.search(r"127\.0\.0\.1 port \d+ .*shows ", said), said
+
+    deaf.unlink()
+    for one in host.certificates:
+        one["validate"] = "sh -c 'echo not like this >&2; exit 3'"
+    for said in _assert_back(host, old, before):
+        assert "validate: the command sh failed with exit status 3: not like this." in said
+
+
+def _assert_back(host: WebHost, old: dict[str, str], before: dict[str, t.Any]) -> list[str]:
+    run = host.run().must_fail()
+    result = _deployed(run)
+    assert [one["state"] for one in result["certificates"]] == ["rolled_back"] * 2
+    words = " ".join(run.output.split())
+    for name in _NAMES:
+        assert f"{name}: " in words
+    assert words.count("Its files are as they were.") >= 2
+    assert files.contents(host.folder / "tls") == before
+    assert host.served() == old
+    assert _notified(run) == []
+    return [str(one["msg"]) for one in result["certificates"]]
+
+
+#: What the first certificate has instead, and words of the message.
+_MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
+    "option": ({"ordernumber": "1"}, "Certificate one: There is no option ordernumber. Is order_number meant?"),
+    "layout": ({"layout": "wep"}, "Certificate one: There is no layout wep. Is web meant? There are apache, "),
+    "endpoint": ({"endpoints": [{"prot": 443}]}, "Element 1 of endpoints: There is no option prot. Is port meant?"),
+    "name": ({"name": "two"}, "Two certificates are called two. Each has a name of its own."),
+    "wildcard": ({"name": "*.example.com"}, "letters, digits and . _ @ + -, begin with a letter or a digit"),
+    "folder": ({"directory": "tls"}, "directory must be an absolute path"),
+    "octal": ({"order_number": 5349}, "order_number"),
+    "truth": ({"order_number": True}, "order_number"),
+}
+
+
+def test_mistakes(host: WebHost) -> None:
+    """A mistake in the variables is named before anything is asked or changed, and so is a host without certificates."""
+    hosts: dict[str, dict[str, t.Any]] = {"none": {"mine": []}}
+    for mistake, (changed, _words) in _MISTAKES.items():
+        hosts[mistake] = {"mine": [{**host.certificates[0], **changed}, host.certificates[1]]}
+    run = host.run(hosts=hosts, collectssl_deploy_certificates="{{ mine }}").must_fail()
+    failed = {result.host: " ".join(result.message.split()) for result in run.results if result.status == "failed"}
+    assert set(failed) == {"none", *_MISTAKES}
+    assert "certificates is empty, so there is nothing to bring into service." in failed["none"]
+    for mistake, (_changed_option, words) in _MISTAKES.items():
+        assert words in failed[mistake]
+    assert _changed(run) == []
+    assert host.lab.simulator.calls() == []
