@@ -573,9 +573,21 @@ endpoints:
       description: The fingerprint of the certificate that it showed; null if it showed none.
       type: str
       returned: always
+    served:
+      description:
+        - The certificate that it showed, with the same keys as
+          RV(certfleet.collectssl.collectssl_certificate#module:certificate); null if it showed none.
+      type: dict
+      returned: always
     verified:
-      description: Whether a usual client would trust that; null if it showed none.
+      description:
+        - Whether a usual client would trust that; null if it showed none, and where one command saw that it serves what
+          it has to.
       type: bool
+      returned: always
+    verify_error:
+      description: Why it would not.
+      type: str
       returned: always
     serves:
       description: Whether it is the certificate that it has to show.
@@ -592,8 +604,8 @@ rolled_back:
   returned: unless an option was wrong
 changed_certificates:
   description:
-    - The names of the certificates whose files are others than when the run came, or than before an earlier run that was
-      interrupted. One whose old files were put back is not among them, nor one that a service took anew as it was.
+    - The names of the certificates whose files are others than when the run came, or than before an earlier run that
+      was interrupted. One whose old files were put back is not among them, nor one that a service took anew as it was.
   type: list
   elements: str
   returned: unless an option was wrong
