@@ -341,6 +341,14 @@ def test_a_directory_is_made_whatever_the_umask_and_goes_again_where_nothing_cam
     assert not (host.folder / "never").exists()
 
 
+def test_a_directory_that_several_name_is_made_for_all_of_them(host: _Host) -> None:
+    new = host.folder / "made" / "for both"
+    for site in _SITES:
+        host.options[site] = {"directory": str(new), "path": str(new / f"{site}.pem")}
+    assert host.states(host.deploy()) == {"a": "in_service", "b": "in_service"}
+    assert sorted(path.name for path in new.iterdir()) == ["a.pem", "b.pem"]
+
+
 def test_what_the_controller_has_to_see_is_held_until_it_has(host: _Host) -> None:
     host.deploy()
     host.serial = 1
