@@ -383,7 +383,7 @@ def test_a_service_that_does_not_run_is_left_stopped(host: _Host, monkeypatch: p
     host.serial = 1
     reloads = host.services["a"].reloads
     host.fault("a", "silent")
-    monkeypatch.setattr(services, "manager", lambda run: _Stopped(run))
+    monkeypatch.setattr(services, "manager", _Stopped)
     foreseen, result = host.deploy(check=True), host.deploy()
     for told in (foreseen, result):
         assert host.states(told) == {"a": "installed", "b": "installed"}
@@ -579,7 +579,7 @@ def test_the_work_goes_on_when_whoever_asked_for_it_is_gone(host: _Host) -> None
             host.deploy()
         finally:
             os._exit(0)
-    _until(lambda: (host.folder / "begun").exists())
+    _until((host.folder / "begun").exists)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     _until(lambda: host.serves("a", 1) and not host.left() and (host.folder / "after-b").exists())
