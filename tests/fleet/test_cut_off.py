@@ -4,7 +4,7 @@
 """Runs whose controller is gone for good, however the host was reached: it comes to one of its two ends by itself.
 
 Each certificate here has a new key, which moves to its place together with it. A run is held at a step, the controller
-is ended, and the run goes on: then all of the new certificate is in service, or all of the old one, and nothing is left.
+is ended, and the run goes on: then all of the new certificate is in service, or all of the old one, with nothing left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import json
 import pathlib
 import signal
 import subprocess
-import sys
 import typing as t
 
 import pytest
@@ -27,7 +26,6 @@ from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deployi
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import Host
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet._places import FILES
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_gates import (
-    PLACE,
     PROGRAM,
     STEPS,
     Gate,
@@ -58,6 +56,9 @@ _WAYS = [
         ("su", _SU, "use_pty"),
     )
 ]
+_NOTICE = (
+    "printf 'ClientAliveInterval 1\\nClientAliveCountMax 2\\n' >>/etc/ssh/sshd_config; kill -HUP $(cat /run/sshd.pid)"
+)
 _ENDS = ("kill", "term", "int", "cut")
 _AT_ONCE = ("-e", '{"collectssl_deploy_serial": ["100%"]}', "-f", "24")
 _PLACES = len(_WAYS) * 2
@@ -85,7 +86,7 @@ def held(stage: Stage) -> Stage:
     reload = told.pop("reload")
     stage.settings(
         collectssl_deploy_certificates=[{**stage.certificate, **told}],
-        collectssl_deploy_services=f"{{{{ {{fleet_unit: {{'command': fleet_reload}}}} }}}}",
+        collectssl_deploy_services="{{ {fleet_unit: {'command': fleet_reload}} }}",
         fleet_reload=reload,
         collectssl_deploy_probe_retries=200,
         collectssl_deploy_command_timeout=300,
@@ -97,10 +98,7 @@ def held(stage: Stage) -> Stage:
         host.write(f"/etc/sudoers.d/{_USER}", f"Defaults {way.pty}\n{_USER} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
         host.run(["sed", "-i", "1i auth sufficient pam_permit.so", "/etc/pam.d/su"])
         # Who is cut off is to be noticed soon.
-        host.run(
-            ["sh", "-c", "printf 'ClientAliveInterval 1\\nClientAliveCountMax 2\\n' >>/etc/ssh/sshd_config; "
-             "kill -HUP $(cat /run/sshd.pid)"]
-        )  # fmt: skip
+        host.run(["sh", "-c", _NOTICE])
         host.write(PROGRAM, (FILES / "gate").read_text(encoding="utf-8"), 0o755)
         assert name == host.name
     inventory = {"all": {"hosts": {name: _WAYS[n % len(_WAYS)].variables for n, name in enumerate(stage.fleet.hosts)}}}
