@@ -64,6 +64,11 @@ class ActionModule(TargetActionBase):
         """The options of the module, before layouts are merged into the certificates."""
         return deploy_spec(merged=False)
 
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
+        """Called by Ansible, in a worker of the controller."""
+        # Whatever comes before the work changes nothing.
+        return {"stops_rollout": False, **super().run(tmp, task_vars)}
+
     def work(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         """Ask about all orders, bring in what is issued, wait for the rest together, bring that in."""
         began = time.time()
