@@ -28,10 +28,18 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.c
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.collecting import Collecting
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.endpoints import ADDRESS, check_probing
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.looks import Look, Sight
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.patience import (
+    told_meanwhile,
+    work_on_host,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.quick import to_see, unchanged
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.results import composed, fingerprint_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.runs import Runs
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.services import checked_services
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.variables import (
+    ROLE,
+    doubts_about_variables,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import UnfitError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._target_action import (
     TargetActionBase,
@@ -67,7 +75,13 @@ class ActionModule(TargetActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Called by Ansible, in a worker of the controller."""
         # Whatever comes before the work changes nothing.
-        return {"stops_rollout": False, **super().run(tmp, task_vars)}
+        result = {"stops_rollout": False, **super().run(tmp, task_vars)}
+        role = self._task._role
+        if role is not None and role.get_name(include_role_fqcn=False) == ROLE:
+            doubts = doubts_about_variables(task_vars or {})
+            if doubts:
+                result["warnings"] = [*result.get("warnings", []), *doubts]
+        return result
 
     def work(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         """Ask about all orders, bring in what is issued, wait for the rest together, bring that in."""
@@ -128,12 +142,9 @@ class ActionModule(TargetActionBase):
 
     def _quick_look(self, certificates: t.Sequence[Certificate]) -> Result | None:
         """What the module would return, where one command sees that there is nothing to do; else None."""
-        if self._task.check_mode and any(address.endpoint is None for one in certificates for address in one.endpoints):
-            # It tells whether what is served is trusted, too, which one command does not find out.
-            return None
         wanted = [(one, self._collecting.of(one).content) for one in certificates]
         try:
-            seen = to_see(wanted)
+            seen = to_see(wanted, bool(self._task.check_mode))
         except UnfitError:
             return None
         same = self.quick_look(seen.files, seen.endpoints, seen.folders, self._options["probe_timeout"])
@@ -151,7 +162,8 @@ class ActionModule(TargetActionBase):
         module_args = {"certificates": sent, "services": self._options["services"], "_shown": shown or {}}
         module_args.update({option: self._options[option] for option in _SENT})
         try:
-            result = self.run_module(_MODULE, module_args, sent, task_vars)
+            with told_meanwhile(self._say, work_on_host(certificates, self._options)):
+                result = self.run_module(_MODULE, module_args, sent, task_vars)
         except CollectError as error:
             if is_first:
                 raise

@@ -57,11 +57,14 @@ def excerpt(text: str, size: int = 200) -> str:
     return line if len(line) <= size else line[:size] + " …"
 
 
-def last_line(text: str) -> str:
-    """The last line of what a program printed that has any words, for the end of a sentence; empty where none has."""
+def last_line(text: str, most: int = 1) -> str:
+    """The last line of what a program printed that has any words, for the end of a sentence; empty where none has.
+
+    :arg most: how many lines there may be; many a program says last that it failed, and why in the line before.
+    """
     # Colours, which may be all that a line holds.
     lines = [line for line in _COLOURS.sub("", text).splitlines() if excerpt(line)]
-    return excerpt(lines[-1]).rstrip(".") if lines else ""
+    return "; ".join(excerpt(line).rstrip(".") for line in lines[-most:])
 
 
 def decodable(text: str) -> str:

@@ -363,6 +363,8 @@ options:
 notes:
   - A host costs one module run; one more where the controller looks at something that changed, and one more where an
     order comes while it is waited for.
+  - While an endpoint is waited for, a line says which one and for how much longer; of a host that looks at its own
+    endpoints and has worked for ten seconds, a line says what it may be waiting for. More lines follow each minute.
   - The target needs Python 3.6 or newer and its standard library only.
   - Files that are replaced are kept, in a folder C(.collectssl) beside the destinations that nobody else may enter,
     until the new ones are proven to be in service.
@@ -502,8 +504,17 @@ certificates:
       type: dict
       returned: always
     before:
-      description: The certificate that was installed when the run came, with the same keys; null if there was none.
+      description:
+        - The certificate that was installed when the run came, with the same keys; null if there was none.
+        - It is null, too, where an earlier run that was cut off had switched it already.
       type: dict
+      returned: always
+    pending_tlsa:
+      description:
+        - In check mode, the value of a TLSA record for the private key in O(certificates[].pending_privatekey_path), as
+          DNS has to know it before the certificate comes; null in any other case, and where the host has no C(openssl)
+          or the key has a passphrase.
+      type: str
       returned: always
     files:
       description:

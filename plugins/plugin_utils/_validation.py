@@ -89,6 +89,9 @@ def _check_value(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
     # The validator would make text of a list, brackets and all.
     structured = isinstance(value, (dict, list, tuple, set))
     textual = structured and kind in ("str", "path")
+    if isinstance(value, str) and kind in ("str", "path") and "choices" not in rules:
+        # Nothing can be wrong with it, and the validator takes its time.
+        return
     if not textual and not ArgumentSpecValidator({name: dict(rules)}).validate({name: value}).error_messages:
         return
     shown = "" if structured or rules.get("no_log") else f", not {str(value)[:40]!r}"

@@ -12,7 +12,6 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deploying import (
     FOLDER,
-    POINTS,
     SERVICES,
     FleetRun,
     Stage,
@@ -38,7 +37,11 @@ def test_first_second_and_reissue(stage: Stage) -> None:
     predicted = stage.run(two, "--check", "--diff")
     assert predicted.code == 0, predicted.text
     assert {counts["changed"] > 0 for counts in predicted.recap().values()} == {True}
-    assert "To be reloaded: nginx" in predicted.words
+    for name in two:
+        foreseen = predicted.result(name)
+        assert foreseen["services"] == [{"name": fleet.hosts[name].unit, "action": "reloaded"}]
+        assert predicted.states(name) == {"www": "in_service"}
+        assert "would be brought into service" in foreseen["msg"]
     assert "PRIVATE KEY" not in predicted.text
     assert {name: stage.state(name) for name in two} == states
 
@@ -72,7 +75,7 @@ def test_first_second_and_reissue(stage: Stage) -> None:
         assert len(set(history)) == 3, histories
         assert history[0] == fleet.initial.fingerprint
     for name in fleet.hosts:
-        assert not [path for path in stage.state(name) if "/." in path or path.startswith(POINTS)]
+        assert not [path for path in stage.state(name) if "/." in path]
 
 
 @contextlib.contextmanager
@@ -114,19 +117,27 @@ def _full_disk(host: Host) -> t.Iterator[None]:
 
 class _Obstacle(t.NamedTuple):
     obstruct: t.Callable[[Host], contextlib.AbstractContextManager[None]]
+    state: str
     words: list[str]
 
 
-_BACK = ["www could not be brought into service.", "Every file is as it was before.", "the certificate from before."]
+_BACK = "Its files are as they were."
+_REFUSED = "did not take the new files"
 # Those with Apache are hosts that systemd runs.
 _OBSTACLES = {
     # Found before anything was to be done.
-    "apache1": _Obstacle(_read_only, [f"may not write in the directory {FOLDER}."]),
-    "nginx1": _Obstacle(_refused_configuration, [*_BACK, "validate: the command nginx", "no_such_directive"]),
-    "haproxy1": _Obstacle(_full_disk, [*_BACK, f"{FOLDER}/", "No space left on device", "No file was changed."]),
-    "nginx2": _Obstacle(_reload_fails, [*_BACK, "service. nginx: ", "Going back, nginx could not be reloaded"]),
-    "apache2": _Obstacle(_reload_fails, [*_BACK, "service. apache2: ", "Going back, apache2 could not be reloaded"]),
-    "apache3": _Obstacle(_reload_does_nothing, [*_BACK, "apache3 port 443: it serves", "and not"]),
+    "apache1": _Obstacle(_read_only, "refused", [f"{FOLDER}/", "Read-only file system", "No file was changed."]),
+    "nginx1": _Obstacle(
+        _refused_configuration, "rolled_back", ["validate: the command nginx", "no_such_directive", _BACK]
+    ),
+    "haproxy1": _Obstacle(_full_disk, "failed", [f"{FOLDER}/", "No space left on device", "No file was changed."]),
+    "nginx2": _Obstacle(
+        _reload_fails, "rolled_back", [f"nginx {_REFUSED}", _BACK, f"With them back: The service nginx {_REFUSED}"]
+    ),
+    "apache2": _Obstacle(
+        _reload_fails, "rolled_back", [f"apache2 {_REFUSED}", _BACK, f"With them back: The service apache2 {_REFUSED}"]
+    ),
+    "apache3": _Obstacle(_reload_does_nothing, "rolled_back", ["apache3 port 443", "it shows", _BACK]),
 }
 _UNOBSTRUCTED, _LATER = "postfix1", ["haproxy3", "postfix3"]
 
@@ -141,15 +152,16 @@ def test_obstacles(stage: Stage) -> None:
     with contextlib.ExitStack() as obstacles:
         for name, obstacle in _OBSTACLES.items():
             obstacles.enter_context(obstacle.obstruct(hosts[name]))
-        outcome = stage.run(names, "-e", json.dumps({"deploy_serial": [len(canaries), "100%"]}))
+        outcome = stage.run(names, "-e", json.dumps({"collectssl_deploy_serial": [len(canaries), "100%"]}))
         assert stage.served(*_OBSTACLES) == {name: before[name][0] for name in _OBSTACLES}
     assert outcome.code != 0
     assert {name: counts["failed"] for name, counts in outcome.recap().items()} == {
         name: int(name in _OBSTACLES) for name in names
     }, outcome.text
-    for name, (_obstruct, words) in _OBSTACLES.items():
+    for name, obstacle in _OBSTACLES.items():
+        assert outcome.states(name) == {"www": obstacle.state}
         said = outcome.failure(name)
-        for word in words:
+        for word in obstacle.words:
             assert word in said, (name, said)
     lost = ", ".join(name for name in canaries if name in _OBSTACLES)
     assert f"Stopped before {_LATER[0]}, which is as it was: {lost} failed or could not be reached." in outcome.words
@@ -169,7 +181,7 @@ def test_host_goes_away(stage: Stage, tmp_path: pathlib.Path) -> None:
     before = _seen(stage, names)
     Trap(fleet.hosts[lost], FOLDER).hold_before(f"{FOLDER}/fullchain.pem")
     with (tmp_path / "output").open("w+", encoding="utf-8") as output:
-        run = stage.start(names, "-e", '{"deploy_serial": [2, "100%"]}', output=output)
+        run = stage.start(names, "-e", '{"collectssl_deploy_serial": [2, "100%"]}', output=output)
         Trap(fleet.hosts[lost]).wait_until_reached()
         fleet.hosts[lost].kill()
         code = run.wait(timeout=300)
@@ -193,4 +205,4 @@ def test_host_goes_away(stage: Stage, tmp_path: pathlib.Path) -> None:
     assert served[lost] != before[lost][0]
     states = {name: stage.state(name) for name in names}
     assert set(states[lost]) == set(states[other])
-    assert not [path for path in states[lost] if "/." in path or path.startswith(POINTS)]
+    assert not [path for path in states[lost] if "/." in path]

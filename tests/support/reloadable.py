@@ -4,9 +4,9 @@
 """A small TLS service with many sites, in a process of its own: it serves what it last read, and reads when told to.
 
 The folder of the service has ``conf``, with ``NAME.pem`` and ``NAME.key`` of each site, and ``loaded``, what it read of
-them. ``reload`` is the command that has it read; files beside it make it misbehave: ``refuse`` lets a reload fail,
-``deaf-NAME`` lets it pass over a site, ``silent-NAME`` lets a site show nothing, and ``silent-with-new-NAME`` does so
-once it has read another certificate than its first.
+them. ``reload`` is the command that has it read, all sites or those that it names; files beside it make it misbehave:
+``refuse`` lets a reload fail, ``deaf-NAME`` lets it pass over a site, ``silent-NAME`` lets a site show nothing, and
+``silent-with-new-NAME`` does so once it has read another certificate than its first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RELOAD = """#!/bin/sh
 cd {folder} || exit 1
 echo reload >> reloads
 test ! -e refuse || {{ echo "bad configuration" >&2; exit 1; }}
-for site in {sites}; do
+for site in ${{*:-{sites}}}; do
   test -e deaf-$site && continue
   cat conf/$site.key conf/$site.pem > loaded/$site.next && mv loaded/$site.next loaded/$site
 done

@@ -96,7 +96,8 @@ class Certificate:
             return
         with disk.doing(f"directory: {path} could not be made"):
             folders.made(self._places, "directory", path, [0o755], self._made)
-        if self._made:
+        # It may be that another certificate of the call, which names the same folder, has made it.
+        if any(place.folder is None for place in self.places):
             self.wanted = destinations(self.params, self._places)
 
     def unmake_directory(self) -> None:
@@ -128,6 +129,12 @@ class Certificate:
             return None
         with disk.doing("The files could not be looked at"):
             return make_plan(self.module, self.wanted, self.parts, self.attributes, view, undone)
+
+    @property
+    def pending_key(self) -> Optional[str]:
+        """The private key that waits for a certificate, if it is there."""
+        pending = self.wanted.pending
+        return pending.real if pending is not None and pending.place.exists else None
 
     # What hooks hear
 

@@ -7,6 +7,7 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import contextlib
+import functools
 import shutil
 import tempfile
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
@@ -98,6 +99,7 @@ class _Told(NamedTuple):
     before: Optional[str] = None
     files: Sequence[Mapping[str, Any]] = ()
     diff: Sequence[Mapping[str, str]] = ()
+    pending_tlsa: Optional[str] = None
 
 
 class _Call:
@@ -215,6 +217,7 @@ class _Call:
                     "installed": told.installed,
                     "before": told.before,
                     "files": list(told.files),
+                    "pending_tlsa": told.pending_tlsa,
                 }
             )
         result: Dict[str, Any] = {
@@ -236,11 +239,13 @@ class _Unit:
         self._call = call
         self._module = call.module
         self._certificates = certificates
+        self._barred: Dict[str, InstallError] = {}
         self._begin()
         self._before: Dict[str, Optional[str]] = {}
 
     def _begin(self) -> None:
         self._host = self._call.host(self._certificates)
+        self._host.barred.update(self._barred)
         wanted = [self._call.wanted(certificate, self._certificates) for certificate in self._certificates]
         self._unit = engine.Unit(self._host, wanted, self._call.shown)
 
@@ -264,16 +269,15 @@ class _Unit:
             self._before[certificate.name] = None
         try:
             for certificate in self._certificates:
-                certificate.make_directory()
-            places = [place for one in self._certificates for place in one.places]
-            if transaction.is_clean(places):
+                self._or_bar(certificate, certificate.make_directory)
+            if transaction.is_clean(self._places()):
                 self._look_before(View({}))
                 # Where nothing is to change, nobody is kept waiting.
                 with contextlib.suppress(NotLocked):
                     self._on_their_way()
                     return
                 self._begin()
-            self._go_locked(places)
+            self._go_locked()
         finally:
             for certificate in self._certificates:
                 certificate.unmake_directory()
@@ -284,22 +288,53 @@ class _Unit:
         else:
             self._unit.go()
 
-    def _go_locked(self, places: List[Any]) -> None:
+    def _go_locked(self) -> None:
         # What the other units of the call hold in the same folder is theirs to end.
         names = [params["name"] for params in self._module.params["certificates"]]
-        if self._module.check_mode:
-            with transaction.locked_for_reading(self._call.places, places) as locked:
-                view, settled = transaction.preview(self._certificates[0].module, locked.unfinished)
+        module = self._certificates[0].module
+        for certificate in self._certificates:
+            self._or_bar(certificate, functools.partial(transaction.require_own, certificate.places))
+        with contextlib.ExitStack() as stack:
+            if self._module.check_mode:
+                locked = self._lock(stack, transaction.locked_for_reading)
+                view, settled = transaction.preview(module, locked.unfinished)
                 self._host.take(Files(view, settled, locked.unfinished))
-                self._look_before(view)
-                self._on_their_way()
-            return
-        transaction.require_own(places)
-        with transaction.locked_for_change(self._call.places, places) as locked:
-            settled = transaction.settle(self._certificates[0].module, locked, names)
-            self._host.take(Files(View({}), settled, (), locked))
-            self._look_before(View({}))
+            else:
+                locked = self._lock(stack, transaction.locked_for_change)
+                view, settled = View({}), transaction.settle(module, locked, names)
+                self._host.take(Files(view, settled, (), locked))
+            self._look_before(view)
             self._on_their_way()
+
+    def _lock(self, stack: contextlib.ExitStack, take: Callable[..., Any]) -> transaction.Locked:
+        """Take the files for this run, to the end of ``stack``; less those whose folder does not allow that."""
+        try:
+            locked: transaction.Locked = stack.enter_context(take(self._call.places, self._places()))
+            return locked
+        except InstallError as exc:
+            # Another run is under way there, or was, and that is not to be waited for again.
+            if exc.settled:
+                raise
+            for certificate in self._certificates:
+                self._or_bar(certificate, functools.partial(self._try_lock, certificate, take))
+        again: transaction.Locked = stack.enter_context(take(self._call.places, self._places()))
+        return again
+
+    def _try_lock(self, certificate: Certificate, take: Callable[..., Any]) -> None:
+        with take(self._call.places, certificate.places):
+            pass
+
+    def _or_bar(self, certificate: Certificate, work: Callable[[], None]) -> None:
+        """Do some work that files of a certificate have to allow before they can be changed; it alone is in its way."""
+        try:
+            work()
+        except InstallError as exc:
+            barred = exc if exc.settled else InstallError(f"{exc} No file was changed.", exc.details, settled=True)
+            self._barred.setdefault(certificate.name, barred)
+            self._host.barred.setdefault(certificate.name, barred)
+
+    def _places(self) -> List[Any]:
+        return [place for one in self._certificates if one.name not in self._barred for place in one.places]
 
     def _look_before(self, view: View) -> None:
         for certificate in self._certificates:
@@ -308,7 +343,10 @@ class _Unit:
 
     def _tell(self) -> None:
         self._call.tell_of_services(self._unit.services)
-        showing = {report.name: report.showing for report in self._unit.reports}
+        # Of one that was refused, what is installed is what is to be seen.
+        showing = {
+            report.name: report.showing or fingerprint(self._before.get(report.name)) for report in self._unit.reports
+        }
         self._call.tell_of_endpoints(self._host, showing)
         for certificate, report in zip(self._certificates, self._unit.reports):
             plan = self._host.plans.get(report.name)
@@ -319,6 +357,8 @@ class _Unit:
             if told is not None and told.move is not None and told.move.warning is not None:
                 self._call.warn(told.move.warning)
             installed = before = self._before.get(report.name)
+            # Only who foresees has time for what nobody waits for.
+            pending = certificate.pending_key if self._module.check_mode else None
             if not self._module.check_mode:
                 with contextlib.suppress(InstallError):
                     installed = certificate.look(View({}))
@@ -332,6 +372,7 @@ class _Unit:
                     self._as_it_was(report, before),
                     [] if told is None else told.files(self._host.backups.get(report.name, {})),
                     [] if told is None else told.diff(),
+                    None if pending is None else self._host.tlsa_of_key(pending),
                 ),
             )
 

@@ -216,7 +216,8 @@ class Unit:
         """Say how it would go; nothing is changed. Whatever can only be found out by trying is taken to go well."""
         held = self._host.held(self._names(self.reports))
         changing, staying = self._compare()
-        self._look(self._endpoints(changing))
+        # What those show that can't be brought into service, people want to know all the same.
+        self._look(self._endpoints(report for report in self.reports if report not in staying))
         wrong = self._look_at(staying)
         for report in self.reports:
             touched = report.touched or report.name in held
@@ -259,7 +260,8 @@ class Unit:
                 report.state = ""
 
     def _compare(self) -> Tuple[List[Report], List[Report]]:
-        changing, staying = [], []
+        changing: List[Report] = []
+        staying: List[Report] = []
         for report in self.reports:
             if not report.is_open:
                 continue

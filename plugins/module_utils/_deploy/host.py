@@ -6,10 +6,11 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import hashlib
 import os
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils import _commands
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _commands, _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import looks, services
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.certificate import (
     AnyPlan,
@@ -30,8 +31,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files import
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import cause
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 
-#: What a journal remembers of an endpoint, before its name.
-_SHOWED = "showed "
+#: What a journal remembers.
 _INSTALLED, _TLSA = "installed", "tlsa"
 #: What is noted where there was nothing.
 _NOTHING = "-"
@@ -52,6 +52,11 @@ class Files(NamedTuple):
     settled: transaction.Settled = transaction.Settled()
     unfinished: Sequence[transaction.Open] = ()
     locked: Optional[transaction.Locked] = None
+
+
+def _showed(endpoint: str) -> str:
+    """Under which name it is noted what an endpoint showed; whatever that is called, a journal takes it."""
+    return f"showed {hashlib.sha256(endpoint.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
 
 
 class NotLocked(Exception):
@@ -75,6 +80,8 @@ class ThisHost(Host):
         self.certificates = {one.name: one for one in certificates}
         self.plans: Dict[str, Optional[AnyPlan]] = {}
         self.backups: Dict[str, Dict[str, str]] = {}
+        #: Why files of some certificates can't be changed, by its name, as long as they need not be.
+        self.barred: Dict[str, InstallError] = {}
         #: What the last look at each endpoint told.
         self.looked: Dict[str, Dict[str, Any]] = {}
         self._endpoints = endpoints
@@ -87,12 +94,18 @@ class ThisHost(Host):
     def take(self, files: Files) -> None:
         """Work on these files from here on."""
         self._files = files
-        kept = files.locked.kept if files.locked is not None else files.unfinished
-        for one in kept:
-            if one.subject in self.certificates:
-                known = self._open if one.state == transaction.HELD else self._due
-                if one.state in (transaction.HELD, transaction.DUE):
-                    known[one.subject] = one
+        for one in files.unfinished if files.locked is None else list(files.locked.kept):
+            if one.subject not in self.certificates or one.state not in (transaction.HELD, transaction.DUE):
+                continue
+            known = self._open if one.state == transaction.HELD else self._due
+            other = known.get(one.subject)
+            known[one.subject] = one
+            # Of runs with other paths for the same name there may be several; one story is enough to be ended.
+            if other is not None and files.locked is not None:
+                if one.state == transaction.HELD:
+                    transaction.let_go(self.certificates[one.subject].module, other)
+                if other.owes:
+                    transaction.done(other)
 
     # Files
 
@@ -100,9 +113,10 @@ class ThisHost(Host):
         found = {}
         for name in names:
             if name in self._open:
-                notes = dict(self._open[name].notes or {})
+                notes = self._open[name].notes or {}
                 installed = notes.get(_INSTALLED, _NOTHING)
-                shown = {key[len(_SHOWED) :]: value for key, value in notes.items() if key.startswith(_SHOWED)}
+                noted = {endpoint: _showed(endpoint) for endpoint in self._endpoints}
+                shown = {endpoint: notes[note] for endpoint, note in noted.items() if note in notes}
                 found[name] = Memory(None if installed == _NOTHING else installed, shown)
         return found
 
@@ -124,11 +138,13 @@ class ThisHost(Host):
         except InstallError as exc:
             if not sure:
                 raise NotLocked from exc
-            raise
-        self.plans[name] = plan
+            raise self.barred.get(name, exc) from exc
         changes = plan is not None and plan.replaces
         if changes and not sure:
             raise NotLocked
+        if changes and name in self.barred:
+            raise self.barred[name]
+        self.plans[name] = plan
         return Comparison(changes, self.installed(name), bool(certificate.paths & self._undone))
 
     @property
@@ -158,7 +174,7 @@ class ThisHost(Host):
 
     def _notes(self, certificate: Certificate, memory: Memory) -> Dict[str, str]:
         """What has to be known by whoever ends it; all of it in words that a journal takes."""
-        notes = {_SHOWED + endpoint: shown for endpoint, shown in memory.shown.items()}
+        notes = {_showed(endpoint): shown for endpoint, shown in memory.shown.items()}
         notes[_INSTALLED] = memory.installed or _NOTHING
         earlier = self._due.get(certificate.name)
         before = (earlier.notes or {}).get(_TLSA) if earlier is not None else tlsa(certificate.look(View({})))
@@ -253,6 +269,17 @@ class ThisHost(Host):
         services.require_name(service)
         manager, meant = services.manager(self._run), self._service(service)
         return LEFT_STOPPED if manager.knows(service) and not manager.runs(service) else meant.done
+
+    def tlsa_of_key(self, path: str) -> Optional[str]:
+        """The TLSA value of a private key file, None where this host cannot tell: no openssl, or a passphrase."""
+        try:
+            # Without a passphrase there would be a question, on the terminal.
+            ended = self._run(["openssl", "pkey", "-in", path, "-pubout", "-passin", "pass:"])
+        except OSError:
+            return None
+        blocks = _pem.blocks(ended.stdout, "PUBLIC KEY")
+        der = _pem.dearmour(blocks[0]) if ended.well and blocks else None
+        return None if der is None else _pem.tlsa(hashlib.sha256(der).hexdigest())
 
     # Endpoints
 

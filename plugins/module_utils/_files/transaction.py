@@ -32,8 +32,6 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files.disk i
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.hidden import HiddenFolder
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.interrupts import Interrupted, Interrupts
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.journal import (
-    DUE,
-    HELD,
     SWITCHING,
     Entry,
     Journal,
@@ -58,6 +56,9 @@ HIDDEN = hidden.NAME
 #: A transaction that is not at its end. What users of this package need to know of it is its ``subject``, its ``state``
 #: (``HELD``, ``DUE``), and its ``notes``.
 Open = Journal
+
+#: States of one that a run may leave to another.
+HELD, DUE = journal.HELD, journal.DUE
 
 #: Transactions that earlier runs left unfinished; what is in it is for this package to know.
 Unfinished = List[Journal]

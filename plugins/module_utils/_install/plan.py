@@ -196,6 +196,9 @@ def _has_directory(module: Any, destination: Destination) -> bool:
         raise InstallError(f"{destination.option}: {nearest} is not a directory, so no file can be in it.")
     if not module.check_mode:
         raise InstallError(f"{destination.option}: the directory {directory} does not exist; create it first.")
+    to_be_made = module.params.get("directory")
+    if to_be_made and os.path.join(to_be_made, "").startswith(os.path.join(directory, "")):
+        return False
     module.warn(
         f"{destination.option}: the directory {directory} does not exist yet. Check mode takes it that an earlier task "
         "of the play would have made it."

@@ -15,7 +15,6 @@ import typing as t
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
     IDENTIFIERS,
     TARGET_OPTIONS,
-    ArgumentSpec,
     deploy_certificate_spec,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
@@ -81,7 +80,7 @@ class Certificate(t.NamedTuple):
             return None
         own = {name: self.options[name] for name in IDENTIFIERS}
         with _of(self.name):
-            return request_of({**options, **own, "content": None}, QUERY_ALL)
+            return request_of({**options, **own}, QUERY_ALL)
 
     def sent(self, content: str | None) -> dict[str, t.Any]:
         """What the module is told of it; without ``content`` where what is installed has to stay."""
@@ -153,12 +152,8 @@ def _certificate(name: str, given: dict[str, t.Any], options: Options, address: 
     check_known(given, spec)
     texts = identifiers_as_text({**given, "product": options["product"]})
     given = {option: texts[option] for option in given}
-    # They have options of their own, and are told apart in messages.
-    plain = ArgumentSpec(
-        {option: rules for option, rules in spec.argument_spec.items() if option != "endpoints"},
-        *(spec.mutually_exclusive, spec.required_one_of, spec.required_by),
-    )
-    known = validated({option: value for option, value in given.items() if option != "endpoints"}, plain)
+    # Endpoints have options of their own, and are told apart in messages.
+    known = validated({option: value for option, value in given.items() if option != "endpoints"}, spec)
     check_files(given, known)
     if given.get("directory") is not None:
         check_path("directory", given["directory"])

@@ -79,10 +79,10 @@ class Look:
         shown, sight = self._seen[key].fingerprint, self._sights[key]
         return shown is not None and (shown == sight.wanted or shown in self._beside(key))
 
-    def _beside(self, key: str) -> set[str]:
+    def _beside(self, key: str) -> set[str | None]:
         """What others have to show at the same address; an endpoint shows one at a time, and here none is chosen."""
         endpoint = self._sights[key].address.endpoint
-        return {other.wanted for other in self._sights.values() if other.wanted and other.address.endpoint == endpoint}
+        return {other.wanted for other in self._sights.values() if other.address.endpoint == endpoint}
 
     def _wait(self, seconds: float) -> None:
         now = self._clock()

@@ -35,10 +35,12 @@ class ToSee(t.NamedTuple):
     folders: list[str]
 
 
-def to_see(wanted: t.Sequence[tuple[Certificate, str | None]]) -> ToSee:
+def to_see(wanted: t.Sequence[tuple[Certificate, str | None]], check_mode: bool) -> ToSee:
     """What there is to be seen where there is nothing to do.
 
     :arg wanted: certificates, each with the PEM text that is to be installed, None where what is there is to stay.
+    :arg check_mode: in which more is told: of a private key that waits for a certificate, and whether what is served
+        would be trusted.
     :raises UnfitError: where that cannot be said; the module looks then.
     """
     seen = ToSee([], [], [])
@@ -47,8 +49,8 @@ def to_see(wanted: t.Sequence[tuple[Certificate, str | None]]) -> ToSee:
         if one.absent:
             seen.files.extend(files_gone(sent))
             continue
-        if content is None:
-            # What is installed there is not known here.
+        # What is installed, or waits, there is not known here.
+        if content is None or (check_mode and (sent.get("pending_privatekey_path") or one.endpoints)):
             raise UnfitError
         seen.files.extend(files_of(sent, bool(one.options["include_root"])))
         seen.endpoints.extend(

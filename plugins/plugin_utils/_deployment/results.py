@@ -16,6 +16,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engin
     FAILED,
     IN_SERVICE,
     INSTALLED,
+    REFUSED,
     ROLLED_BACK,
     UNPROVEN,
 )
@@ -29,7 +30,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.r
 Result = dict[str, t.Any]
 
 # What becomes of a certificate of which the controller has nothing to install, where the host has nothing worse to say.
-_WORSE = (UNPROVEN, FAILED)
+_WORSE = (UNPROVEN, FAILED, ROLLED_BACK)
 
 # How many certificates that are as they are wanted a message names.
 _NAMED = 3
@@ -104,7 +105,9 @@ def _told(one: Certificate, came: Collected, runs: Runs, now: datetime.datetime,
     described = came.bundle.described(now) if came.bundle else None
     state, said = found["state"], [found["msg"]]
     if came.state:
-        if state not in _WORSE or one.name in runs.lost:
+        # A host that refuses has something against more than the certificate, which it was not sent.
+        is_worse = state in _WORSE or (state == REFUSED and came.state == PENDING)
+        if not is_worse or one.name in runs.lost:
             state = came.state
         said.insert(0, came.reason if found["installed"] is None else f"{came.reason} What is installed stays.")
     told: Result = {
@@ -116,14 +119,16 @@ def _told(one: Certificate, came: Collected, runs: Runs, now: datetime.datetime,
         "before": _described(found["before"], described, now),
         "changed": bool(found["changed"]),
         "files": found["files"],
+        "pending_tlsa": found.get("pending_tlsa"),
         "services": one.services,
         "msg": "",
     }
     if not came.state and one.name in runs.lost:
         said.append("What was to bring it in failed as a whole.")
-    told["msg"] = " ".join(part for part in said if part) or f"It {_standing(told, check_mode)}."
+    known = f"It {_standing(told, check_mode)}." if state in GOOD else "Why is not known."
+    told["msg"] = " ".join(part for part in said if part) or known
     if one.options["return_content"]:
-        told["content"] = came.bundle.full_chain(one.options["include_root"]) if came.content and came.bundle else None
+        told["content"] = came.bundle.full_chain(one.options["include_root"]) if came.bundle else None
     return told
 
 
@@ -162,10 +167,9 @@ def _seen(endpoints: t.Iterable[Result], told: t.Sequence[Result], now: datetime
 
 def _standing(told: Result, check_mode: bool) -> str:
     """How a certificate stands that is as it is wanted: ``is in service, valid until 2026-12-17T23:59:59Z``."""
-    is_so, was_made, would_be = _WORDS.get(told["state"], (f"is {told['state']}",) * 3)
+    is_so, was_made, would_be = _WORDS[told["state"]]
     words = is_so if not told["changed"] else would_be if check_mode else was_made
-    facts = told["certificate"] or told["installed"]
-    return words if told["state"] == ABSENT or not facts else f"{words}, valid until {facts['not_after']}"
+    return words if told["state"] == ABSENT else f"{words}, valid until {told['certificate']['not_after']}"
 
 
 def _stops(told: t.Sequence[Result], runs: Runs) -> bool:

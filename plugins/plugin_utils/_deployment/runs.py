@@ -107,8 +107,8 @@ class Runs:
 
     def of(self, name: str) -> Result:
         """What is known of a certificate."""
-        nothing = {"name": name, "state": FAILED, "msg": "", "changed": False, "files": []}
-        return self._certificates.setdefault(name, {**nothing, "installed": None, "before": None})
+        nothing = {"state": FAILED, "msg": "", "changed": False, "installed": None, "before": None, "files": []}
+        return self._certificates.setdefault(name, nothing)
 
     def state(self, name: str) -> str:
         """That of a certificate."""
@@ -120,8 +120,7 @@ class Runs:
 
     def _take(self, one: Result) -> None:
         old = self._certificates.get(one["name"])
-        new = {"msg": "", "changed": False, "installed": None, "before": None, "files": [], **one}
-        new["msg"] = new["msg"] or ""
+        new = dict(one)
         if old is not None:
             # It is one change that took several runs.
             new["before"] = old["before"]

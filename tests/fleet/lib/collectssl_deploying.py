@@ -17,7 +17,6 @@ from ansible_collections.certfleet.collectssl.tests.support.certificates import 
 from ansible_collections.certfleet.collectssl.tests.support.simulator import SimulatorProcess
 
 FOLDER = "/etc/ssl/fleet"
-POINTS = "/var/lib/certfleet-collectssl"
 REISSUED = "4711"
 """The order for the key that all hosts have, reissued as often as it is advanced."""
 PENDING = "4712"
@@ -46,6 +45,26 @@ _VALIDATE = {
 SERVICES = tuple(_VALIDATE)
 _HELD, _ENDED = "/run/reload-held", "/run/reload-ended"
 
+_PLAY = """
+- hosts: "{{ collectssl_deploy_hosts | default('all') }}"
+  serial: "{{ collectssl_deploy_serial | default([1, '25%', '100%']) }}"
+  gather_facts: false
+  force_handlers: true
+  pre_tasks:
+    - ansible.builtin.debug:
+        msg: >-
+          Stopped before {{ inventory_hostname }}, which is as it was:
+          {{ __deploy_lost | join(', ') }} failed or could not be reached.
+      when: __deploy_lost | length > 0
+      vars: &lost
+        __deploy_lost: "{{ ansible_play_hosts_all | reject('in', ansible_play_hosts) | list }}"
+    - ansible.builtin.meta: end_play
+      when: __deploy_lost | length > 0
+      vars: *lost
+  roles:
+    - certfleet.collectssl.collectssl_deploy
+"""
+
 
 class FleetRun(t.NamedTuple):
     """What came of a run."""
@@ -62,6 +81,16 @@ class FleetRun(t.NamedTuple):
         """What the last task that failed on a host said."""
         (*_earlier, last) = re.findall(rf"^(?:fatal|failed): \[{host}\].*? => (.*)$", self.text, re.MULTILINE)
         return str(json.loads(last)["msg"])
+
+    def result(self, host: str) -> dict[str, t.Any]:
+        """What the action returned for a host, the last time that it did."""
+        found = re.findall(rf"^(?:ok|changed|fatal): \[{host}\].*? => ({{.+}})$", self.text, re.MULTILINE)
+        results = [json.loads(text) for text in found]
+        return next(result for result in reversed(results) if "certificates" in result)
+
+    def states(self, host: str) -> dict[str, str]:
+        """How each certificate of a host ended."""
+        return {one["name"]: one["state"] for one in self.result(host)["certificates"]}
 
     def recap(self) -> dict[str, dict[str, int]]:
         """The last lines: counts by host."""
@@ -81,6 +110,8 @@ class Stage:
         self.keys = keys
         """The private key of each order."""
         self._variables = fleet.directory / "deploy.json"
+        self._play = fleet.directory / "deploy.yml"
+        self._play.write_text(_PLAY)
         certificate = {
             **_FILES,
             "name": "www",
@@ -92,10 +123,9 @@ class Stage:
             "endpoints": "{{ fleet_endpoints }}",
         }
         self._settings: dict[str, t.Any] = {
-            "deploy_certificates": [certificate],
-            "deploy_probe_from": "controller",
-            "deploy_probe_delay": 1,
-            "deploy_probe_retries": 8,
+            "collectssl_deploy_certificates": [certificate],
+            "collectssl_deploy_probe_delay": 1,
+            "collectssl_deploy_probe_retries": 8,
             "fleet_order": REISSUED,
             "fleet_validate": _VALIDATE,
         }
@@ -109,7 +139,8 @@ class Stage:
     def command(self, hosts: t.Sequence[str] = (), *arguments: str, playbook: str = "deploy") -> list[str]:
         """The command line of a run."""
         limit = ["-l", ",".join(hosts)] if hosts else []
-        return ["ansible-playbook", f"certfleet.collectssl.{playbook}", "-e", f"@{self._variables}", *limit, *arguments]
+        name = str(self._play) if playbook == "deploy" else f"certfleet.collectssl.{playbook}"
+        return ["ansible-playbook", "-v", name, "-e", f"@{self._variables}", *limit, *arguments]
 
     def run(
         self, hosts: t.Sequence[str] = (), *arguments: str, playbook: str = "deploy", **environment: str
@@ -153,11 +184,18 @@ class Stage:
         return self.fleet.probing(endpoints, trust=self.trust, interval=interval)
 
     def state(self, host: str) -> dict[str, str]:
-        """All that a run may change on a host: files and hidden files with owner, mode and content; rollback points."""
-        each = "-type f -printf '%p %U %G %m ' -exec sh -c 'md5sum < \"$1\"' sh {} ';'"
-        script = f"find {FOLDER} {POINTS} {each} -o -printf '%p %y %U %G %m\\n' 2>/dev/null"
-        text = self.fleet.hosts[host].run(["sh", "-c", script], check=False).stdout
-        return {line.split(" ", 1)[0]: line for line in text.splitlines() if line.startswith("/")}
+        """All that a run may change on a host: files and hidden files with owner, mode and content."""
+        script = f"find {FOLDER} -printf '%p %y %U %G %m\\n'; find {FOLDER} -type f -exec md5sum {{}} +"
+        found: dict[str, str] = {}
+        for line in self.fleet.hosts[host].run(["sh", "-c", script]).stdout.splitlines():
+            path, what = line.split(" ", 1) if line.startswith("/") else line.split(maxsplit=1)[::-1]
+            found[path] = f"{found.get(path, path)} {what}"
+        return found
+
+    def left(self, host: str) -> list[str]:
+        """What a run has left on a host that it keeps there only while it works."""
+        script = f"find {FOLDER} -name '.*'; find /tmp /root/.ansible/tmp -mindepth 1 -maxdepth 1 -name '*ansible*'"
+        return self.fleet.hosts[host].run(["sh", "-c", script], check=False).stdout.splitlines()
 
     def reloads(self, names: t.Iterable[str]) -> dict[str, int]:
         """How often the service of each host was reloaded."""

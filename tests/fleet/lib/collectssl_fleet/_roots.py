@@ -35,6 +35,7 @@ PACKAGES = (
     "ca-certificates",
     "iproute2",
     "procps",
+    "sudo",
     "systemd",
 )
 _KEYRING = pathlib.Path("/usr/share/keyrings/debian-archive-keyring.gpg")

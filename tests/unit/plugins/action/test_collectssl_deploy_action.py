@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import pathlib
+import re
 import types
 import typing as t
 import urllib.parse
@@ -46,13 +47,13 @@ UNTOUCHED = " Nothing on the target was touched."
 Facts = dict[str, t.Any]
 
 
-def certificate(name: str = "www", **more: t.Any) -> Facts:
+def certificate(name: t.Any = "www", **more: t.Any) -> Facts:
     """A certificate as a task gives it."""
     number = {} if {"content", "order_number", "state"} & set(more) else {"order_number": "1"}
     return {"name": name, "fullchain_path": f"/etc/tls/{name}.pem", **number, **more}
 
 
-def task(*certificates: Facts, **more: t.Any) -> Facts:
+def task(*certificates: t.Any, **more: t.Any) -> Facts:
     """The arguments of a task."""
     return {**ACCOUNT, "certificates": list(certificates), **more}
 
@@ -77,6 +78,9 @@ class Host:
         self.runs: list[Facts] = []
         self.check_mode = False
         monkeypatch.setattr(ActionModule, "_execute_module", self._execute_module)
+        self.says_same = False
+        self.looked: list[tuple[t.Any, ...]] = []
+        monkeypatch.setattr(ActionModule, "quick_look", self._quick_look)
         # Nothing is put on a target, then, but by the module.
         monkeypatch.setattr(ActionModule, "_is_pipelining_enabled", lambda *_args, **_kwargs: True)
 
@@ -84,6 +88,10 @@ class Host:
     def sent(self) -> list[list[str]]:
         """The names that each run was about; those with content are marked."""
         return [[one["name"] + ("+" if "content" in one else "") for one in args["certificates"]] for args in self.runs]
+
+    def _quick_look(self, *arguments: t.Any) -> bool:
+        self.looked.append(arguments)
+        return self.says_same
 
     def _execute_module(self, module_name: str, module_args: Facts, task_vars: t.Any) -> Facts:
         assert module_name == "certfleet.collectssl.collectssl_deploy"
@@ -174,7 +182,19 @@ def test_certificates_of_several_orders_go_to_the_host_in_one_run(host: Host, an
     assert [request.identifier for request in answers.requests] == ["1", "2"]
     assert states(result) == {"www": "installed", "mail": "installed"}
     assert set(result["certificates"][0]) == {
-        *("name", "state", "order", "certificate", "installed", "before", "changed", "files", "services", "msg"),
+        *(
+            "name",
+            "state",
+            "order",
+            "certificate",
+            "installed",
+            "before",
+            "changed",
+            "files",
+            "services",
+            "msg",
+            "pending_tlsa",
+        ),
     }
     assert set(result) == {
         *("changed", "certificates", "services", "endpoints", "rolled_back", "stops_rollout", "msg"),
@@ -186,6 +206,18 @@ def test_certificates_of_several_orders_go_to_the_host_in_one_run(host: Host, an
     assert (first["before"], result["stops_rollout"]) == (None, False)
 
 
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize(
+    ("changes", "sent", "returned"),
+    [({}, 2, 2), ({"include_root": True}, 3, 3), ({"root_path": "/root.pem"}, 3, 2)],
+)
+def test_the_root_goes_along_where_it_is_asked_for(host: Host, changes: Facts, sent: int, returned: int) -> None:
+    (told,) = deploy(certificate(return_content=True, **changes))["certificates"]
+    assert host.runs[0]["certificates"][0]["content"].count("BEGIN CERTIFICATE") == sent
+    assert told["content"].count("BEGIN CERTIFICATE") == returned
+    assert re.fullmatch(r"It was installed, valid until [-0-9T:]+Z\.", told["msg"])
+
+
 def test_the_same_order_for_two_certificates_is_asked_about_once(host: Host, answers: Answers) -> None:
     deploy(certificate("a"), certificate("b"))
     assert host.sent == [["a+", "b+"]]
@@ -194,7 +226,7 @@ def test_the_same_order_for_two_certificates_is_asked_about_once(host: Host, ans
 
 @pytest.mark.usefixtures("answers")
 def test_only_what_the_target_needs_travels_there(host: Host) -> None:
-    everything = {
+    everything: Facts = {
         **{name: f"~/{name}" for name in ("path", "chain_path", "fullchain_path", "combined_path", "root_path")},
         "privatekey_path": "$HOME/key",
         "pending_privatekey_path": "/new.key",
@@ -292,6 +324,17 @@ def test_an_endpoint_is_whole(
 
 
 @pytest.mark.usefixtures("answers")
+def test_from_the_controller_a_host_is_where_ansible_reaches_it(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    Outside(monkeypatch, host)
+    action = action_of(ActionModule, task(certificate(endpoints=[SEEN, {}, {**SEEN, "host": "www.example.com"}])))
+    monkeypatch.setattr(type(action._connection), "transport", "ssh")
+    action._play_context.remote_addr = "192.0.2.7"
+    action.run(task_vars={"inventory_hostname": "web1"})
+    endpoints = host.runs[0]["certificates"][0]["endpoints"]
+    assert [place["host"] for place in endpoints] == ["192.0.2.7", "127.0.0.1", "www.example.com"]
+
+
+@pytest.mark.usefixtures("answers")
 @pytest.mark.parametrize(
     ("names", "asked"),
     [(["*.example.com", "www.example.com"], "www.example.com"), (["*.example.com"], None), ([], None)],
@@ -317,6 +360,46 @@ def test_content_needs_neither_a_call_nor_an_account(host: Host, answers: Answer
     assert (result.get("failed"), result["changed"], len(answers.requests)) == (None, False, 1)
     (told,) = result["certificates"]
     assert (told["order"], told["content"]) == (None, content)
+
+
+def test_where_one_command_sees_that_all_is_well_no_module_is_sent(
+    host: Host, monkeypatch: pytest.MonkeyPatch, answers: Answers
+) -> None:
+    outside = Outside(monkeypatch, host)
+    args = (certificate(endpoints=[SEEN, {"port": 8443}], directory="/etc/tls"), certificate("old", state="absent"))
+    deploy(*args)
+    by_module = deploy(*args)
+    host.says_same = True
+    outside.looks.clear()
+    host.runs.clear()
+    result = deploy(*args)
+    assert (host.runs, outside.looks, len(answers.requests)) == ([], [443], 1)
+    assert (result["changed"], states(result)) == (False, {"www": "in_service", "old": "absent"})
+    told = [{**one, "files": None} for one in by_module["certificates"]]
+    assert [{**one, "files": None} for one in result["certificates"]] == told
+    files, endpoints, folders, timeout = host.looked[-1]
+    assert [file.path for file in files] == ["/etc/tls/www.pem", "/etc/tls/old.pem"]
+    assert ([place.address for place in endpoints], folders, timeout) == (["127.0.0.1:8443"], ["/etc/tls"], 10)
+
+
+def test_no_command_can_see_what_is_not_known_here(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    Answers(monkeypatch, {"1": PENDING})
+    host.says_same = True
+    deploy(certificate(allow_pending=True))
+    assert (host.looked, host.sent) == ([], [["www"]])
+
+
+def test_what_one_command_saw_is_no_reason_to_wait_for_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = Outside(monkeypatch, host)
+    Answers(monkeypatch)
+    one = certificate(services=["nginx"], endpoints=[SEEN])
+    deploy(one)
+    host.says_same = True
+    host.runs.clear()
+    outside.shows[443] = [OTHER, "installed"]
+    result = deploy(one)
+    assert [list(args["_shown"]) for args in host.runs] == [["www"]]
+    assert (states(result), result["changed"]) == ({"www": "in_service"}, True)
 
 
 # --- options ---------------------------------------------------------------------------------------------------------
@@ -379,6 +462,7 @@ def test_content_needs_neither_a_call_nor_an_account(host: Host, answers: Answer
         (task(certificate(), services={"x": {}}), "services: x: Give one of state, command; none is given."),
         (task(certificate(), services={"x": "restarted"}), "services: x must be a dictionary, with state "),
         (task(certificate(), services={"x": {"command": " "}}), "services: x: command is empty; leave it out, or"),
+        (task(certificate(), services={5: {"state": "reloaded"}}), "services: '5' must be the name of a service, in "),
         (task(certificate(), services={"a/b": {"state": "reloaded"}}), "services: 'a/b' is not the name of a service."),
         (
             task(certificate(endpoints=[{"prot": 1}])),
@@ -406,7 +490,8 @@ def test_content_needs_neither_a_call_nor_an_account(host: Host, answers: Answer
 )
 def test_a_wrong_option_is_told_before_any_call(host: Host, answers: Answers, args: Facts, sentence: str) -> None:
     result = run(ActionModule, args)
-    assert set(result) == {"failed", "changed", "msg"}
+    assert set(result) == {"failed", "changed", "msg", "stops_rollout"}
+    assert not result["stops_rollout"]
     assert result["msg"].startswith(sentence)
     assert result["msg"].endswith(UNTOUCHED)
     assert "x" * 1025 not in result["msg"]
@@ -496,6 +581,7 @@ def test_what_must_not_be_installed_is_refused_alone(host: Host, changes: Facts,
     assert host.sent == [["bad", "good+"]]
     assert sentence in result["certificates"][0]["msg"]
     assert (result["failed"], result["changed"]) == (True, True)
+    assert (result["certificates"][0]["order"] is None) == ("content" in changes)
 
 
 def test_a_chain_without_the_root_that_is_asked_for_is_refused(host: Host, answers: Answers) -> None:
@@ -518,16 +604,33 @@ def test_a_pending_order_may_be_allowed_and_is_said_aloud(
     assert capsys.readouterr().out.splitlines() == [
         "collectssl: order number 1 is pending; what is installed stays for now"
     ]
+    assert result["certificates"][0]["msg"] == (
+        "Order number 1 is still being processed. Run again later, or wait longer with wait_timeout."
+    )
+    deploy(certificate())
+    assert "stays for now" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("state", ["unproven", "failed"])
+@pytest.mark.parametrize(
+    ("reply", "said", "state"),
+    [
+        (PENDING, "unproven", "unproven"),
+        (PENDING, "failed", "failed"),
+        (PENDING, "rolled_back", "rolled_back"),
+        (PENDING, "refused", "refused"),
+        (PENDING, "in_service", "pending"),
+        ("errorCode=-20", "refused", "not_collected"),
+        ("errorCode=-20", "failed", "failed"),
+    ],
+)
 def test_what_the_host_finds_out_of_one_that_stays_counts_more(
-    host: Host, monkeypatch: pytest.MonkeyPatch, state: str
+    host: Host, monkeypatch: pytest.MonkeyPatch, reply: str, said: str, state: str
 ) -> None:
-    Answers(monkeypatch, {"1": PENDING})
-    host.states["www"] = [state]
+    Answers(monkeypatch, {"1": reply})
+    host.states["www"] = [said]
     result = deploy(certificate(allow_pending=True))
-    assert (result["failed"], states(result), result["stops_rollout"]) == (True, {"www": state}, False)
+    assert (result.get("failed", False), states(result)) == (state != "pending", {"www": state})
+    assert result["stops_rollout"] == (said == "rolled_back")
 
 
 # --- waiting ---------------------------------------------------------------------------------------------------------
@@ -577,6 +680,7 @@ def test_what_is_issued_goes_in_at_once_and_the_rest_by_one_more_run(
         *(("3", 600), ("4", 600), ("3", 900), ("4", 900), ("4", 1000)),
     ]
     assert waiting.lines[0].startswith("collectssl: order number 2 is pending; waited 0 s, 1000 s left, next poll in ")
+    assert [one["changed"] for one in result["certificates"]] == [True, True, True, False]
     assert result["failed"]
     assert result["msg"].startswith("d: Order number 4 is still being processed.")
 
@@ -614,6 +718,21 @@ def test_an_order_that_turns_bad_while_it_is_waited_for(host: Host, monkeypatch:
     result = deploy(certificate(), wait_timeout=1000)
     assert (states(result), host.sent) == ({"www": "not_collected"}, [["www"]])
     assert "Order number 1 was rejected." in result["msg"]
+
+
+def test_a_controller_that_cannot_ask_any_more_ends_the_wait(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = Waiting(monkeypatch, {"1": 10**9})
+    waiting.answers.replies["2"] = CollectError("There is no library.")
+
+    def fail(seconds: float) -> None:
+        waiting.answers.replies["1"] = CollectError("The disk is full.")
+        waiting.world.sleep(seconds)
+
+    monkeypatch.setattr(waiting, "_sleep", fail)
+    result = deploy(certificate("a"), certificate("b", order_number="2"), wait_timeout=1000)
+    assert states(result) == {"a": "not_collected", "b": "not_collected"}
+    assert [one["msg"] for one in result["certificates"]] == ["The disk is full.", "There is no library."]
+    assert host.sent == [["a", "b"]]
 
 
 def test_check_mode_waits_first_and_runs_the_module_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -805,6 +924,8 @@ def test_a_run_that_was_killed_leaves_things_unknown(host: Host, monkeypatch: py
     assert "the next run for the same certificates puts back first. b: Order number 2 was rejected." in result["msg"]
     assert states(result) == {"a": "failed", "b": "not_collected"}
     assert (result["stops_rollout"], result["rc"]) == (True, 137)
+    assert result["certificates"][1]["msg"].startswith("Order number 2 was rejected.")
+    assert "as a whole" not in result["certificates"][1]["msg"]
 
 
 @pytest.mark.usefixtures("answers")
@@ -830,10 +951,14 @@ def test_a_host_that_cannot_be_told_keeps_what_it_holds(host: Host, monkeypatch:
 
 def test_a_late_one_that_does_not_come_in(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     Waiting(monkeypatch, {"2": 100})
-    host.results[2] = {"failed": True, "msg": "Nothing could be done."}
-    result = deploy(certificate("a"), certificate("b", order_number="2"), wait_timeout=1000)
-    assert states(result) == {"a": "installed", "b": "failed"}
-    assert result["msg"].startswith("Nothing could be done. a was installed, valid until ")
+    host.results[2] = {"failed": True, "msg": "Nothing could be done.", "exception": "x"}
+    host.states["c"] = ["failed"]
+    certificates = (certificate("a"), certificate("b", order_number="2"), certificate("c"))
+    result = deploy(*certificates, wait_timeout=1000)
+    assert states(result) == {"a": "installed", "b": "failed", "c": "failed"}
+    assert result["msg"].startswith("Nothing could be done. c: The disk is full. a was installed, valid until ")
+    assert result["certificates"][1]["msg"] == "What was to bring it in failed as a whole."
+    assert result["exception"] == "x"
 
 
 @pytest.mark.usefixtures("answers")
@@ -847,6 +972,26 @@ def test_what_stops_a_rollout(host: Host, state: str, changed: bool, stops: bool
     host.states["www"] = [state]
     result = deploy(certificate())
     assert (result["changed"], result["stops_rollout"], result["failed"]) == (changed, stops, True)
+
+
+@pytest.mark.usefixtures("answers")
+def test_check_mode_stops_no_rollout(host: Host) -> None:
+    host.states["www"] = ["unproven"]
+    result = run(ActionModule, task(certificate()), check_mode=True)
+    assert (result["changed"], result["stops_rollout"], result["failed"]) == (True, False, True)
+
+
+@pytest.mark.usefixtures("answers")
+def test_of_what_is_wrong_without_a_word_nothing_is_made_up(host: Host) -> None:
+    host.states["www"] = ["unproven"]
+    assert deploy(certificate())["msg"] == "www: Why is not known."
+
+
+@pytest.mark.usefixtures("answers", "host")
+def test_the_ends_of_what_may_be_asked_for() -> None:
+    ends = {"probe_timeout": 86400, "probe_retries": 86400, "probe_delay": 86400, "command_timeout": 86400}
+    assert "failed" not in deploy(certificate(), **ends)
+    assert "failed" not in deploy(certificate(), probe_timeout=1, probe_retries=0, probe_delay=0, command_timeout=1)
 
 
 @pytest.mark.usefixtures("answers")

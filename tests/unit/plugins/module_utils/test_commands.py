@@ -36,6 +36,7 @@ def _wait_until(true: t.Callable[[], bool]) -> None:
     [
         ("echo fine", 0, ""),
         ("echo some; echo 'no such directive.' >&2; exit 3", 3, "failed with exit status 3: no such directive"),
+        ("printf 'a\\nb\\nc\\n\\nd.\\n' >&2; exit 1", 1, "failed with exit status 1: b; c; d"),
         ("echo only here; exit 1", 1, "failed with exit status 1: only here"),
         ("exit 4", 4, "failed with exit status 4"),
         ("kill -9 $$", -9, "was ended by signal 9"),

@@ -92,6 +92,12 @@ def test_the_last_line_with_words(text: str, line: str) -> None:
     assert last_line(text) == line
 
 
+def test_the_last_lines_with_words() -> None:
+    assert last_line("one\ntwo.\n \nthree\n", 2) == "two; three"
+    assert last_line("one\n", 3) == "one"
+    assert last_line("", 3) == ""
+
+
 @pytest.mark.parametrize(
     ("parts", "shown"),
     [

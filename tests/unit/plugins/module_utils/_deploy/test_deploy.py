@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import pathlib
@@ -18,6 +19,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import deploy as under_test
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import services
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.deploy import deploy
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files import hidden
 from ansible_collections.certfleet.collectssl.tests.support import installation
 from ansible_collections.certfleet.collectssl.tests.support.reloadable import ReloadableService
 
@@ -27,6 +29,9 @@ _SITES = ("a", "b")
 _ENDS: dict[str, tuple[str, bool]] = {
     "key": ("refused", False),
     "folder": ("refused", False),
+    "directory": ("refused", False),
+    "foreign": ("refused", False),
+    "read-only": ("refused", False),
     "run_before": ("refused", False),
     "run_after": ("failed", True),
     "validate": ("rolled_back", False),
@@ -41,6 +46,15 @@ _WHOLE_UNIT = ("validate", "refuse")
 _APART = 9
 
 
+class _Module(basic.AnsibleModule):
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.warned: list[str] = []
+
+    def warn(self, warning: str, **dummy: t.Any) -> None:
+        self.warned.append(warning)
+
+
 class _Host:
     """A host with sites of one service, or of one each, and the certificates that are wanted there."""
 
@@ -52,6 +66,7 @@ class _Host:
             for name in (_SITES if apart else _SITES[:1])
         }
         self.serial = 0
+        self.refused = ""
         self.warnings: list[str] = []
         self.options: dict[str, dict[str, t.Any]] = {}
         for site in _SITES:
@@ -96,10 +111,10 @@ class _Host:
         with installation.module_arguments(arguments):
             kwargs = deploy_spec().kwargs()
             kwargs["argument_spec"]["_shown"] = {"type": "dict"}
-            module = basic.AnsibleModule(supports_check_mode=True, **kwargs)
-        self.warnings = []
-        module.warn = self.warnings.append
-        return deploy(module)
+            module = _Module(supports_check_mode=True, **kwargs)
+        result = deploy(module)
+        self.warnings = module.warned
+        return result
 
     def states(self, result: dict[str, t.Any]) -> dict[str, str]:
         return {one["name"]: one["state"] for one in result["certificates"]}
@@ -124,6 +139,18 @@ class _Host:
             (service.conf / f"{site}.key").write_bytes(installation.key_pem("ec-other"))
         elif kind == "folder":
             self.options[site] = {"path": str(self.folder / "nowhere" / "x.pem")}
+        elif kind == "directory":
+            (self.folder / "file").touch()
+            self.options[site] = {"directory": str(self.folder / "file" / "new")}
+        elif kind in ("foreign", "read-only"):
+            apart = self.folder / "apart"
+            apart.mkdir()
+            self.options[site] = {"path": str(apart / "x.pem")}
+            if kind == "foreign":
+                (apart / ".collectssl").mkdir()
+                os.chown(apart / ".collectssl", 65534, 65534)
+            else:
+                self.refused = str(apart)
         elif kind in ("run_before", "run_after"):
             self.options[site] = {kind: ["false"]}
         elif kind == "validate":
@@ -134,16 +161,29 @@ class _Host:
             service.misbehave(f"{kind}-{site}")
 
 
+def _refusing(host: _Host, patch: pytest.MonkeyPatch) -> _Host:
+    """The host, on which nothing can be made in the folder that it says."""
+    made = hidden._made
+
+    def made_or_refused(folder: t.Any) -> t.Any:
+        if folder.path == host.refused:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return made(folder)
+
+    patch.setattr(hidden, "_made", made_or_refused)
+    return host
+
+
 @pytest.fixture(name="host")
-def fixture_host(tmp_path: pathlib.Path) -> t.Iterator[_Host]:
-    host = _Host(tmp_path)
+def fixture_host(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[_Host]:
+    host = _refusing(_Host(tmp_path), monkeypatch)
     with host.services["a"]:
         yield host
 
 
 @pytest.fixture(name="apart")
-def fixture_apart(tmp_path: pathlib.Path) -> t.Iterator[_Host]:
-    host = _Host(tmp_path, apart=True)
+def fixture_apart(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[_Host]:
+    host = _refusing(_Host(tmp_path, apart=True), monkeypatch)
     with host.services["a"], host.services["b"]:
         yield host
 
@@ -212,8 +252,8 @@ def test_a_fault_of_one_within_a_unit(fault: str, host: _Host) -> None:
     assert result["certificates"][0]["msg"]
     if not whole:
         assert result["certificates"][1]["msg"] == ""
-    # A hook that failed is due until it has run.
-    assert bool(host.left()) == (fault == "run_after")
+    # A hook that failed is due until it has run, and what is somebody else's stays there.
+    assert bool(host.left()) == (fault in ("run_after", "foreign"))
 
 
 @pytest.mark.parametrize("fault", sorted(_ENDS))
@@ -228,6 +268,20 @@ def test_a_fault_of_one_across_units(fault: str, apart: _Host) -> None:
     assert apart.has("b", 1)
     assert apart.serves("b", 1)
     assert result["certificates"][1]["msg"] == ""
+
+
+@pytest.mark.parametrize("fault", ["foreign", "read-only"])
+def test_a_folder_that_cannot_be_changed_is_no_fault_where_nothing_is_to_change(fault: str, host: _Host) -> None:
+    host.options["a"] = {"path": str(host.folder / "apart" / "x.pem")}
+    (host.folder / "apart").mkdir()
+    host.deploy()
+    (host.folder / "apart").rename(host.folder / "moved")
+    host.fault("a", fault)
+    (host.folder / "moved" / "x.pem").rename(host.folder / "apart" / "x.pem")
+    (host.service_of("b").conf / "b.pem").write_text(host.content("b", 5), encoding="ascii")
+    result = host.deploy()
+    assert host.states(result) == {"a": "in_service", "b": "in_service"}, result
+    assert host.serves("b", 0)
 
 
 def test_a_pending_one_stays_as_it_is_and_is_kept_in_service(host: _Host) -> None:
@@ -287,6 +341,14 @@ def test_a_directory_is_made_whatever_the_umask_and_goes_again_where_nothing_cam
     assert not (host.folder / "never").exists()
 
 
+def test_a_directory_that_several_name_is_made_for_all_of_them(host: _Host) -> None:
+    new = host.folder / "made" / "for both"
+    for site in _SITES:
+        host.options[site] = {"directory": str(new), "path": str(new / f"{site}.pem")}
+    assert host.states(host.deploy()) == {"a": "in_service", "b": "in_service"}
+    assert sorted(path.name for path in new.iterdir()) == ["a.pem", "b.pem"]
+
+
 def test_what_the_controller_has_to_see_is_held_until_it_has(host: _Host) -> None:
     host.deploy()
     host.serial = 1
@@ -318,12 +380,78 @@ def test_a_service_that_does_not_run_is_left_stopped(host: _Host, monkeypatch: p
     host.serial = 1
     reloads = host.services["a"].reloads
     host.fault("a", "silent")
-    monkeypatch.setattr(services, "manager", lambda run: _Stopped(run))
+    monkeypatch.setattr(services, "manager", _Stopped)
     foreseen, result = host.deploy(check=True), host.deploy()
     for told in (foreseen, result):
         assert host.states(told) == {"a": "installed", "b": "installed"}
         assert told["services"] == [{"name": "service-a", "action": "left_stopped"}]
     assert host.services["a"].reloads == reloads
+
+
+def test_a_name_that_no_journal_takes_is_remembered_all_the_same(host: _Host) -> None:
+    """In the next run it is known what the endpoint showed before, so the files go back where that restores it."""
+    host.deploy("a")
+    host.fault("a", "deaf")
+    host.serial = 1
+    port = host.services["a"].ports["a"]
+    odd = {"host": "127.0.0.1", "port": port, "connect_from": "target", "server_name": "b\u00fccher.example"}
+    host.options["a"] = {"endpoints": [odd], "run_after": []}
+    with pytest.MonkeyPatch.context() as patch:
+        # The run dies when it comes to the reload.
+        patch.setattr(services, "take_new_files", lambda *dummy: os._exit(1))
+        with pytest.raises(Exception, match="was killed"):
+            host.deploy("a")
+    assert host.has("a", 1)
+    result = host.deploy("a")
+    assert host.states(result) == {"a": "rolled_back"}
+    assert host.has("a", 0)
+    assert host.left() == []
+
+
+def test_several_stories_of_one_name_come_to_one_end(host: _Host) -> None:
+    """Runs with files in other folders do not see each other's; one with files in all of them does."""
+    elsewhere = {"endpoints": [{"host": "192.0.2.1", "port": 443, "connect_from": "controller"}]}
+    paths = {}
+    for option in ("fullchain_path", "path"):
+        (host.folder / option).mkdir()
+        paths[option] = str(host.folder / option / "a.pem")
+        host.options["a"] = {**elsewhere, "fullchain_path": None, option: paths[option]}
+        assert host.states(host.deploy("a")) == {"a": "to_be_looked_at"}
+    assert len(host.left()) == 2
+    host.options["a"] = {**elsewhere, **paths}
+    assert host.states(host.deploy("a", _shown={"a": ""})) == {"a": "in_service"}
+    assert host.left() == []
+    assert (host.folder / "after-a").exists()
+
+
+def test_what_check_mode_tells_of_a_key_that_waits(host: _Host) -> None:
+    conf = host.services["a"].conf
+    (conf / "a.next").write_bytes(installation.key_pem("ec-next"))
+    host.options["a"] = {"pending_privatekey_path": str(conf / "a.next"), "content": None}
+    leaf = _pem.dearmour(_pem.blocks(installation.leaf("ec-next"))[0])
+    assert leaf is not None
+    assert host.deploy(check=True)["certificates"][0]["pending_tlsa"] == _pem.tlsa_of(leaf)
+    (conf / "a.next").write_bytes(installation.key_pem("rsa-next", "secret"))
+    assert host.deploy(check=True)["certificates"][0]["pending_tlsa"] is None
+
+
+def test_what_check_mode_tells_of_one_that_is_refused(host: _Host) -> None:
+    host.fault("a", "key")
+    host.serial = 1
+    told = host.deploy(check=True)
+    assert host.states(told) == {"a": "refused", "b": "in_service"}
+    assert [(one["certificate"], one["serves"]) for one in told["endpoints"]] == [("a", True), ("b", False)]
+
+
+def test_a_directory_that_would_be_made_is_no_warning_in_check_mode(host: _Host) -> None:
+    new = host.folder / "new"
+    host.options["a"] = {"directory": str(new / "er"), "path": str(new / "er" / "a.pem"), "chain_path": str(new / "c")}
+    assert host.states(host.deploy(check=True))["a"] == "in_service"
+    assert (new.exists(), host.warnings) == (False, [])
+    host.options["a"]["root_path"] = str(host.folder / "newer" / "root.pem")
+    host.options["a"]["content"] = host.content("a") + installation.root()
+    host.deploy(check=True)
+    assert len(host.warnings) == 1
 
 
 def test_a_command_that_hangs_is_ended_and_takes_the_unit_back(host: _Host) -> None:
@@ -378,7 +506,7 @@ def test_the_work_goes_on_when_whoever_asked_for_it_is_gone(host: _Host) -> None
             host.deploy()
         finally:
             os._exit(0)
-    _until(lambda: (host.folder / "begun").exists())
+    _until((host.folder / "begun").exists)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     _until(lambda: host.serves("a", 1) and not host.left() and (host.folder / "after-b").exists())

@@ -378,7 +378,7 @@ def test_one_that_is_to_be_absent() -> None:
     ]
 
 
-def test_an_absent_one_is_back_where_the_service_can_not_do_without() -> None:
+def test_an_absent_one_is_back_where_the_service_can_not_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
     world = _World([_wanted("a", absent=True)], {"a": "reload"})
 
     def take(dummy: str) -> str:
@@ -386,7 +386,7 @@ def test_an_absent_one_is_back_where_the_service_can_not_do_without() -> None:
             raise InstallError("no.")
         return "reloaded"
 
-    world.take_new_files = take  # type: ignore[method-assign]
+    monkeypatch.setattr(world, "take_new_files", take)
     assert _go(world)["a"].state == "rolled_back"
     assert world.disk["a"] == "old a"
 

@@ -202,6 +202,13 @@ def _cut_at(house: _House, ends: str, calls: tuple[str, ...], number: int) -> bo
     return False
 
 
+_NOT_OF_A_RUN: t.Any = [
+    *({"subject": wrong} for wrong in (1, "", "a\n", "a" * 257, ["a"])),
+    *({"notes": wrong} for wrong in ([], "a", {"a": 1}, {"a": "\x1b"}, {"": "a"})),
+    *({"owes": wrong} for wrong in (None, 1, "yes")),
+]
+
+
 @pytest.mark.parametrize(
     ("value", "well"),
     [
@@ -213,9 +220,7 @@ def _cut_at(house: _House, ends: str, calls: tuple[str, ...], number: int) -> bo
         ({"state": "switching", "subject": "a@b", "notes": {"x": "y"}}, True),
         ({"state": "switching", "notes": {}}, True),
         ({"state": "other"}, False),
-        *(({"state": "held", "subject": wrong}, False) for wrong in (1, "", "a\n", "a" * 257, ["a"])),
-        *(({"state": "held", "notes": wrong}, False) for wrong in ([], "a", {"a": 1}, {"a": "\x1b"}, {"": "a"})),
-        *(({"state": "held", "owes": wrong}, False) for wrong in (None, 1, "yes")),
+        *(({"state": "held", **wrong}, False) for wrong in _NOT_OF_A_RUN),
     ],
 )
 def test_whose_a_journal_may_be(value: dict[str, t.Any], well: bool) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request
     QUERY_STATUS,
     CollectRequest,
 )
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import CollectResponse, parse
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
@@ -26,6 +27,7 @@ from ansible_collections.certfleet.collectssl.tests.support.broker import (
     PENDING,
     Fleet,
     Reply,
+    issued,
     provider,
     request,
 )
@@ -506,3 +508,79 @@ def test_a_store_that_takes_no_record_is_found_out_before_the_call(monkeypatch: 
         with pytest.raises(_errors.CollectError, match="full"):
             fleet.ask()
     assert not fleet.provider.calls
+
+
+# --- many orders -----------------------------------------------------------------------------------------------------
+
+
+def _many(
+    monkeypatch: pytest.MonkeyPatch, fleet: Fleet, replies: dict[str, dict[int, Reply]]
+) -> dict[str, list[float]]:
+    """Have the provider answer by order and by second; the seconds at which each order is asked about are returned."""
+    asked: dict[str, list[float]] = {}
+
+    def ask(one: CollectRequest, turn: t.Callable[[], t.ContextManager[None]]) -> CollectResponse:
+        with turn():
+            now = fleet.world.clock() - fleet.world.begin
+            asked.setdefault(one.identifier, []).append(round(now))
+            reply = [answer for at, answer in replies[one.identifier].items() if at <= now][-1]
+            if isinstance(reply, BaseException):
+                raise reply
+            return parse((issued(one) if reply == ISSUED else str(reply)).encode(), None, one)
+
+    monkeypatch.setattr(fleet.provider, "ask", ask)
+    return asked
+
+
+def _broker(fleet: Fleet) -> Broker:
+    world = fleet.world
+    return Broker(provider(), fleet.lines.append, world, world.clock, world.sleep)
+
+
+def test_many_orders_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(monkeypatch, ISSUED)
+    asked = _many(
+        monkeypatch,
+        fleet,
+        {
+            "1": {0: ISSUED},
+            "2": {0: PENDING, 250: ISSUED},
+            "3": {0: PENDING, 150: "errorCode=-20"},
+            "4": {0: PENDING},
+        },
+    )
+    requests = [request(number) for number in "1234"]
+    outcomes = _broker(fleet).collect_all(requests, Waiting(500, 200))
+    assert [outcomes[one].order["state"] for one in requests] == ["issued", "issued", "rejected", "pending"]
+    assert asked == {"1": [0], "2": [0, 200, 400], "3": [0, 200], "4": [0, 200, 400, 500]}
+
+
+def test_a_wait_that_began_before_ends_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(monkeypatch, ISSUED)
+    asked = _many(monkeypatch, fleet, {"1": {0: PENDING}})
+    broker = _broker(fleet)
+    begin = fleet.world.clock()
+    assert broker.begin(request("1"), Waiting(500, 200)).pending
+    assert fleet.lines == ["collectssl: order number 1 is pending; waited 0 s, 500 s left, next poll in 200 s"]
+    fleet.world.sleep(90)
+    broker.collect_all([request("1")], Waiting(500, 200), begin)
+    assert asked == {"1": [0, 200, 400, 500]}
+    assert fleet.world.clock() - begin == 500
+
+
+def test_who_only_begins_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(monkeypatch, ISSUED)
+    asked = _many(monkeypatch, fleet, {"1": {0: PENDING}})
+    broker = _broker(fleet)
+    for _time in range(3):
+        assert broker.begin(request("1"), Waiting(500, 200)).pending
+    assert (asked, fleet.world.clock()) == ({"1": [0]}, fleet.world.begin)
+
+
+def test_an_error_within_a_wait_ends_it_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = Fleet(monkeypatch, ISSUED)
+    asked = _many(monkeypatch, fleet, {"1": {0: PENDING, 100: NETWORK, 250: ISSUED}, "2": {0: NETWORK}})
+    outcomes = _broker(fleet).collect_all([request("1"), request("2")], Waiting(500, 200))
+    assert outcomes[request("1")].final
+    assert outcomes[request("2")].error is not None
+    assert asked == {"1": [0, 200, 400], "2": [0]}
