@@ -100,6 +100,7 @@ class _Told(NamedTuple):
     files: Sequence[Mapping[str, Any]] = ()
     diff: Sequence[Mapping[str, str]] = ()
     pending_tlsa: Optional[str] = None
+    before_fingerprint: Optional[str] = None
 
 
 class _Call:
@@ -218,6 +219,8 @@ class _Call:
                     "before": told.before,
                     "files": list(told.files),
                     "pending_tlsa": told.pending_tlsa,
+                    # For the controller, which has to know what going back would restore.
+                    "before_fingerprint": told.before_fingerprint,
                 }
             )
         result: Dict[str, Any] = {
@@ -297,7 +300,7 @@ class _Unit:
         with contextlib.ExitStack() as stack:
             if self._module.check_mode:
                 locked = self._lock(stack, transaction.locked_for_reading)
-                view, settled = transaction.preview(module, locked.unfinished)
+                view, settled = transaction.preview(module, locked, names)
                 self._host.take(Files(view, settled, locked.unfinished))
             else:
                 locked = self._lock(stack, transaction.locked_for_change)
@@ -373,6 +376,7 @@ class _Unit:
                     [] if told is None else told.files(self._host.backups.get(report.name, {})),
                     [] if told is None else told.diff(),
                     None if pending is None else self._host.tlsa_of_key(pending),
+                    report.before,
                 ),
             )
 
