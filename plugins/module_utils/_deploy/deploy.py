@@ -273,6 +273,8 @@ class _Unit:
         try:
             for certificate in self._certificates:
                 self._or_bar(certificate, certificate.make_directory)
+            for certificate in self._certificates:
+                self._or_bar(certificate, certificate.find_again)
             if transaction.is_clean(self._places()):
                 self._look_before(View({}))
                 # Where nothing is to change, nobody is kept waiting.
