@@ -41,6 +41,10 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.q
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.results import composed, fingerprint_of
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.runs import GOOD, Runs
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.services import checked_services
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.variables import (
+    ROLE,
+    doubts_about_variables,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import UnfitError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._target_action import (
     TargetActionBase,
@@ -73,6 +77,17 @@ class ActionModule(TargetActionBase):
     def argument_spec(self) -> ArgumentSpec:
         """The options of the module, before layouts are merged into the certificates."""
         return deploy_spec(merged=False)
+
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
+        """Called by Ansible, in a worker of the controller."""
+        # Whatever comes before the work changes nothing.
+        result = {"stops_rollout": False, **super().run(tmp, task_vars)}
+        role = self._task._role
+        if role is not None and role.get_name(include_role_fqcn=False) == ROLE:
+            doubts = doubts_about_variables(task_vars or {})
+            if doubts:
+                result["warnings"] = [*result.get("warnings", []), *doubts]
+        return result
 
     def work(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         """Ask about all orders, bring in what is issued, wait for the rest together, bring that in."""
@@ -135,9 +150,6 @@ class ActionModule(TargetActionBase):
 
     def _quick_look(self, certificates: t.Sequence[Certificate]) -> Result | None:
         """What the module would return, where one command sees that there is nothing to do; else None."""
-        if self._task.check_mode and any(address.endpoint is None for one in certificates for address in one.endpoints):
-            # It tells whether what is served is trusted, too, which one command does not find out.
-            return None
         wanted = [(one, self._collecting.of(one).content) for one in certificates]
         try:
             seen = to_see(wanted, bool(self._task.check_mode))

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.support import files, tls_servers
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files, tls_servers
 from ansible_collections.certfleet.collectssl.tests.support.identity import AuthorityFolder
 from ansible_collections.certfleet.collectssl.tests.support.lab import Lab
 from ansible_collections.certfleet.collectssl.tests.support.runs import Run
@@ -124,12 +124,15 @@ class _Scene:
                 files.write(folder / "site.pem", identity.certificate.read_bytes())
         if installed == "good":
             files.write(folder / "site.pem", (self.authority.folder / "web-good.pem").read_bytes())
+        if name == "web-good":
+            # That of its order; on others none is there yet, which is said.
+            files.write(folder / "site.key", certificates.shared_key(), 0o600)
         certificate = {
             "name": f"site-{order}",
             "order_number": self.orders[order],
             "fullchain_path": "{{ dir }}/site.pem",
             "privatekey_path": "{{ dir }}/site.key",
-            "privatekey_passphrase": _PASSPHRASE,
+            **({} if name == "web-good" else {"privatekey_passphrase": _PASSPHRASE}),
             "expected_names": [f"{order}.example.com"],
             "endpoints": [{"port": port}],
         }
@@ -162,6 +165,7 @@ def test_page(scene: _Scene) -> None:
     before = _files_of(scene)
     predicted = scene.run("--check", "-l", "web-good").must_be_civil()
     assert predicted.returncode == 0, predicted.shown
+    predicted.must_not_warn()
     assert "In check mode no page is written." in predicted.output
     assert not scene.page.exists()
     scene.lab.simulator.reset()

@@ -312,3 +312,21 @@ def test_mistakes(host: WebHost) -> None:
         assert words in failed[mistake]
     assert _changed(run) == []
     assert host.lab.simulator.calls() == []
+
+
+def test_misspelled_variables(lab: Lab) -> None:
+    """They are said with what may be meant, and those that somebody has for something else are left alone."""
+    own = {"collectssl_deploy_certificates_common": [], "collectssl_accounts": {}}
+    misspelled = {"collectssl_deploy_certificate": [{"name": "one"}], "collectssl_wait_timeuot": 60}
+    right = {"collectssl_deploy_certificates": [{"name": "one", "path": "/nowhere", "content": ""}]}
+    run = lab.plays({"slip": {**misspelled, **own}, "fine": {**right, **own}}, [{"roles": [_ROLE]}]).must_fail()
+    slip, fine = (run.one(f"{_ROLE} : Bring what is wanted into service", host) for host in ("slip", "fine"))
+    assert "certificates is empty, so there is nothing to bring into service." in slip.message
+    assert slip.data["warnings"] == [
+        "The role collectssl_deploy has no variable collectssl_deploy_certificate. Is collectssl_deploy_certificates "
+        "meant? That one is not set.",
+        "The role collectssl_deploy has no variable collectssl_wait_timeuot. Is collectssl_wait_timeout meant? That one "
+        "is not set.",
+    ]
+    assert "has no variable" in run.output
+    assert "warnings" not in fine.data

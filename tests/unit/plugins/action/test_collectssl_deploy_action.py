@@ -491,7 +491,8 @@ def test_what_one_command_saw_is_no_reason_to_wait_for_nothing(host: Host, monke
 )
 def test_a_wrong_option_is_told_before_any_call(host: Host, answers: Answers, args: Facts, sentence: str) -> None:
     result = run(ActionModule, args)
-    assert set(result) == {"failed", "changed", "msg"}
+    assert set(result) == {"failed", "changed", "msg", "stops_rollout"}
+    assert not result["stops_rollout"]
     assert result["msg"].startswith(sentence)
     assert result["msg"].endswith(UNTOUCHED)
     assert "x" * 1025 not in result["msg"]
