@@ -980,6 +980,14 @@ def test_a_run_that_was_killed_leaves_things_unknown(host: Host, monkeypatch: py
 
 
 @pytest.mark.usefixtures("answers")
+def test_work_that_was_killed_leaves_things_unknown(host: Host) -> None:
+    host.results[1] = {"failed": True, "msg": "The process was killed.", "end_unknown": True}
+    result = deploy(certificate("a"))
+    assert result["msg"].startswith("The process was killed. The module came to no end of its own, so what became ")
+    assert (states(result), result["stops_rollout"]) == ({"a": "failed"}, True)
+
+
+@pytest.mark.usefixtures("answers")
 def test_a_run_that_refuses_all_says_why_once(host: Host) -> None:
     host.results[1] = {"failed": True, "msg": "Nothing could be done."}
     result = deploy(certificate("a"), certificate("b"))
