@@ -7,6 +7,7 @@ import datetime
 import time
 import typing as t
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, deploy_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import (
@@ -25,7 +26,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.c
     certificates_of,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.collecting import Collecting
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.endpoints import check_probing
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.endpoints import ADDRESS, check_probing
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.looks import Look, Sight
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.patience import (
     told_meanwhile,
@@ -96,16 +97,39 @@ class ActionModule(TargetActionBase):
 
     def _bring(self, certificates: t.Sequence[Certificate], task_vars: Result, is_first: bool = False) -> None:
         """Have the module bring certificates into service, and prove what is seen from here alone."""
-        result = self._quick_look(certificates) if is_first else None
-        if result is None:
-            self._run(certificates, task_vars, is_first=is_first)
-        else:
+        result = None
+        if is_first:
+            try:
+                result = self._quick_look(certificates)
+            except AnsibleConnectionFailure as error:
+                self._runs.loses(str(error), [one.name for one in certificates])
+        if result is not None:
             self._runs.add(result)
+        elif not self._runs.broken:
+            self._run(certificates, task_vars, is_first=is_first)
         if not self._runs.broken:
             self._look(certificates, task_vars)
+        if self._runs.unreachable:
+            self._go_without([one for one in certificates if not one.absent])
+
+    def _go_without(self, certificates: t.Sequence[Certificate]) -> None:
+        """Tell what is known of endpoints where the host cannot be reached any more."""
+        if self._task.check_mode:
+            self._wrong([one for one in certificates if self._sights([one])], once=True)
+        known = {(seen["certificate"], *map(seen.get, ADDRESS)) for seen in self._runs.endpoints}
+        nothing = {"fingerprint_sha256": None, "served": None, "verified": None, "verify_error": None}
+        self._runs.saw(
+            {"certificate": one.name, **address.shown, **nothing, "serves": False, "reason": self._runs.broken}
+            for one in certificates
+            for address in one.endpoints
+            if (one.name, *address.shown.values()) not in known
+        )
 
     def _quick_look(self, certificates: t.Sequence[Certificate]) -> Result | None:
         """What the module would return, where one command sees that there is nothing to do; else None."""
+        if self._task.check_mode and any(address.endpoint is None for one in certificates for address in one.endpoints):
+            # It tells whether what is served is trusted, too, which one command does not find out.
+            return None
         wanted = [(one, self._collecting.of(one).content) for one in certificates]
         try:
             seen = to_see(wanted, bool(self._task.check_mode))
@@ -132,6 +156,9 @@ class ActionModule(TargetActionBase):
             if is_first:
                 raise
             self._runs.breaks(str(error), names, {})
+            return
+        except AnsibleConnectionFailure as error:
+            self._runs.loses(str(error), names)
             return
         self._runs.add(result)
         if came_to_no_end(result):
@@ -229,7 +256,8 @@ class ActionModule(TargetActionBase):
         doubts = [doubt for one in certificates for doubt in one.doubts()]
         if doubts:
             result["warnings"] = [*result.get("warnings", []), *doubts]
-        if result.get("failed") and not self._task.no_log:
+        is_wrong = result.get("failed") or (result.get("unreachable") and result["changed"])
+        if is_wrong and not self._task.no_log:
             # In one piece, so that what other hosts have to say stands before or behind it.
             Display().display("\n".join(["", *table([(self._host, result)]), *sentences(result), ""]))
         return result

@@ -211,6 +211,13 @@ notes:
   - The files of a transaction change one after the other, in the order root, chain, private key, combined file, full
     chain, certificate. A service that reads a single file, of O(fullchain_path) or O(combined_path), never sees a
     mixed state.
+  - Where everything is as it is to be, the module is not sent at all. One command of a POSIX shell sees that, with the
+    tools of GNU coreutils or busybox (C(stat), C(sha256sum), C(timeout)), and costs a fraction of it; the results are
+    the same. It reads no private key. Once the module has found that a private key belongs to a certificate, root keeps
+    a record of that in C(/var/lib/certfleet-collectssl/proven), for as long as the file is the same; so with
+    O(privatekey_path) this is for tasks that run as root. Nor does it serve tasks with O(privatekey_passphrase),
+    O(attributes), SELinux options or a O(mode) of letters, and paths with C(~), variables, symbolic links or
+    characters that a shell takes for its own. These, and whatever differs, go to the module.
   - Until the transaction is over, a folder C(.collectssl) that nobody else may enter stands beside the destinations,
     with the new and the old files. Programs that read whole folders, such as HAProxy, do not find them. It remains
     only where a run was killed, and the next run for the same files removes it.

@@ -22,7 +22,9 @@ def session_lab() -> t.Iterator[Lab]:
     folder = pathlib.Path(tempfile.mkdtemp(prefix="collectssl-"))
     try:
         with SimulatorProcess(folder / "simulator", {"accounts": ACCOUNTS, "orders": []}) as simulator:
-            yield Lab(folder, simulator)
+            lab = Lab(folder, simulator)
+            yield lab
+            lab.forget_proofs()
     finally:
         shutil.rmtree(folder)
 

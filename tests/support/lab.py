@@ -29,6 +29,7 @@ Task = dict[str, t.Any]
 Hosts = t.Mapping[str, t.Mapping[str, t.Any]]
 
 _SECONDS = 300
+_PROOFS = pathlib.Path("/var/lib/certfleet-collectssl/proven")
 
 
 class Lab:
@@ -80,6 +81,13 @@ class Lab:
         for host in hosts:
             files.write(self.host_folder(host) / "key.pem", certificates.shared_key(), 0o600)
         return hosts
+
+    def forget_proofs(self) -> None:
+        """Remove what modules that ran as root wrote down of private keys here, as if they had not looked yet."""
+        for record in _PROOFS.glob("*"):
+            with contextlib.suppress(OSError):
+                if f"  {self.folder}/" in record.read_text(encoding="utf-8", errors="replace"):
+                    record.unlink()
 
     # Runs
 

@@ -189,13 +189,17 @@ class _Call:
                 continue
             looked = host.looked[key]
             seen = looked.get("fingerprint_sha256")
+            serves = seen is not None and seen == showing[endpoint.name]
             self._seen.append(
                 {
                     "certificate": endpoint.name,
                     **endpoint.address,
                     "fingerprint_sha256": seen,
+                    # The controller knows the one that it is to show.
+                    "served": None if serves else looked.get("certificate"),
                     "verified": looked.get("verified"),
-                    "serves": seen is not None and seen == showing[endpoint.name],
+                    "verify_error": looked.get("verify_error"),
+                    "serves": serves,
                     "reason": looked.get("reason", ""),
                 }
             )

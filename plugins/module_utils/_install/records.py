@@ -98,7 +98,10 @@ def _leave(where: Folder, proof: Proof) -> None:
     disk.write_new(draft, proof.record)
     disk.rename(draft, place)
     of_path = proof.name.partition("-")[0] + "-"
-    others = [in_folder(where, name) for name in where.names() if name.startswith(of_path) and name != proof.name]
+    names = [name for name in where.names() if name != proof.name]
+    others = [in_folder(where, name) for name in names if name.startswith(of_path)]
     # Several certificates may go with one private key.
-    stale = [one for one in others if disk.read(one) != proof.record]
-    disk.remove(*(others if len(others) - len(stale) >= _MOST else stale))
+    right = [one for one in others if disk.read(one) == proof.record]
+    stale = [one for one in others if one not in right or len(right) >= _MOST]
+    # Drafts of runs that were killed; whoever is about to rename one does without.
+    disk.remove(*stale, *(in_folder(where, name) for name in names if "-" not in name))

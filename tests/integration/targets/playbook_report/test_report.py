@@ -133,7 +133,7 @@ class _Scene:
             "expected_names": [f"{order}.example.com"],
             "endpoints": [{"port": port}],
         }
-        return {"deploy_certificates": [certificate], "deploy_rollback_directory": "{{ dir }}/points"}
+        return {"collectssl_deploy_certificates": [certificate]}
 
     def run(self, *arguments: str, **variables: t.Any) -> Run:
         """Run the playbook."""
@@ -230,7 +230,7 @@ def _assert_self_contained(page: _Page) -> None:
 
 def test_provider_does_not_answer(scene: _Scene) -> None:
     """Without the provider there is a page all the same; it says why the orders are not known."""
-    run = scene.run("-l", "web-good", deploy_login_password="a wrong password").must_be_civil()
+    run = scene.run("-l", "web-good", collectssl_login_password="a wrong password").must_be_civil()
     assert run.returncode == 0, run.shown
     page = scene.read()
     assert page.levels["orders"] == ["bad", "bad"]
@@ -242,10 +242,13 @@ def test_provider_does_not_answer(scene: _Scene) -> None:
 def test_where_the_page_goes(lab: Lab, tmp_path: pathlib.Path) -> None:
     """A relative file is of the folder that the command runs in; a mistake in one host is told on the page."""
     good = {"name": "one", "content": "", "fullchain_path": "/nowhere/one.pem"}
-    hosts = {"fine": {"deploy_certificates": [good]}, "wrong": {"deploy_certificates": [good, good]}}
+    hosts = {
+        "fine": {"collectssl_deploy_certificates": [good]},
+        "wrong": {"collectssl_deploy_certificates": [good, good]},
+    }
     run = lab.playbook(hosts, "report", environment={"PWD": str(tmp_path)}).must_be_civil()
     assert run.returncode == 2
-    assert "needs a name of its own" in " ".join(run.output.split())
+    assert "Each has a name of its own" in " ".join(run.output.split())
     page = _Page((tmp_path / "certfleet-report.html").read_text(encoding="utf-8"))
     assert "Hosts that are not in this report" in page.text()
     assert "the run says why: wrong" in page.text()

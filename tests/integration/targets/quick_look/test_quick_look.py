@@ -21,7 +21,6 @@ from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="what was proven of private keys is believed of root alone")
 
-_RECORDS = pathlib.Path("/var/lib/certfleet-collectssl/proven")
 _FILES = {
     "path": "{{ dir }}/cert.pem",
     "chain_path": "{{ dir }}/chain.pem",
@@ -74,20 +73,10 @@ class _Hosts:
             log.write_text("")
         return found
 
-    def forget(self) -> None:
-        """Remove what was proven of the private keys of these hosts, so that their modules have to look again."""
-        folders = [f"  {self.folder(name)}/" for name in self.hosts]
-        for record in _RECORDS.glob("*"):
-            with contextlib.suppress(OSError):
-                if any(folder in record.read_text() for folder in folders):
-                    record.unlink()
-
 
 @pytest.fixture
-def hosts(lab: Lab) -> t.Iterator[_Hosts]:
-    hosts = _Hosts(lab)
-    yield hosts
-    hosts.forget()
+def hosts(lab: Lab) -> _Hosts:
+    return _Hosts(lab)
 
 
 def _commands(run: Run) -> int:
@@ -134,7 +123,7 @@ def test_it_tells_what_the_module_tells(lab: Lab, hosts: _Hosts) -> None:
         quick = _play(lab, hosts.hosts, number, *arguments, **more)
         assert hosts.runs() == {"plain": 0, "odd": 0}, quick.shown
         assert _commands(quick) == len(hosts.hosts), quick.shown
-        hosts.forget()
+        lab.forget_proofs()
         slow = _play(lab, hosts.hosts, number, *arguments, **more)
         assert hosts.runs() == modules
         for host, told in _told(slow).items():

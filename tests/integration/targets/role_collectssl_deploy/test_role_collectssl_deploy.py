@@ -143,7 +143,7 @@ class WebHost:
         return {name: text[: text.index("-----END CERTIFICATE-----") + 26] for name, text in texts.items()}
 
     def killed(self) -> None:
-        """A run for the second certificate comes to an end that nobody wished for, its files in place and not validated."""
+        """A run for the second certificate is ended while the new files are in place, and not validated."""
         number = self.lab.order(names=["two.example.com"])
         one = {**self.certificates[1], "order_number": number, "validate": "sh -c 'kill -9 $PPID'"}
         before = self.installed()
@@ -300,7 +300,7 @@ _MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
 
 
 def test_mistakes(host: WebHost) -> None:
-    """A mistake in the variables is named before anything is asked or changed, and so is a host without certificates."""
+    """A mistake in the variables is named before anything is asked or changed, and so is having no certificates."""
     hosts: dict[str, dict[str, t.Any]] = {"none": {"mine": []}}
     for mistake, (changed, _words) in _MISTAKES.items():
         hosts[mistake] = {"mine": [{**host.certificates[0], **changed}, host.certificates[1]]}

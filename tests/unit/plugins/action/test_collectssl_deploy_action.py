@@ -14,7 +14,7 @@ import urllib.parse
 
 import pytest
 from ansible import constants as C
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.action import collectssl_deploy
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_deploy import ActionModule
@@ -795,7 +795,9 @@ def test_what_is_held_is_looked_at_and_the_host_told(host: Host, monkeypatch: py
             "starttls": None,
             "connect_from": "controller",
             "fingerprint_sha256": told["installed"]["fingerprint_sha256"],
+            "served": told["installed"],
             "verified": True,
+            "verify_error": None,
             "serves": True,
             "reason": "",
         }
@@ -1015,6 +1017,60 @@ def test_a_file_that_changed_makes_a_certificate_one_that_did(host: Host, change
     told = {"name": "www", "state": "installed", "msg": "", "changed": True, "files": files}
     host.results[2] = {"changed": True, "certificates": [{**told, "before": pem, "installed": pem}]}
     assert deploy(certificate())["changed_certificates"] == (["www"] if changed else [])
+
+
+@pytest.mark.usefixtures("answers")
+def test_of_a_host_that_cannot_be_reached_is_told_what_is_known(host: Host) -> None:
+    host.results[1] = AnsibleConnectionFailure("No route to host.")
+    result = deploy(certificate("www", endpoints=[{}]), certificate("b"))
+    assert (result["unreachable"], result.get("failed"), result["stops_rollout"]) == (True, None, True)
+    assert result["msg"] == "No route to host."
+    assert states(result) == {"www": "failed", "b": "failed"}
+    assert [one["order"]["state"] for one in result["certificates"]] == ["issued"] * 2
+    (seen,) = result["endpoints"]
+    assert (seen["host"], seen["serves"], seen["served"], seen["reason"]) == (
+        *("127.0.0.1", False, None),
+        "No route to host.",
+    )
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_host_that_is_down_may_be_seen_from_here(
+    host: Host, monkeypatch: pytest.MonkeyPatch, check_mode: bool
+) -> None:
+    Outside(monkeypatch, host, p443=[OTHER])
+    host.results[1] = AnsibleConnectionFailure("No route to host.")
+    action = action_of(ActionModule, task(certificate(endpoints=[SEEN])), check_mode=check_mode)
+    (seen,) = action.run(task_vars={})["endpoints"]
+    assert (seen["fingerprint_sha256"], seen["reason"]) == ((OTHER, "") if check_mode else (None, "No route to host."))
+
+
+@pytest.mark.usefixtures("answers")
+def test_a_host_that_goes_away_keeps_what_it_holds(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Outside(monkeypatch, host)
+    host.results[2] = AnsibleConnectionFailure("No route to host.")
+    result = deploy(certificate(endpoints=[SEEN]), certificate("b"))
+    assert (result["unreachable"], result["stops_rollout"], result["changed"]) == (True, True, True)
+    assert states(result) == {"www": "unproven", "b": "installed"}
+    assert "The new files are in place, and the old ones are kept until the next run" in result["msg"]
+    assert "NOT PROVEN" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("answers")
+def test_what_an_endpoint_served_instead_is_described(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {"fingerprint_sha256": OTHER, "verified": False, "verify_error": "expired"}
+    for pem, subject, reason in [
+        (old_pem(), "CN=www.example.com", ""),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", None, "cannot be read"),
+    ]:
+        monkeypatch.setattr(looks, "probe", lambda _endpoint, pem=pem: {**shown, "certificate": pem})
+        (seen,) = deploy(certificate(endpoints=[SEEN]), probe_retries=0)["endpoints"]
+        assert (seen["served"] or {}).get("subject") == subject
+        assert reason in seen["reason"]
+        assert seen["verify_error"] == "expired"
 
 
 # --- what is shown ---------------------------------------------------------------------------------------------------

@@ -5,12 +5,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import tempfile
 import typing as t
 
 import pytest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._install.records import FOLDER
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_records_left() -> t.Iterator[None]:
+    """What root's runs write down of private keys lies outside of their folders, and goes once these are gone."""
+    yield
+    for record in pathlib.Path(FOLDER).glob("*"):
+        with contextlib.suppress(OSError):
+            lines = record.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+            if not any(os.path.lexists(line.partition("  ")[2]) for line in lines):
+                record.unlink()
 
 
 @pytest.fixture

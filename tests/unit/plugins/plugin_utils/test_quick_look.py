@@ -53,8 +53,8 @@ _TASKS: dict[str, dict[str, t.Any]] = {
 class _Host:
     def __init__(self, folder: pathlib.Path, task: str = "owner") -> None:
         self.host = SmallHost(folder)
-        self.records = str(folder / "state" / "proven")
         (folder / "state").mkdir(0o755)
+        self.records = str(folder / "state" / "proven")
         self.host.write_key("ec-old")
         self.more = _TASKS[task]
 
@@ -329,7 +329,7 @@ def test_the_invariant_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_several_certificates_of_one_private_key(host: _Host) -> None:
     """What was proven of one does not go when another one is proven; what the file is not any more does."""
     other = host.host.certs / "other.pem"
-    paths = {"path": str(other), "fullchain_path": None, "combined_path": None, "root_path": None}
+    paths: dict[str, t.Any] = {"path": str(other), "fullchain_path": None, "combined_path": None, "root_path": None}
     assert host.install(serial=1, **paths)
     assert host.looks_same()
     folder = pathlib.Path(host.records)

@@ -341,6 +341,14 @@ def test_a_directory_is_made_whatever_the_umask_and_goes_again_where_nothing_cam
     assert not (host.folder / "never").exists()
 
 
+def test_a_directory_that_several_name_is_made_for_all_of_them(host: _Host) -> None:
+    new = host.folder / "made" / "for both"
+    for site in _SITES:
+        host.options[site] = {"directory": str(new), "path": str(new / f"{site}.pem")}
+    assert host.states(host.deploy()) == {"a": "in_service", "b": "in_service"}
+    assert sorted(path.name for path in new.iterdir()) == ["a.pem", "b.pem"]
+
+
 def test_what_the_controller_has_to_see_is_held_until_it_has(host: _Host) -> None:
     host.deploy()
     host.serial = 1
@@ -372,7 +380,7 @@ def test_a_service_that_does_not_run_is_left_stopped(host: _Host, monkeypatch: p
     host.serial = 1
     reloads = host.services["a"].reloads
     host.fault("a", "silent")
-    monkeypatch.setattr(services, "manager", lambda run: _Stopped(run))
+    monkeypatch.setattr(services, "manager", _Stopped)
     foreseen, result = host.deploy(check=True), host.deploy()
     for told in (foreseen, result):
         assert host.states(told) == {"a": "installed", "b": "installed"}
@@ -498,7 +506,7 @@ def test_the_work_goes_on_when_whoever_asked_for_it_is_gone(host: _Host) -> None
             host.deploy()
         finally:
             os._exit(0)
-    _until(lambda: (host.folder / "begun").exists())
+    _until((host.folder / "begun").exists)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     _until(lambda: host.serves("a", 1) and not host.left() and (host.folder / "after-b").exists())
