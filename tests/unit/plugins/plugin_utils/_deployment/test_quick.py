@@ -94,7 +94,7 @@ class _Host:
             module = basic.AnsibleModule(supports_check_mode=True, **kwargs)
         before, records.FOLDER = records.FOLDER, str(self.records)
         try:
-            return t.cast("_Result", deploy(module))
+            return deploy(module)
         finally:
             records.FOLDER = before
 
