@@ -17,15 +17,16 @@ positional: _input
 options:
   _input:
     description:
-      - A dictionary for each host, with its name as C(host), the certificates of the role deploy by their names as
-        C(certificates), and the results of three loops.
-      - C(orders) are those of M(certfleet.collectssl.collectssl_order_info) over dictionaries of C(key), the name of
-        an option, and C(value), what it was given. C(installed) are those of
-        M(certfleet.collectssl.collectssl_rollback_point) over names of certificates, C(served) those of
-        M(certfleet.collectssl.tls_endpoint_info) over endpoints.
+      - A dictionary for each host, with its name as C(host) and what M(certfleet.collectssl.collectssl_deploy) returned
+        there in check mode as C(result).
     type: list
     elements: dict
     required: true
+  asked:
+    description:
+      - Further orders, which no host may have. C(order_numbers) are their numbers, and C(result) is what
+        M(certfleet.collectssl.collectssl_order_info) returned of them.
+    type: dict
   warn_days:
     description: What ends within so many days is about to expire.
     type: int
@@ -34,8 +35,8 @@ options:
     description: The time that all of it is about, such as V(2026-06-01T00:00:00Z). The default is the time of the call.
     type: str
 seealso:
+  - module: certfleet.collectssl.collectssl_deploy
   - module: certfleet.collectssl.collectssl_order_info
-  - module: certfleet.collectssl.tls_endpoint_info
 """
 
 EXAMPLES = r"""
@@ -66,11 +67,11 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _repor
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import moment
 
 
-def fleet_report(hosts: t.Any, warn_days: t.Any = 30, now: t.Any = None) -> dict[str, t.Any]:
+def fleet_report(hosts: t.Any, warn_days: t.Any = 30, now: t.Any = None, asked: t.Any = None) -> dict[str, t.Any]:
     """The report as plain data; raises ``AnsibleFilterError`` for what the playbook's tasks do not return."""
     try:
         time = moment(str(now)) if now else datetime.datetime.now(datetime.timezone.utc)
-        return _report.fleet_report(hosts, time, int(warn_days))
+        return _report.fleet_report(hosts, time, int(warn_days), asked)
     except CollectError as error:
         raise AnsibleFilterError(f"fleet_report: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:

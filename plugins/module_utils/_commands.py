@@ -15,10 +15,15 @@ import signal
 import subprocess
 import tempfile
 import time
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable, last_line
+
+if TYPE_CHECKING:
+    _Popen = subprocess.Popen[bytes]
+else:
+    _Popen = subprocess.Popen
 
 #: How much of what a command prints is kept of each stream, from its end (bytes).
 _KEPT = 64 * 1024
@@ -101,7 +106,15 @@ def run(command: List[str], seconds: float, variables: Mapping[str, str]) -> End
     with contextlib.ExitStack() as stack:
         # Not a pipe: a daemon that it starts may write to what it inherited, and must not die of that.
         out, err = (_output(stack) for dummy in range(2))
-        process = subprocess.Popen(  # noqa: S603
+        rc = _end_of(_Leader(command, out, err, variables), (out, err), seconds)
+        return Ended(rc, _text(out), _text(err))
+
+
+class _Leader(_Popen):
+    """A process that leads a group of its own, and has nothing to read."""
+
+    def __init__(self, command: List[str], out: int, err: int, variables: Mapping[str, str]) -> None:
+        super().__init__(
             command,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -110,8 +123,6 @@ def run(command: List[str], seconds: float, variables: Mapping[str, str]) -> End
             start_new_session=True,
             close_fds=True,
         )
-        rc = _end_of(process, (out, err), seconds)
-        return Ended(rc, _text(out), _text(err))
 
 
 def _output(stack: contextlib.ExitStack) -> int:

@@ -584,9 +584,21 @@ endpoints:
       description: The fingerprint of the certificate that it showed; null if it showed none.
       type: str
       returned: always
+    served:
+      description:
+        - The certificate that it showed, with the same keys as
+          RV(certfleet.collectssl.collectssl_certificate#module:certificate); null if it showed none.
+      type: dict
+      returned: always
     verified:
-      description: Whether a usual client would trust that; null if it showed none.
+      description:
+        - Whether a usual client would trust that; null if it showed none, and where one command saw that it serves what
+          it has to.
       type: bool
+      returned: always
+    verify_error:
+      description: Why it would not.
+      type: str
       returned: always
     serves:
       description: Whether it is the certificate that it has to show.
@@ -613,7 +625,7 @@ stops_rollout:
     - Whether this run changed something that it could not prove to be in service, or had to take back, so that other
       hosts had better wait. What was wrong before, and is left as it was, does not count.
   type: bool
-  returned: unless an option was wrong
+  returned: always
 """
 
 import os

@@ -12,9 +12,7 @@ import datetime
 import math
 import typing as t
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIER_LISTS, IDENTIFIERS
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading
+from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import IDENTIFIERS
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import iso, moment
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._identifiers import listed
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import outstanding
@@ -27,8 +25,8 @@ LEVELS = ("bad", "warn", "wait", "good")
 # A validity of many years, as of a device's own certificate, would press all others together.
 _LEAST_BEFORE, _LEAST_AFTER = 30, 90
 _MOST_BEFORE, _MOST_AFTER = 400, 800
-# The options that name orders, by the option of the module that asks about many.
-_IDENTIFIERS = dict(zip(IDENTIFIER_LISTS, IDENTIFIERS, strict=True))
+# States of a certificate of which the host may not have said what is installed.
+_TROUBLED = ("refused", "failed")
 _UNSETTLED = {
     "awaiting_payment": "awaits payment",
     "rejected": "was rejected",
@@ -140,16 +138,17 @@ class Axis:
         return {"left": left, "width": round(self._percent(span.end) - left, 2)}
 
 
-def fleet_report(hosts: t.Iterable[Facts], now: datetime.datetime, warn_days: int) -> dict[str, t.Any]:
+def fleet_report(
+    hosts: t.Iterable[Facts], now: datetime.datetime, warn_days: int, asked: Facts | None = None
+) -> dict[str, t.Any]:
     """The report on ``hosts`` at the time ``now``; what ends within ``warn_days`` is about to expire.
 
-    A host is a dictionary with ``host`` (name), ``certificates`` (options of the role deploy by name) and the results
-    of the playbook's loops: ``orders`` (of ``collectssl_order_info``, items ``{key: option, value: numbers}``),
-    ``installed`` (of ``collectssl_rollback_point``, items names of certificates) and ``served`` (of
-    ``tls_endpoint_info``, items endpoints). See the filter ``fleet_report`` for what is returned.
+    A host is a dictionary with ``host`` (name) and ``result`` (of ``collectssl_deploy`` in check mode). ``asked`` has
+    further orders: ``order_numbers``, as they were given, and ``result`` (of ``collectssl_order_info``). See the filter
+    ``fleet_report`` for what is returned.
     """
     hosts = list(hosts)
-    orders = sorted(_order_rows(hosts, now, warn_days), key=Row.urgency)
+    orders = sorted(_order_rows(hosts, asked or {}, now, warn_days), key=Row.urgency)
     endpoints = sorted((row for host in hosts for row in _endpoint_rows(host, now, warn_days)), key=Row.urgency)
     axis = Axis((row.span for row in [*orders, *endpoints]), now)
     kinds = sorted({kind for row in [*orders, *endpoints] for kind in row.kinds})
@@ -167,37 +166,46 @@ def _count(rows: t.Iterable[Row], kind: str) -> int:
     return sum(kind in row.kinds for row in rows)
 
 
-def _order_rows(hosts: t.Sequence[Facts], now: datetime.datetime, warn_days: int) -> t.Iterator[Row]:
+def _order_rows(hosts: t.Sequence[Facts], asked: Facts, now: datetime.datetime, warn_days: int) -> t.Iterator[Row]:
     answers: dict[tuple[str, str], Facts] = {}
+    users: dict[tuple[str, str], list[dict[str, str]]] = {}
+
+    def take(order: Facts, key: tuple[str, str]) -> None:
+        # One host may have been the one that could ask.
+        if key not in answers or answers[key]["state"] == "error":
+            answers[key] = order
+
     for host in hosts:
-        for asked in host["orders"]:
-            numbers = [str(number) for number in listed(asked["item"]["value"])]
-            told = asked.get("orders") or [_unanswered(asked) for _number in numbers]
-            for number, order in zip(numbers, told, strict=True):
-                key = (asked["item"]["key"], number)
-                # One host may have been the one that could ask.
-                if key not in answers or answers[key]["state"] == "error":
-                    answers[key] = order
-    for (option, number), order in answers.items():
-        users = [
-            {"host": host["host"], "certificate": name}
-            for host in hosts
-            for name, wanted in host["certificates"].items()
-            if "content" not in wanted and str(wanted.get(_IDENTIFIERS[option], "")) == number
-        ]
-        yield _order_row(option, number, order, users, now, warn_days)
+        for certificate in host["result"]["certificates"]:
+            key = _key(certificate["order"] or {})
+            # That of a collection code has no name.
+            if key is not None:
+                take(certificate["order"], key)
+                users.setdefault(key, []).append({"host": host["host"], "certificate": certificate["name"]})
+    numbers = [str(number) for number in listed(asked.get("order_numbers") or [])]
+    told = asked.get("result") or {}
+    for number, order in zip(numbers, told.get("orders") or [_unanswered(told) for _number in numbers], strict=True):
+        take(order, ("order_number", number))
+    for key, order in answers.items():
+        yield _order_row(key, order, users.get(key, []), now, warn_days)
+
+
+def _key(order: Facts) -> tuple[str, str] | None:
+    """Which order it is: its identifier and what that is called."""
+    return next(((option, str(order[option])) for option in IDENTIFIERS if order.get(option) is not None), None)
 
 
 def _order_row(
-    option: str, number: str, order: Facts, users: list[dict[str, str]], now: datetime.datetime, warn_days: int
+    key: tuple[str, str], order: Facts, users: list[dict[str, str]], now: datetime.datetime, warn_days: int
 ) -> Row:
     state = order["state"]
+    identifier, number = key
     row = Row(
         Span.of(order) if state == "issued" else Span(None, None),
         now,
         warn_days,
         sorted_by=[number],
-        identifier=_IDENTIFIERS[option],
+        identifier=identifier,
         number=number,
         name=order.get("fqdn") or next((user["certificate"] for user in users), None),
         state=state,
@@ -218,41 +226,33 @@ def _message(status: Facts) -> str:
     return ", ".join(str(part).rstrip(".! ") for part in parts if part)
 
 
-def _unanswered(asked: Facts) -> Facts:
-    return {"state": "error", "status": {"message": asked.get("msg", "Nobody asked about it.")}}
+def _unanswered(result: Facts) -> Facts:
+    return {"state": "error", "status": {"message": result.get("msg", "Nobody asked about it.")}}
 
 
 def _endpoint_rows(host: Facts, now: datetime.datetime, warn_days: int) -> t.Iterator[Row]:
-    installed = {result["item"]: result for result in host["installed"]}
-    for served in host["served"]:
-        endpoint = served["item"]
-        fault, facts = "", {}
-        if "certificate" in served:
-            try:
-                facts = reading.first_of_pem(str(served["certificate"]), now)
-            except CollectError as error:
-                fault = str(error)
-        else:
-            fault = served.get("msg", "There is no answer.")
-        there = installed.get(endpoint["certificate"], {})
+    certificates = {certificate["name"]: certificate for certificate in host["result"]["certificates"]}
+    for seen in host["result"]["endpoints"]:
+        certificate = certificates[seen["certificate"]]
+        served, installed = seen["served"] or {}, certificate["installed"] or {}
         row = Row(
-            Span.of(facts),
+            Span.of(served),
             now,
             warn_days,
-            sorted_by=[host["host"], endpoint["host"], endpoint["port"]],
+            sorted_by=[host["host"], seen["host"], seen["port"]],
             host=host["host"],
-            address=endpoint["host"],
-            port=endpoint["port"],
-            starttls=endpoint.get("starttls"),
-            server_name=endpoint.get("server_name"),
-            connect_from=endpoint["connect_from"],
-            certificate=endpoint["certificate"],
-            served=served.get("fingerprint_sha256"),
-            installed=there.get("fingerprint_sha256"),
-            names=_names(facts),
-            issuer=facts.get("issuer"),
+            address=seen["host"],
+            port=seen["port"],
+            starttls=seen["starttls"],
+            server_name=seen["server_name"],
+            connect_from=seen["connect_from"],
+            certificate=seen["certificate"],
+            served=seen["fingerprint_sha256"],
+            installed=installed.get("fingerprint_sha256"),
+            names=_names(served),
+            issuer=served.get("issuer"),
         )
-        _judge(row, served, there, fault)
+        _judge(row, seen, certificate, bool(host["result"].get("unreachable")))
         yield row
 
 
@@ -261,20 +261,23 @@ def _names(facts: Facts) -> list[str]:
     return alternatives or [name for name in [facts.get("subject")] if name]
 
 
-def _judge(row: Row, served: Facts, there: Facts, fault: str) -> None:
-    if served.get("unreachable"):
-        row.note("bad", "unanswered", f"the host could not be reached: {fault}")
-        return
-    if fault:
-        row.note("bad", "unanswered", fault)
-    if "fingerprint_sha256" not in there:
-        row.note("warn", "unknown", f"the installed file could not be read: {there.get('msg', 'nobody looked.')}")
-    elif there["fingerprint_sha256"] is None:
+def _judge(row: Row, seen: Facts, certificate: Facts, unreachable: bool) -> None:
+    installed = row.facts["installed"]
+    if seen["served"] is None:
+        fault = seen["reason"] or "There is no answer."
+        row.note("bad", "unanswered", f"the host could not be reached: {fault}" if unreachable else fault)
+        if unreachable:
+            return
+    if unreachable:
+        row.note("warn", "unknown", "the installed file could not be read, since the host could not be reached")
+    elif installed is None and certificate["state"] in _TROUBLED:
+        row.note("warn", "unknown", f"what is installed is not known: {certificate['msg']}")
+    elif installed is None:
         row.note("warn", "not_installed", "no certificate is installed")
-    elif not fault and there["fingerprint_sha256"] != served["fingerprint_sha256"]:
+    elif seen["served"] is not None and installed != seen["fingerprint_sha256"]:
         row.note("bad", "differs", "serves another certificate than the one that is installed")
-    if served.get("verified") is False and "expired" not in row.kinds:
-        row.note("warn", "untrusted", f"not trusted: {served.get('verify_error') or 'no reason was given'}")
+    if seen["verified"] is False and "expired" not in row.kinds:
+        row.note("warn", "untrusted", f"not trusted: {seen['verify_error'] or 'no reason was given'}")
 
 
 def _text(when: datetime.datetime | None) -> str | None:

@@ -5,8 +5,8 @@
 
 The folder of the service has ``conf``, with ``NAME.pem`` and ``NAME.key`` of each site, and ``loaded``, what it read of
 them. ``reload`` is the command that has it read, all sites or those that it names; files beside it make it misbehave:
-``refuse`` lets a reload fail, ``deaf-NAME`` lets it pass over a site, ``silent-NAME`` lets a site show nothing, and ``silent-with-new-NAME`` does so
-once it has read another certificate than its first.
+``refuse`` lets a reload fail, ``deaf-NAME`` lets it pass over a site, ``silent-NAME`` lets a site show nothing, and
+``silent-with-new-NAME`` does so once it has read another certificate than its first.
 """
 
 from __future__ import annotations

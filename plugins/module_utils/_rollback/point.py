@@ -119,7 +119,7 @@ class RollbackPoint:
         files = [self._find(path) for path in paths] + self._beside()
         if self._module.check_mode:
             locked = locks.enter_context(transaction.locked_for_reading(self._places, files))
-            view, settled = transaction.preview(self._module, locked.unfinished)
+            view, settled = transaction.preview(self._module, locked)
             return _Now(view, settled.put_back | settled.let_go), locked
         transaction.require_own(files)
         locked = locks.enter_context(transaction.locked_for_change(self._places, files))

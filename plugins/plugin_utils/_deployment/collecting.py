@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError, CollectError, PendingError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
+from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import order_not_asked
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.certificates import Certificate
@@ -116,7 +117,8 @@ class Collecting:
                 return Collected(state=REFUSED, reason=str(error))
         answer = self._answers[self._requests[one.name]]
         if isinstance(answer, CollectError):
-            return Collected(state=NOT_COLLECTED, reason=str(answer))
+            order = order_not_asked(self._requests[one.name], str(answer))
+            return Collected(state=NOT_COLLECTED, reason=str(answer), order=order)
         try:
             bundle = answer.require_issued()
         except PendingError as pending:

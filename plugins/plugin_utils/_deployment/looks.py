@@ -106,7 +106,9 @@ class Look:
                 "certificate": sight.certificate,
                 **sight.address.shown,
                 "fingerprint_sha256": self._seen[key].fingerprint,
+                "served": self._answers.get(key, {}).get("certificate"),
                 "verified": self._answers.get(key, {}).get("verified"),
+                "verify_error": self._answers.get(key, {}).get("verify_error"),
                 "serves": self._is_right(key),
                 "reason": self._reason(key),
             }

@@ -72,7 +72,9 @@ def unchanged(wanted: t.Sequence[tuple[Certificate, str | None]], diff: bool) ->
                 "certificate": one.name,
                 **address.shown,
                 "fingerprint_sha256": _fingerprint(_leaf(content or "")),
+                "served": None,
                 "verified": None,
+                "verify_error": None,
                 "serves": True,
                 "reason": "",
             }

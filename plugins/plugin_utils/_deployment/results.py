@@ -62,15 +62,18 @@ def composed(
         "changed": runs.changed,
         "certificates": told,
         "services": runs.services,
-        "endpoints": runs.endpoints,
+        "endpoints": _seen(runs.endpoints, told, now),
         "rolled_back": runs.rolled_back,
         "changed_certificates": [one["name"] for one in told if _is_new(one)],
         "stops_rollout": not check_mode and _stops(told, runs),
         "msg": _message(told, wrong, runs, check_mode),
         **runs.others,
     }
-    if wrong or runs.broken:
+    if runs.unreachable:
+        result.update(unreachable=True)
+    elif wrong or runs.broken:
         result.update(failed=True, **runs.details)
+    if wrong or runs.broken:
         # What is shown of a task that failed is for people.
         for one in told:
             one.pop("content", None)
@@ -142,6 +145,24 @@ def _described(pem: str | None, known: Result | None, now: datetime.datetime) ->
         return first_of_pem(pem, now)
     except ChainError:
         return None
+
+
+def _seen(endpoints: t.Iterable[Result], told: t.Sequence[Result], now: datetime.datetime) -> list[Result]:
+    """What endpoints showed, each with the ``certificate`` dictionary of what it served."""
+    facts = [one[which] for one in told for which in ("before", "installed", "certificate") if one[which]]
+    known = {one["fingerprint_sha256"]: one for one in facts}
+    found = []
+    for seen in endpoints:
+        served, reason = known.get(seen["fingerprint_sha256"]), seen["reason"]
+        if served is None and seen["served"]:
+            from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import first_of_pem
+
+            try:
+                served = first_of_pem(seen["served"], now)
+            except ChainError as error:
+                reason = reason or str(error)
+        found.append({**seen, "served": served, "reason": reason})
+    return found
 
 
 def _standing(told: Result, check_mode: bool) -> str:

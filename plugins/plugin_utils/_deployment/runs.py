@@ -50,6 +50,8 @@ class Runs:
         self.details: Result = {}
         #: Whether something ended a run, so that nobody knows what it did.
         self.unknown_end = False
+        #: Whether that was since the host could not be reached any more.
+        self.unreachable = False
         #: The certificates that such a run was about, and said nothing of.
         self.lost: set[str] = set()
 
@@ -81,6 +83,11 @@ class Runs:
             if name not in heard and self.state(name) != TO_BE_LOOKED_AT:
                 self.lost.add(name)
                 self.end(name, FAILED)
+
+    def loses(self, why: str, names: t.Iterable[str]) -> None:
+        """Take note of a host that cannot be reached any more."""
+        self.unreachable = True
+        self.breaks(why, names, {}, unknown_end=True)
 
     def saw(self, endpoints: t.Iterable[Result]) -> None:
         """Take in what endpoints showed; a later look counts instead of an earlier one."""

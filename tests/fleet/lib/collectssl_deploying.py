@@ -50,6 +50,17 @@ _PLAY = """
   serial: "{{ collectssl_deploy_serial | default([1, '25%', '100%']) }}"
   gather_facts: false
   force_handlers: true
+  pre_tasks:
+    - ansible.builtin.debug:
+        msg: >-
+          Stopped before {{ inventory_hostname }}, which is as it was:
+          {{ __deploy_lost | join(', ') }} failed or could not be reached.
+      when: __deploy_lost | length > 0
+      vars: &lost
+        __deploy_lost: "{{ ansible_play_hosts_all | reject('in', ansible_play_hosts) | list }}"
+    - ansible.builtin.meta: end_play
+      when: __deploy_lost | length > 0
+      vars: *lost
   roles:
     - certfleet.collectssl.collectssl_deploy
 """

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.support import files, tls_servers
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files, tls_servers
 from ansible_collections.certfleet.collectssl.tests.support.identity import AuthorityFolder
 from ansible_collections.certfleet.collectssl.tests.support.lab import Lab
 from ansible_collections.certfleet.collectssl.tests.support.runs import Run
@@ -124,16 +124,19 @@ class _Scene:
                 files.write(folder / "site.pem", identity.certificate.read_bytes())
         if installed == "good":
             files.write(folder / "site.pem", (self.authority.folder / "web-good.pem").read_bytes())
+        if name == "web-good":
+            # That of its order; on others none is there yet, which is said.
+            files.write(folder / "site.key", certificates.shared_key(), 0o600)
         certificate = {
             "name": f"site-{order}",
             "order_number": self.orders[order],
             "fullchain_path": "{{ dir }}/site.pem",
             "privatekey_path": "{{ dir }}/site.key",
-            "privatekey_passphrase": _PASSPHRASE,
+            **({} if name == "web-good" else {"privatekey_passphrase": _PASSPHRASE}),
             "expected_names": [f"{order}.example.com"],
             "endpoints": [{"port": port}],
         }
-        return {"deploy_certificates": [certificate], "deploy_rollback_directory": "{{ dir }}/points"}
+        return {"collectssl_deploy_certificates": [certificate]}
 
     def run(self, *arguments: str, **variables: t.Any) -> Run:
         """Run the playbook."""
@@ -162,6 +165,7 @@ def test_page(scene: _Scene) -> None:
     before = _files_of(scene)
     predicted = scene.run("--check", "-l", "web-good").must_be_civil()
     assert predicted.returncode == 0, predicted.shown
+    predicted.must_not_warn()
     assert "In check mode no page is written." in predicted.output
     assert not scene.page.exists()
     scene.lab.simulator.reset()
@@ -230,7 +234,7 @@ def _assert_self_contained(page: _Page) -> None:
 
 def test_provider_does_not_answer(scene: _Scene) -> None:
     """Without the provider there is a page all the same; it says why the orders are not known."""
-    run = scene.run("-l", "web-good", deploy_login_password="a wrong password").must_be_civil()
+    run = scene.run("-l", "web-good", collectssl_login_password="a wrong password").must_be_civil()
     assert run.returncode == 0, run.shown
     page = scene.read()
     assert page.levels["orders"] == ["bad", "bad"]
@@ -242,10 +246,13 @@ def test_provider_does_not_answer(scene: _Scene) -> None:
 def test_where_the_page_goes(lab: Lab, tmp_path: pathlib.Path) -> None:
     """A relative file is of the folder that the command runs in; a mistake in one host is told on the page."""
     good = {"name": "one", "content": "", "fullchain_path": "/nowhere/one.pem"}
-    hosts = {"fine": {"deploy_certificates": [good]}, "wrong": {"deploy_certificates": [good, good]}}
+    hosts = {
+        "fine": {"collectssl_deploy_certificates": [good]},
+        "wrong": {"collectssl_deploy_certificates": [good, good]},
+    }
     run = lab.playbook(hosts, "report", environment={"PWD": str(tmp_path)}).must_be_civil()
     assert run.returncode == 2
-    assert "needs a name of its own" in " ".join(run.output.split())
+    assert "Each has a name of its own" in " ".join(run.output.split())
     page = _Page((tmp_path / "certfleet-report.html").read_text(encoding="utf-8"))
     assert "Hosts that are not in this report" in page.text()
     assert "the run says why: wrong" in page.text()

@@ -143,7 +143,7 @@ class WebHost:
         return {name: text[: text.index("-----END CERTIFICATE-----") + 26] for name, text in texts.items()}
 
     def killed(self) -> None:
-        """A run for the second certificate comes to an end that nobody wished for, its files in place and not validated."""
+        """A run for the second certificate is ended while the new files are in place, and not validated."""
         number = self.lab.order(names=["two.example.com"])
         one = {**self.certificates[1], "order_number": number, "validate": "sh -c 'kill -9 $PPID'"}
         before = self.installed()
@@ -300,7 +300,7 @@ _MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
 
 
 def test_mistakes(host: WebHost) -> None:
-    """A mistake in the variables is named before anything is asked or changed, and so is a host without certificates."""
+    """A mistake in the variables is named before anything is asked or changed, and so is having no certificates."""
     hosts: dict[str, dict[str, t.Any]] = {"none": {"mine": []}}
     for mistake, (changed, _words) in _MISTAKES.items():
         hosts[mistake] = {"mine": [{**host.certificates[0], **changed}, host.certificates[1]]}
@@ -312,3 +312,21 @@ def test_mistakes(host: WebHost) -> None:
         assert words in failed[mistake]
     assert _changed(run) == []
     assert host.lab.simulator.calls() == []
+
+
+def test_misspelled_variables(lab: Lab) -> None:
+    """They are said with what may be meant, and those that somebody has for something else are left alone."""
+    own = {"collectssl_deploy_certificates_common": [], "collectssl_accounts": {}}
+    misspelled = {"collectssl_deploy_certificate": [{"name": "one"}], "collectssl_wait_timeuot": 60}
+    right = {"collectssl_deploy_certificates": [{"name": "one", "path": "/nowhere", "content": ""}]}
+    run = lab.plays({"slip": {**misspelled, **own}, "fine": {**right, **own}}, [{"roles": [_ROLE]}]).must_fail()
+    slip, fine = (run.one(f"{_ROLE} : Bring what is wanted into service", host) for host in ("slip", "fine"))
+    assert "certificates is empty, so there is nothing to bring into service." in slip.message
+    assert slip.data["warnings"] == [
+        "The role collectssl_deploy has no variable collectssl_deploy_certificate. Is collectssl_deploy_certificates "
+        "meant? That one is not set.",
+        "The role collectssl_deploy has no variable collectssl_wait_timeuot. Is collectssl_wait_timeout meant? That one "
+        "is not set.",
+    ]
+    assert "has no variable" in run.output
+    assert "warnings" not in fine.data

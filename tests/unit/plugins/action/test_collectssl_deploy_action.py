@@ -14,7 +14,7 @@ import urllib.parse
 
 import pytest
 from ansible import constants as C
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.action import collectssl_deploy
 from ansible_collections.certfleet.collectssl.plugins.action.collectssl_deploy import ActionModule
@@ -138,6 +138,7 @@ class Host:
             "state": state,
             "msg": "" if state != "failed" else "The disk is full.",
             "before": before,
+            "before_fingerprint": fingerprint_of(before) if before else None,
             "changed": changed,
             "installed": self.installed.get(name),
             "files": [],
@@ -490,7 +491,8 @@ def test_what_one_command_saw_is_no_reason_to_wait_for_nothing(host: Host, monke
 )
 def test_a_wrong_option_is_told_before_any_call(host: Host, answers: Answers, args: Facts, sentence: str) -> None:
     result = run(ActionModule, args)
-    assert set(result) == {"failed", "changed", "msg"}
+    assert set(result) == {"failed", "changed", "msg", "stops_rollout"}
+    assert not result["stops_rollout"]
     assert result["msg"].startswith(sentence)
     assert result["msg"].endswith(UNTOUCHED)
     assert "x" * 1025 not in result["msg"]
@@ -757,16 +759,31 @@ class Outside:
         self.host = host
         self.shows = {int(port.lstrip("p")): list(shown) for port, shown in shows.items()}
         self.looks: list[int] = []
+        # What is seen before the module is sent for the first time, where that is not what is installed.
+        self.before: dict[int, str | None] = {}
+        self.is_before = False
         self.slept: list[float] = []
         monkeypatch.setattr(looks, "probe", self._probe)
+        look_before = ActionModule._look_before
+
+        def before(action: t.Any, given: t.Any) -> None:
+            self.is_before = True
+            look_before(action, given)
+            self.is_before = False
+
+        monkeypatch.setattr(ActionModule, "_look_before", before)
         monkeypatch.setattr(Run, "sleep", lambda _run, seconds: self.slept.append(seconds))
 
     def _probe(self, endpoint: t.Any) -> Facts:
-        self.looks.append(endpoint.port)
-        shown = self.shows.get(endpoint.port, ["installed"])
-        now = shown.pop(0) if len(shown) > 1 else shown[0]
+        if not self.is_before:
+            self.looks.append(endpoint.port)
+            shown = self.shows.get(endpoint.port, ["installed"])
+            now = shown.pop(0) if len(shown) > 1 else shown[0]
+        else:
+            now = self.before.get(endpoint.port, "installed")
         if now == "installed":
-            now = fingerprint_of(self.host.installed["www"])
+            installed = self.host.installed.get("www")
+            now = fingerprint_of(installed) if installed else None
         if now is None:
             raise EndpointError(f"{endpoint.host} port {endpoint.port} could not be connected to.")
         return {"fingerprint_sha256": now, "verified": True}
@@ -774,6 +791,41 @@ class Outside:
 
 OTHER = "aa:bb:cc:dd:ee:ff"
 SEEN: Facts = {"connect_from": "controller"}
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize(
+    ("installed", "before", "after", "state"),
+    [
+        (None, None, None, "unproven"),  # the first one, and nobody has ever seen anything there
+        (None, OTHER, OTHER, "unproven"),  # somebody else's, whatever is installed
+        ("old", None, None, "unproven"),
+        ("old", None, "old", "unproven"),
+        ("old", "old", None, "rolled_back"),
+        ("old", "old", "old", "rolled_back"),
+        ("old", "old", OTHER, "rolled_back"),
+        ("old", OTHER, OTHER, "unproven"),
+        ("old", OTHER, None, "rolled_back"),
+    ],
+)
+def test_going_back_is_only_right_where_it_restores_something(
+    installed: str | None,
+    before: str | None,
+    after: str | None,
+    state: str,
+    host: Host,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shows = {"old": fingerprint(OLD), OTHER: OTHER, None: None}
+    outside = Outside(monkeypatch, host, p443=[shows[after]])
+    outside.before[443] = shows[before]
+    if installed:
+        host.installed["www"] = old_pem()
+    result = deploy(certificate(endpoints=[SEEN]), probe_retries=0)
+    assert (states(result), result["failed"]) == ({"www": state}, True)
+    assert (host.installed["www"] == old_pem()) == (state == "rolled_back")
+    assert host.held == {}
+    assert ("restore nothing" in result["msg"]) == (state == "unproven")
 
 
 @pytest.mark.usefixtures("answers")
@@ -795,7 +847,9 @@ def test_what_is_held_is_looked_at_and_the_host_told(host: Host, monkeypatch: py
             "starttls": None,
             "connect_from": "controller",
             "fingerprint_sha256": told["installed"]["fingerprint_sha256"],
+            "served": told["installed"],
             "verified": True,
+            "verify_error": None,
             "serves": True,
             "reason": "",
         }
@@ -926,6 +980,14 @@ def test_a_run_that_was_killed_leaves_things_unknown(host: Host, monkeypatch: py
 
 
 @pytest.mark.usefixtures("answers")
+def test_work_that_was_killed_leaves_things_unknown(host: Host) -> None:
+    host.results[1] = {"failed": True, "msg": "The process was killed.", "end_unknown": True}
+    result = deploy(certificate("a"))
+    assert result["msg"].startswith("The process was killed. The module came to no end of its own, so what became ")
+    assert (states(result), result["stops_rollout"]) == ({"a": "failed"}, True)
+
+
+@pytest.mark.usefixtures("answers")
 def test_a_run_that_refuses_all_says_why_once(host: Host) -> None:
     host.results[1] = {"failed": True, "msg": "Nothing could be done."}
     result = deploy(certificate("a"), certificate("b"))
@@ -1015,6 +1077,60 @@ def test_a_file_that_changed_makes_a_certificate_one_that_did(host: Host, change
     told = {"name": "www", "state": "installed", "msg": "", "changed": True, "files": files}
     host.results[2] = {"changed": True, "certificates": [{**told, "before": pem, "installed": pem}]}
     assert deploy(certificate())["changed_certificates"] == (["www"] if changed else [])
+
+
+@pytest.mark.usefixtures("answers")
+def test_of_a_host_that_cannot_be_reached_is_told_what_is_known(host: Host) -> None:
+    host.results[1] = AnsibleConnectionFailure("No route to host.")
+    result = deploy(certificate("www", endpoints=[{}]), certificate("b"))
+    assert (result["unreachable"], result.get("failed"), result["stops_rollout"]) == (True, None, True)
+    assert result["msg"] == "No route to host."
+    assert states(result) == {"www": "failed", "b": "failed"}
+    assert [one["order"]["state"] for one in result["certificates"]] == ["issued"] * 2
+    (seen,) = result["endpoints"]
+    assert (seen["host"], seen["serves"], seen["served"], seen["reason"]) == (
+        *("127.0.0.1", False, None),
+        "No route to host.",
+    )
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_host_that_is_down_may_be_seen_from_here(
+    host: Host, monkeypatch: pytest.MonkeyPatch, check_mode: bool
+) -> None:
+    Outside(monkeypatch, host, p443=[OTHER])
+    host.results[1] = AnsibleConnectionFailure("No route to host.")
+    action = action_of(ActionModule, task(certificate(endpoints=[SEEN])), check_mode=check_mode)
+    (seen,) = action.run(task_vars={})["endpoints"]
+    assert (seen["fingerprint_sha256"], seen["reason"]) == ((OTHER, "") if check_mode else (None, "No route to host."))
+
+
+@pytest.mark.usefixtures("answers")
+def test_a_host_that_goes_away_keeps_what_it_holds(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Outside(monkeypatch, host)
+    host.results[2] = AnsibleConnectionFailure("No route to host.")
+    result = deploy(certificate(endpoints=[SEEN]), certificate("b"))
+    assert (result["unreachable"], result["stops_rollout"], result["changed"]) == (True, True, True)
+    assert states(result) == {"www": "unproven", "b": "installed"}
+    assert "The new files are in place, and the old ones are kept until the next run" in result["msg"]
+    assert "NOT PROVEN" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("answers")
+def test_what_an_endpoint_served_instead_is_described(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {"fingerprint_sha256": OTHER, "verified": False, "verify_error": "expired"}
+    for pem, subject, reason in [
+        (old_pem(), "CN=www.example.com", ""),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", None, "cannot be read"),
+    ]:
+        monkeypatch.setattr(looks, "probe", lambda _endpoint, pem=pem: {**shown, "certificate": pem})
+        (seen,) = deploy(certificate(endpoints=[SEEN]), probe_retries=0)["endpoints"]
+        assert (seen["served"] or {}).get("subject") == subject
+        assert reason in seen["reason"]
+        assert seen["verify_error"] == "expired"
 
 
 # --- what is shown ---------------------------------------------------------------------------------------------------

@@ -30,9 +30,11 @@ class _Sent:
 
         def execute(action: t.Any, command: str, in_data: bytes | None = None) -> t.Any:
             self.commands.append((command, in_data))
-            if isinstance(self.fault, Exception):
-                raise self.fault
-            return real(action, command, in_data=in_data) if self.fault is None else self.fault
+            if self.fault is None:
+                return real(action, command, in_data=in_data)
+            if isinstance(self.fault, dict):
+                return self.fault
+            raise self.fault
 
         def execute_module(_action: t.Any, **kwargs: t.Any) -> dict[str, t.Any]:
             self.modules.append(kwargs["module_args"])

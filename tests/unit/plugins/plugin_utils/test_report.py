@@ -14,6 +14,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.certfleet.collectssl.plugins.filter.fleet_report import FilterModule
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.request import CollectRequest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.response import parse
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import first_of_pem
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,17 +24,25 @@ _NOW = datetime.datetime(2026, 6, 1, 12, tzinfo=datetime.timezone.utc)
 _TEXT = "2026-06-01T12:00:00Z"
 
 
-def report(*hosts: dict[str, t.Any], warn_days: int = 30) -> dict[str, t.Any]:
-    value: dict[str, t.Any] = FilterModule().filters()["fleet_report"](list(hosts), warn_days=warn_days, now=_TEXT)
+def report(*hosts: dict[str, t.Any], warn_days: int = 30, **more: t.Any) -> dict[str, t.Any]:
+    make = FilterModule().filters()["fleet_report"]
+    value: dict[str, t.Any] = make(list(hosts), warn_days=warn_days, now=_TEXT, **more)
     return value
 
 
-def host(name: str = "web1", **seen: t.Any) -> dict[str, t.Any]:
-    return {"host": name, "certificates": {}, "orders": [], "installed": [], "served": [], **seen}
+def host(
+    name: str = "web1", certificates: t.Sequence[dict[str, t.Any]] = (), endpoints: t.Any = (), **more: t.Any
+) -> dict[str, t.Any]:
+    return {"host": name, "result": {"certificates": list(certificates), "endpoints": list(endpoints), **more}}
+
+
+def of_order(name: str = "www", **order: t.Any) -> dict[str, t.Any]:
+    """A certificate of an order."""
+    return {"name": name, "state": "installed", "msg": "", "installed": None, "order": order or None}
 
 
 def asked(**answers: str) -> dict[str, t.Any]:
-    """The result of asking for these orders, by what the provider answered about each."""
+    """What was asked about further orders, by what the provider answered about each."""
     numbers = [name.lstrip("_") for name in answers]
     requests = [CollectRequest("order_number", number) for number in numbers]
     orders = [
@@ -43,7 +52,7 @@ def asked(**answers: str) -> dict[str, t.Any]:
         }
         for request, answer in zip(requests, answers.values(), strict=True)
     ]
-    return {"item": {"key": "order_numbers", "value": numbers}, "orders": orders}
+    return {"order_numbers": numbers, "result": {"orders": orders}}
 
 
 def issued(days: float) -> dict[str, t.Any]:
@@ -79,12 +88,25 @@ def certificate(begin: int, end: int, names: tuple[str, ...] = ("www.example.com
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode("ascii")
 
 
-def endpoint(pem: str | None, installed: t.Any = "aa", **served: t.Any) -> dict[str, t.Any]:
+def endpoint(pem: str | None, installed: str | None = "aa", **more: t.Any) -> dict[str, t.Any]:
     """A host with one endpoint; what it serves has the fingerprint aa."""
-    item = {"host": "192.0.2.1", "port": 443, "connect_from": "target", "certificate": "www"}
-    answer = {} if pem is None else {"certificate": pem, "fingerprint_sha256": "aa", "verified": True}
-    there = {"item": "www", "fingerprint_sha256": installed} if isinstance(installed, (str, type(None))) else installed
-    return host(served=[{"item": item, **answer, **served}], installed=[there])
+    seen = {
+        "certificate": "www",
+        "host": "192.0.2.1",
+        "port": 443,
+        "server_name": None,
+        "starttls": None,
+        "connect_from": "target",
+        "served": first_of_pem(pem, _NOW) if pem else None,
+        "reason": "",
+        "fingerprint_sha256": "aa" if pem else None,
+        "verified": True if pem else None,
+        "verify_error": None,
+    }
+    there = {**of_order(), "installed": installed and {"fingerprint_sha256": installed}}
+    there.update({key: more.pop(key) for key in ("state", "msg") if key in more})
+    is_down = {"unreachable": True} if more.pop("unreachable", False) else {}
+    return host(certificates=[there], endpoints=[{**seen, **more}], **is_down)
 
 
 def words(row: dict[str, t.Any]) -> list[str]:
@@ -113,8 +135,7 @@ def test_nothing() -> None:
 )
 def test_expiry(days: float, level: str, said: list[str]) -> None:
     """The days that are left decide, for an order as for an endpoint."""
-    answer = {"item": {"key": "order_numbers", "value": ["1"]}, "orders": [issued(days)]}
-    (row,) = report(host(orders=[answer]))["orders"]
+    (row,) = report(host(certificates=[of_order(order_number="1", **issued(days))]))["orders"]
     assert (row["level"], row["validity"], words(row)) == (level, level, said)
 
 
@@ -127,7 +148,7 @@ def test_order_states() -> None:
         _4="errorCode=-22&errorMessage=unpaid",
         _5="errorCode=-16&errorMessage=Permission+denied!",
     )
-    rows = {row["number"]: row for row in report(host(orders=[answers]))["orders"]}
+    rows = {row["number"]: row for row in report(asked=answers)["orders"]}
     assert {number: row["level"] for number, row in rows.items()} == {
         "1": "wait",
         **dict.fromkeys(("2", "3", "4", "5"), "bad"),
@@ -147,20 +168,18 @@ def test_order_states() -> None:
 @pytest.mark.parametrize("value", ["1, 2 ,", ["1", "2"], ("1", 2)])
 def test_orders_as_they_were_asked_for(value: t.Any) -> None:
     """A text with commas names the same orders as a list, whether they could be asked or not."""
-    item = {"key": "order_numbers", "value": value}
-    for answer in ({"orders": [issued(100), issued(5)]}, {"msg": "no network"}):
-        rows = report(host(orders=[{"item": item, **answer}]))["orders"]
+    for answer in ({"orders": [issued(100), issued(5)]}, {"msg": "no network"}, None):
+        rows = report(asked={"order_numbers": value, "result": answer})["orders"]
         assert sorted(row["number"] for row in rows) == ["1", "2"]
 
 
 def test_order_of_many_hosts() -> None:
     """An order is one row, whoever asked; an answer beats none, and the row names who uses it."""
-    failed = {"item": {"key": "order_numbers", "value": ["1", "2"]}, "msg": "no network"}
-    answer = {"item": {"key": "order_numbers", "value": ["1"]}, "orders": [issued(100)]}
-    wanted = {"www": {"order_number": 1}, "own": {"order_number": "1", "content": "PEM"}}
+    failed = {"state": "error", "status": {"code": None, "name": "not_asked", "message": "no network"}}
     made = report(
-        host("web1", orders=[failed], certificates=wanted),
-        host("web2", orders=[answer], certificates={"www": {"order_number": "1"}}),
+        host("web1", [of_order(order_number="1", **failed), of_order("two", order_number="2", **failed)]),
+        host("web2", [of_order(order_number=1, **issued(100)), of_order("own")]),
+        host("web3", [of_order("code", **issued(100))]),
     )
     rows = {row["number"]: row for row in made["orders"]}
     assert rows.keys() == {"1", "2"}
@@ -172,10 +191,8 @@ def test_order_of_many_hosts() -> None:
 
 def test_identifiers_are_told_apart() -> None:
     """An order number and a certificate ID of the same digits are two orders."""
-    by_number = {"item": {"key": "order_numbers", "value": ["7"]}, "orders": [issued(100)]}
-    by_id = {"item": {"key": "certificate_ids", "value": ["7"]}, "orders": [issued(100)]}
-    seen = host(orders=[by_number, by_id], certificates={"www": {"certificate_id": 7}})
-    rows = report(seen)["orders"]
+    by_number = {"order_numbers": ["7"], "result": {"orders": [issued(100)]}}
+    rows = report(host(certificates=[of_order(certificate_id="7", **issued(100))]), asked=by_number)["orders"]
     assert {(row["identifier"], len(row["users"])) for row in rows} == {("order_number", 0), ("certificate_id", 1)}
 
 
@@ -192,24 +209,25 @@ _ENDPOINTS: dict[str, tuple[dict[str, t.Any], str, list[str]]] = {
     ),
     "not installed": (endpoint(_GOOD, None), "warn", ["no certificate is installed"]),
     "not to be read": (
-        endpoint(_GOOD, {"item": "www", "msg": "no rights"}),
+        endpoint(_GOOD, None, state="refused", msg="no rights"),
         "warn",
-        ["the installed file could not be read: no rights"],
-    ),
-    "nobody looked": (
-        endpoint(_GOOD, {"item": "other"}),
-        "warn",
-        ["the installed file could not be read: nobody looked."],
+        ["what is installed is not known: no rights"],
     ),
     "untrusted": (endpoint(_GOOD, verified=False, verify_error="self-signed"), "warn", ["not trusted: self-signed"]),
-    "silent": (endpoint(None, msg="refused"), "bad", ["refused"]),
+    "silent": (endpoint(None, reason="refused"), "bad", ["refused"]),
+    "mute": (endpoint(None), "bad", ["There is no answer."]),
     "down": (
-        endpoint(None, {"item": "www", "unreachable": True, "msg": "no route"}, unreachable=True, msg="no route"),
+        endpoint(None, None, unreachable=True, reason="no route"),
         "bad",
         ["the host could not be reached: no route"],
     ),
+    "down, and seen": (
+        endpoint(_GOOD, None, unreachable=True),
+        "warn",
+        ["the installed file could not be read, since the host could not be reached"],
+    ),
     "unreadable": (
-        endpoint("no certificate at all"),
+        endpoint(None, fingerprint_sha256="aa", reason="there is no whole certificate in PEM form."),
         "bad",
         ["there is no whole certificate in PEM form."],
     ),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -19,6 +20,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import deploy as under_test
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import services
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.deploy import deploy
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.detached import Killed
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import hidden
 from ansible_collections.certfleet.collectssl.tests.support import installation
 from ansible_collections.certfleet.collectssl.tests.support.reloadable import ReloadableService
@@ -341,6 +344,14 @@ def test_a_directory_is_made_whatever_the_umask_and_goes_again_where_nothing_cam
     assert not (host.folder / "never").exists()
 
 
+def test_a_directory_that_several_name_is_made_for_all_of_them(host: _Host) -> None:
+    new = host.folder / "made" / "for both"
+    for site in _SITES:
+        host.options[site] = {"directory": str(new), "path": str(new / f"{site}.pem")}
+    assert host.states(host.deploy()) == {"a": "in_service", "b": "in_service"}
+    assert sorted(path.name for path in new.iterdir()) == ["a.pem", "b.pem"]
+
+
 def test_what_the_controller_has_to_see_is_held_until_it_has(host: _Host) -> None:
     host.deploy()
     host.serial = 1
@@ -372,7 +383,7 @@ def test_a_service_that_does_not_run_is_left_stopped(host: _Host, monkeypatch: p
     host.serial = 1
     reloads = host.services["a"].reloads
     host.fault("a", "silent")
-    monkeypatch.setattr(services, "manager", lambda run: _Stopped(run))
+    monkeypatch.setattr(services, "manager", _Stopped)
     foreseen, result = host.deploy(check=True), host.deploy()
     for told in (foreseen, result):
         assert host.states(told) == {"a": "installed", "b": "installed"}
@@ -473,6 +484,76 @@ def test_a_host_that_dies_ends_as_an_undisturbed_one_in_the_next_run(begin: int,
             return
 
 
+@pytest.mark.parametrize("begin", range(_APART))
+def test_work_that_is_killed_is_ended_in_the_same_run(begin: int, host: _Host) -> None:
+    host.deploy("a")
+    for number in itertools.count(begin + 1, _APART):
+        before, after = host.serial, host.serial + 1
+        host.serial = after
+        with _dying_at(number) as died:
+            result = host.deploy("a")
+        (one,) = result["certificates"]
+        new = one["state"] == "in_service"
+        assert new or (one["state"], result["rolled_back"]) == ("rolled_back", ["a"]), result
+        assert host.has("a", after if new else before)
+        assert host.serves("a", after if new else before)
+        assert host.left() == []
+        assert (one["installed"] == host.installed("a")) is True
+        if not died[0]:
+            assert new
+            assert number > 50
+            return
+        assert any("was killed" in warning for warning in host.warnings)
+        assert new or one["msg"] == "The process that worked on this host was killed. Its files are as they were."
+        host.serial = after if new else before
+
+
+def test_work_that_is_killed_again_and_again_is_left_to_the_next_run(
+    host: _Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(work: t.Callable[[], dict[str, t.Any]]) -> t.NoReturn:
+        raise Killed("Killed.")
+
+    monkeypatch.setattr(under_test, "detached", die)
+    with pytest.raises(InstallError, match="Killed") as caught:
+        host.deploy("a")
+    assert caught.value.details == {"end_unknown": True}
+
+
+def test_a_removal_that_is_killed_is_told_as_what_came_of_it(host: _Host) -> None:
+    host.options["a"] = {"state": "absent", "content": None, "services": [], "endpoints": []}
+    states = set()
+    for number in range(1, 100):
+        with _dying_at(number) as died:
+            (one,) = host.deploy("a")["certificates"]
+        gone = not (host.services["a"].conf / "a.pem").exists()
+        assert one["state"] == ("absent" if gone else "rolled_back")
+        if gone:
+            (host.services["a"].conf / "a.pem").write_text(host.content("a"), encoding="ascii")
+        states.add(one["state"])
+        if not died[0]:
+            break
+    assert states == {"absent", "rolled_back"}
+
+
+@contextlib.contextmanager
+def _dying_at(number: int) -> t.Iterator[list[bool]]:
+    """Let the process that does the work first die at a call by which file systems change; whether it lived for that."""
+    died: list[bool] = []
+    lived = under_test.detached
+
+    def dying(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+        if not died:
+            died.append(installation.killed_at(number, work))
+            if died[0]:
+                raise Killed("The process that worked on this host was killed.")
+        return lived(work)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(under_test, "detached", dying)
+        yield died
+
+
 def _killed_at(number: int, host: _Host) -> bool:
     """Let the process that does the work die at a call by which file systems change; whether it lived to do so."""
     died: list[bool] = []
@@ -498,7 +579,7 @@ def test_the_work_goes_on_when_whoever_asked_for_it_is_gone(host: _Host) -> None
             host.deploy()
         finally:
             os._exit(0)
-    _until(lambda: (host.folder / "begun").exists())
+    _until((host.folder / "begun").exists)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     _until(lambda: host.serves("a", 1) and not host.left() and (host.folder / "after-b").exists())

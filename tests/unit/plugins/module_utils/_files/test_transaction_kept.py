@@ -237,7 +237,7 @@ def test_what_cannot_be_settled_is_told(store: _Store) -> None:
         store.settle()
     assert caught.value.settled
     with transaction.locked_for_reading(store.known, [step.place for step in store.steps()]) as locked:
-        _view, foreseen = transaction.preview(store.module, locked.unfinished)
+        _view, foreseen = transaction.preview(store.module, locked)
     assert store.warned == ["An earlier run was interrupted; a real run would first put its files back"]
     assert store.settle() == foreseen
 
@@ -250,7 +250,7 @@ def test_what_is_held_cannot_be_had_back(store: _Store) -> None:
             transaction.undo(store.module, *locked.unfinished)
     assert caught.value.settled
     with transaction.locked_for_reading(store.known, [step.place for step in store.steps()]) as locked:
-        _view, foreseen = transaction.preview(store.module, locked.unfinished)
+        _view, foreseen = transaction.preview(store.module, locked)
     assert store.warned == []
     assert store.settle() == foreseen
     assert {os.path.basename(path) for path in foreseen.let_go} == {"soup", "cake", "bread", "flour", "stew"}
