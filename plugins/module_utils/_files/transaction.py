@@ -494,7 +494,7 @@ class Transaction:
     def _bring(self, step: Step, origin: Place) -> None:
         beside = self._beside(step)
         new = in_folder(beside, beside.new_name())
-        by_link = not (self._in_place or self._is_rewritten(step) or step.own or step.origin_within is not None)
+        by_link = not (self._in_place or self._is_rewritten(step) or step.origin_within is not None)
         # With the flags of the file whose place it takes, a link could not give up its other names.
         by_link = by_link and not (step.existed and self._attributes.flags(step.place))
         if not (by_link and disk.link(origin, new)):
