@@ -538,7 +538,7 @@ def test_a_removal_that_is_killed_is_told_as_what_came_of_it(host: _Host) -> Non
 
 @contextlib.contextmanager
 def _dying_at(number: int) -> t.Iterator[list[bool]]:
-    """Let the process that does the work first die at a call by which file systems change; whether it lived for that."""
+    """Let the process that does the work first die at a call that changes a file system; whether it lived for that."""
     died: list[bool] = []
     lived = under_test.detached
 
