@@ -249,13 +249,15 @@ def test_where_the_page_goes(lab: Lab, tmp_path: pathlib.Path) -> None:
     hosts = {
         "fine": {"collectssl_deploy_certificates": [good]},
         "wrong": {"collectssl_deploy_certificates": [good, good]},
+        "bare": {},
     }
     run = lab.playbook(hosts, "report", environment={"PWD": str(tmp_path)}).must_be_civil()
     assert run.returncode == 2
     assert "Each has a name of its own" in " ".join(run.output.split())
     page = _Page((tmp_path / "certfleet-report.html").read_text(encoding="utf-8"))
     assert "Hosts that are not in this report" in page.text()
-    assert "the run says why: wrong" in page.text()
+    assert "the run says why: wrong No host has" in page.text().replace(" Orders ", " ")
+    assert "on 2 hosts" in page.text()
     assert "No host has a certificate of an order." in page.text()
     assert "No certificate of the hosts names an endpoint." in page.text()
     assert lab.simulator.calls() == []

@@ -119,6 +119,7 @@ def test_nothing() -> None:
     assert (empty["orders"], empty["endpoints"], empty["counts"]) == ([], [], {})
     assert empty["axis"] == {"begin": "2026-05-02T12:00:00Z", "end": "2026-08-30T12:00:00Z", "today": 25.0}
     assert empty["now"] == _TEXT
+    assert report({"host": "web1", "result": {"skipped": True}}) == empty
 
 
 @pytest.mark.parametrize(

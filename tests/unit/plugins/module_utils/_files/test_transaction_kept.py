@@ -412,7 +412,7 @@ def test_a_file_that_is_replaced_while_it_is_kept_is_told(store: _Store) -> None
 
 def test_an_origin_that_is_not_the_one_that_was_seen_is_not_taken(store: _Store) -> None:
     other = (store.folder / "b/stew").stat().st_ino
-    for changes in ({}, {"own": True}):
+    for changes in ({}, {"origin_within": disk.Protection(0o600, 0, 0, ())}):
         with pytest.raises(InstallError, match=r"replaced .*No file was changed\.$"):
             store.commit(bread={"origin_inode": other, **changes})
         assert store.state() == _BEFORE
@@ -420,7 +420,7 @@ def test_an_origin_that_is_not_the_one_that_was_seen_is_not_taken(store: _Store)
     assert store.state() == _AFTER
 
 
-@pytest.mark.parametrize("changes", [{"own": True}, {"origin_within": disk.Protection(0o600, 0, 0, ())}, {}])
+@pytest.mark.parametrize("changes", [{"origin_within": disk.Protection(0o600, 0, 0, ())}, {}])
 def test_what_is_moved_is_the_same_file_or_one_of_its_own(changes: dict[str, t.Any], store: _Store) -> None:
     before = (store.folder / "a/flour").stat().st_ino
     store.commit(bread=changes)
