@@ -8,6 +8,7 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, deploy_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import (
@@ -42,8 +43,11 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.r
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.runs import GOOD, Runs
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.services import checked_services
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.variables import (
+    FROM_VARIABLES,
     ROLE,
     doubts_about_variables,
+    given_by_variables,
+    without_omitted,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import UnfitError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._target_action import (
@@ -88,6 +92,14 @@ class ActionModule(TargetActionBase):
             if doubts:
                 result["warnings"] = [*result.get("warnings", []), *doubts]
         return result
+
+    def spelled(self, task_vars: Result) -> Result:
+        """The options of the task, with those that variables give where it says so."""
+        given = super().spelled(task_vars)
+        if not boolean(given.get(FROM_VARIABLES) or False, strict=False):
+            return given
+        found = self._templar.template(given_by_variables(task_vars))
+        return {**given, **without_omitted(found, task_vars.get("omit"))}
 
     def work(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         """Ask about all orders, bring in what is issued, wait for the rest together, bring that in."""

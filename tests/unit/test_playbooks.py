@@ -16,6 +16,10 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
     deploy_spec,
     order_info_spec,
 )
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.variables import (
+    FROM_VARIABLES,
+    given_by_variables,
+)
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _DEPLOY = "certfleet.collectssl.collectssl_deploy"
@@ -31,7 +35,7 @@ def _tasks(of: t.Any) -> t.Iterator[dict[str, t.Any]]:
             yield from _tasks(one.get(part) or [])
 
 
-def _given(path: str, module: str) -> dict[str, str]:
+def _given(path: str, module: str) -> dict[str, t.Any]:
     """What the one task with this module is given."""
     tasks = _tasks(yaml.safe_load((_ROOT / path).read_text(encoding="utf-8")))
     (given,) = (task[module] for task in tasks if module in task)
@@ -39,19 +43,27 @@ def _given(path: str, module: str) -> dict[str, str]:
 
 
 def _wanted(option: str) -> str:
-    prefix = "collectssl_deploy" if option in {*_OWN, "command_timeout"} else "collectssl"
-    return f"{{{{ {prefix}_{option} | default(omit) }}}}"
+    return f"{{{{ {_variable(option)} | default(omit) }}}}"
+
+
+def _variable(option: str) -> str:
+    return f"collectssl_deploy_{option}" if option in {*_OWN, "command_timeout"} else f"collectssl_{option}"
+
+
+def _options() -> set[str]:
+    """Those that the role has: all but what names an order."""
+    return set(deploy_spec(merged=False).argument_spec) - {*IDENTIFIERS, FROM_VARIABLES}
 
 
 def test_the_role_hands_on_every_option() -> None:
     given = _given("roles/collectssl_deploy/tasks/main.yml", _DEPLOY)
-    assert given.pop("certificates") == "{{ collectssl_deploy_certificates }}"
-    options = set(deploy_spec(merged=False).argument_spec) - {*IDENTIFIERS, "certificates"}
-    assert given == {option: _wanted(option) for option in options}
+    assert given == {"certificates": "{{ collectssl_deploy_certificates }}", FROM_VARIABLES: True}
+    others = _options() - {"certificates"}
+    seen = {_variable(option): option for option in [*others, *IDENTIFIERS]}
+    assert given_by_variables({**seen, "of_somebody": 1}) == {option: option for option in others}
 
 
 def test_the_report_asks_as_the_role_does() -> None:
-    of_role = _given("roles/collectssl_deploy/tasks/main.yml", _DEPLOY)
     given = _given("playbooks/report.yml", _DEPLOY)
     assert (given.pop("certificates"), given.pop("wait_timeout")) == (
         "{{ collectssl_deploy_certificates | default([]) }}",
@@ -59,7 +71,7 @@ def test_the_report_asks_as_the_role_does() -> None:
     )
     # It waits for nothing, neither an order nor an endpoint.
     left_out = {"certificates", "probe_retries", "probe_delay", *_WAITING}
-    assert given == {option: value for option, value in of_role.items() if option not in left_out}
+    assert given == {option: _wanted(option) for option in _options() - left_out}
     given = _given("playbooks/report.yml", _INFO)
     assert given.pop("order_numbers") == "{{ report_orders }}"
     options = set(order_info_spec().argument_spec) - {*IDENTIFIERS, *IDENTIFIER_LISTS, *_WAITING}
@@ -68,15 +80,14 @@ def test_the_report_asks_as_the_role_does() -> None:
 
 def test_the_role_names_its_variables() -> None:
     specs = yaml.safe_load((_ROOT / "roles/collectssl_deploy/meta/argument_specs.yml").read_text(encoding="utf-8"))
-    given = _given("roles/collectssl_deploy/tasks/main.yml", _DEPLOY)
     named = specs["argument_specs"]["main"]["options"]
-    assert {value.split()[1] for value in given.values()} == set(named)
+    assert {_variable(option) for option in _options()} == set(named)
     spec = deploy_spec(merged=False).argument_spec
-    for option, value in given.items():
-        described = named[value.split()[1]]
+    for option in _options():
+        described = named[_variable(option)]
         assert described["type"] == spec[option]["type"]
         assert described.get("no_log", False) == spec[option].get("no_log", False)
-        assert f"O({_DEPLOY}#module:{option})" in described["description"]
+        assert f"O({_DEPLOY}#module:{option})" in str(described["description"])
 
 
 @pytest.mark.parametrize("path", sorted(path.name for path in (_ROOT / "playbooks").glob("*.yml")))

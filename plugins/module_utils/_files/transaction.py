@@ -312,6 +312,11 @@ def undo(module: Any, held: Open) -> None:
     """Put everything back as it was before ``switch``; raises ``InstallError`` where that cannot be done."""
     _require_open(held)
     paths = ", ".join(one.place.path for one in held.entries)
+    if held.state == HELD:
+        # What is half back already may not stay, nor be read by anybody: a run that finds it so undoes the rest first.
+        # On a disk that is full that cannot be written down, and going back is all the more important.
+        with contextlib.suppress(InstallError, OSError):
+            journal.write(held._replace(state=SWITCHING))
     try:
         aside = put_back(held)
     except OSError as exc:

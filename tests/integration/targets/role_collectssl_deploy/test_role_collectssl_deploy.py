@@ -224,7 +224,7 @@ def test_life_of_a_host(host: WebHost) -> None:
     # it had changed is undone.
     host.end("two")
     renewed = {**host.certificates[1], "order_number": host.lab.order(life=[{"state": "pending"}])}
-    before = files.contents(host.folder / "tls")
+    as_it_was = files.contents(host.folder / "tls")
     host.killed()
     healed = host.run(
         collectssl_deploy_certificates=[host.certificates[0], {**renewed, "allow_pending": True}]
@@ -232,7 +232,7 @@ def test_life_of_a_host(host: WebHost) -> None:
     assert host.leftovers == []
     assert host.reloads() == 2
     assert host.served() == host.installed()
-    assert files.contents(host.folder / "tls") == before
+    assert files.contents(host.folder / "tls") == as_it_was
     assert _notified(healed) == []
 
     host.lab.simulator.advance(host.orders["two"])
@@ -316,7 +316,7 @@ def test_mistakes(host: WebHost) -> None:
 
 def test_misspelled_variables(lab: Lab) -> None:
     """They are said with what may be meant, and those that somebody has for something else are left alone."""
-    own = {"collectssl_deploy_certificates_common": [], "collectssl_accounts": {}}
+    own: dict[str, t.Any] = {"collectssl_deploy_certificates_common": [], "collectssl_accounts": {}}
     misspelled = {"collectssl_deploy_certificate": [{"name": "one"}], "collectssl_wait_timeuot": 60}
     right = {"collectssl_deploy_certificates": [{"name": "one", "path": "/nowhere", "content": ""}]}
     run = lab.plays({"slip": {**misspelled, **own}, "fine": {**right, **own}}, [{"roles": [_ROLE]}]).must_fail()

@@ -39,7 +39,7 @@ def _meant(**variables: t.Any) -> dict[str, str]:
 )
 def test_a_slip_of_the_pen(name: str, meant: str) -> None:
     """It is said as long as the right one is not set; the role's default of no certificates is none."""
-    others = {"collectssl_deploy_certificates": []}
+    others: dict[str, list[t.Any]] = {"collectssl_deploy_certificates": []}
     assert _meant(**others, **{name: "anything"}) == {name: meant}
     assert _meant(**{name: "anything", meant: "set"}) == {}
 

@@ -67,7 +67,7 @@ def _deploy(place: Scene, shown: dict[str, str]) -> dict[str, t.Any]:
         kwargs["argument_spec"]["_shown"] = {"type": "dict"}
         module = basic.AnsibleModule(supports_check_mode=True, **kwargs)
     # Whoever comes in between its calls has to know this process.
-    under_test.detached = lambda work: work()
+    pytest.MonkeyPatch().setattr(under_test, "detached", lambda work: work())
     return under_test.deploy(module)
 
 

@@ -20,7 +20,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import deploy as under_test
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import services
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.deploy import deploy
-from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.detached import Killed
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.detached import Killed, detached
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import hidden
 from ansible_collections.certfleet.collectssl.tests.support import installation
@@ -538,16 +538,15 @@ def test_a_removal_that_is_killed_is_told_as_what_came_of_it(host: _Host) -> Non
 
 @contextlib.contextmanager
 def _dying_at(number: int) -> t.Iterator[list[bool]]:
-    """Let the process that does the work first die at a call by which file systems change; whether it lived for that."""
+    """Let the process that does the work first die at a call that changes a file system; whether it lived for that."""
     died: list[bool] = []
-    lived = under_test.detached
 
     def dying(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
         if not died:
             died.append(installation.killed_at(number, work))
             if died[0]:
                 raise Killed("The process that worked on this host was killed.")
-        return lived(work)
+        return detached(work)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(under_test, "detached", dying)

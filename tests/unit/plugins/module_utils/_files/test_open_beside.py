@@ -164,6 +164,8 @@ def test_killed_at_each_step_the_next_run_ends_it(ends: str, tmp_path: pathlib.P
                 settled = transaction.settle(house.module, locked, ["red"])
                 for one in list(locked.kept):
                     if one.subject == "red" and one.state == transaction.HELD:
+                        # Somebody may have a service read these files: no half of them is back already.
+                        assert house.state("red") == "new"
                         transaction.undo(house.module, one)
                     elif one.state == transaction.DUE:
                         assert ends == "owing"
@@ -203,11 +205,12 @@ def _cut_at(house: _House, ends: str, calls: tuple[str, ...], number: int) -> bo
     return False
 
 
-_NOT_OF_A_RUN: t.Any = [
-    *({"subject": wrong} for wrong in (1, "", "a\n", "a" * 257, ["a"])),
-    *({"notes": wrong} for wrong in ([], "a", {"a": 1}, {"a": "\x1b"}, {"": "a"})),
-    *({"owes": wrong} for wrong in (None, 1, "yes")),
-]
+_WRONG: dict[str, list[t.Any]] = {
+    "subject": [1, "", "a\n", "a" * 257, ["a"]],
+    "notes": [[], "a", {"a": 1}, {"a": "\x1b"}, {"": "a"}],
+    "owes": [None, 1, "yes"],
+}
+_NOT_OF_A_RUN = [{name: value} for name, values in _WRONG.items() for value in values]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ class _Host:
             module = basic.AnsibleModule(supports_check_mode=True, **kwargs)
         before, records.FOLDER = records.FOLDER, str(self.records)
         try:
-            return t.cast("_Result", deploy(module))
+            return deploy(module)
         finally:
             records.FOLDER = before
 
@@ -107,8 +107,12 @@ class _Host:
 
 
 def _told(result: _Result) -> _Result:
-    """What is told, less what only a module finds out: whether a look trusts what it sees."""
-    return {**result, "endpoints": [{**one, "verified": None} for one in result["endpoints"]]}
+    """What is told, less what only a module finds out: whether a look trusts what it sees, what it could restore."""
+    certificates_told = [
+        {name: value for name, value in one.items() if name != "before_fingerprint"} for one in result["certificates"]
+    ]
+    endpoints = [{**one, "verified": None, "verify_error": None} for one in result["endpoints"]]
+    return {**result, "certificates": certificates_told, "endpoints": endpoints}
 
 
 @contextlib.contextmanager
