@@ -33,15 +33,14 @@ _OF_TASK = "certificates"
 _ALIKE = 0.8
 
 
-def variables() -> dict[str, str]:
-    """The name of the variable for each option that has one: as the lookup has it, or with the role's name before."""
-    common = [option for option in provider_options() if option not in IDENTIFIERS]
-    own = [
-        option
-        for option in deploy_spec(merged=False).argument_spec
-        if option not in (*provider_options(), _OF_TASK, FROM_VARIABLES)
-    ]
-    return {**{option: f"{_COMMON}{option}" for option in common}, **{option: f"{_OWN}{option}" for option in own}}
+_OF_PROVIDER = provider_options()
+
+#: The variable for each option that has one: as the lookup has it, or with the role's name before.
+VARIABLES = {
+    option: f"{_COMMON if option in _OF_PROVIDER else _OWN}{option}"
+    for option in deploy_spec(merged=False).argument_spec
+    if option not in (*IDENTIFIERS, _OF_TASK, FROM_VARIABLES)
+}
 
 
 def given_by_variables(task_vars: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -49,9 +48,8 @@ def given_by_variables(task_vars: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
     :raises OptionError: for a variable that nobody reads, and that is nearly called as one which there is not.
     """
-    names = variables()
-    _check_names(task_vars, [*names.values(), f"{_OWN}{_OF_TASK}"])
-    return {option: task_vars[name] for option, name in names.items() if name in task_vars}
+    _check_names(task_vars, [*VARIABLES.values(), f"{_OWN}{_OF_TASK}"])
+    return {option: task_vars[name] for option, name in VARIABLES.items() if name in task_vars}
 
 
 def _check_names(task_vars: t.Mapping[str, t.Any], known: t.Collection[str]) -> None:
