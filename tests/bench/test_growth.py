@@ -20,7 +20,7 @@ def test_ten_to_many_hosts(lab: Lab, bench: Bench) -> None:
     for size in sizes:
         with fleets.Fleet(lab, size) as fleet:
             start_up, ping, certificate = plays.start_up(fleet), plays.ping(fleet), plays.certificate(fleet)
-            certificate.run(counts=False)
+            fleets.settle(certificate)
             turns = bench.turns if size < 100 else 1
             for _turn in range(turns):
                 for contender in (start_up, ping, certificate):
@@ -31,7 +31,17 @@ def test_ten_to_many_hosts(lab: Lab, bench: Bench) -> None:
     what = "local: collectssl_certificate, nothing to do"
     shown = ", ".join(f"{size}: {milliseconds[size]:.0f} ms" for size in sizes)
     growth = milliseconds[sizes[-1]] / milliseconds[sizes[0]]
-    bench.note(f"{what}, time of the processors a host, by number of hosts, and the last ÷ the first", f"{shown}; {growth:.2f}", growth, 1.25)
+    bench.note(
+        f"{what}, time of the processors a host, by number of hosts, and the last ÷ the first",
+        f"{shown}; {growth:.2f}",
+        growth,
+        1.25,
+    )
     shown = ", ".join(f"{size}: {mebibytes[size]:.1f} MiB" for size in sizes)
     growth = mebibytes[sizes[-1]] - mebibytes[sizes[0]]
-    bench.note(f"{what}, memory of the controller beyond that of ping, and how many MiB it grew", f"{shown}; {growth:.1f}", growth, 4)
+    bench.note(
+        f"{what}, memory of the controller beyond that of ping, and how many MiB it grew",
+        f"{shown}; {growth:.1f}",
+        growth,
+        4,
+    )

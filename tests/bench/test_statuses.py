@@ -37,7 +37,13 @@ def test_statuses(lab: Lab, bench: Bench) -> None:
                 costs.append(cost)
     took = {}
     for kind in ("seconds", "processors"):
-        spent = zip(*([getattr(cost, kind) for cost in some] for some in (info.costs, start_up.costs, bare[bench.many], bare[0])), strict=True)
+        spent = zip(
+            *(
+                [getattr(cost, kind) for cost in some]
+                for some in (info.costs, start_up.costs, bare[bench.many], bare[0])
+            ),
+            strict=True,
+        )
         took[kind] = measuring.Spread.of([(one - off) / (other - none) for one, off, other, none in spent])
     bench.note(
         f"{bench.many} order statuses ÷ a bare loop of requests over one connection",
