@@ -345,8 +345,8 @@ options:
     description:
       - Whether an option for which the host has a variable is taken from there, whatever the task says of it. It is how
         the role P(certfleet.collectssl.collectssl_deploy#role) has them, without a template for each.
-      - The variables are those of the role, C(collectssl_deploy_layouts) and the like, and for the options that reach the
-        provider those of the lookup, C(collectssl_ca_path) and the like. None of them names an order, and
+      - The variables are those of the role, C(collectssl_deploy_layouts) and the like, and for the options that reach
+        the provider those of the lookup, C(collectssl_ca_path) and the like. None of them names an order, and
         O(certificates) is given by the task.
       - A variable that is nearly called as one of these, which the host does not have, is an error.
     type: bool

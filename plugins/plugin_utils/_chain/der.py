@@ -11,8 +11,8 @@ This plugin util is private to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-import ipaddress
 import functools
+import ipaddress
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.structures import element_sizes
