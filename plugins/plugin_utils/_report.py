@@ -143,9 +143,9 @@ def fleet_report(
 ) -> dict[str, t.Any]:
     """The report on ``hosts`` at the time ``now``; what ends within ``warn_days`` is about to expire.
 
-    A host is a dictionary with ``host`` (name) and ``result``, that of ``collectssl_deploy`` in check mode, or of the
-    task that was skipped for want of certificates. ``asked`` has further orders: ``order_numbers``, as they were given,
-    and ``result`` (of ``collectssl_order_info``). See the filter ``fleet_report`` for what is returned.
+    A host is a dictionary with ``host`` (name) and ``result`` (of ``collectssl_deploy`` in check mode, or of a task
+    that was skipped). ``asked`` has further orders: ``order_numbers``, as they were given, and ``result`` (of
+    ``collectssl_order_info``). See the filter ``fleet_report`` for what is returned.
     """
     hosts = list(hosts)
     orders = sorted(_order_rows(hosts, asked or {}, now, warn_days), key=Row.urgency)

@@ -196,6 +196,15 @@ class Contender:
         return said
 
 
+def settle(*contenders: Contender) -> None:
+    """Run them until there is nothing left to do.
+
+    These hosts share a folder for what was proven of private keys, and at one time, one hinders the other there.
+    """
+    for contender in [*contenders, *contenders]:
+        contender.run(counts=False)
+
+
 def missing(over_ssh: bool) -> str | None:
     """Why there can be no such fleet here, or None."""
     if os.geteuid() != 0:

@@ -20,7 +20,7 @@ def test_ten_to_many_hosts(lab: Lab, bench: Bench) -> None:
     for size in sizes:
         with fleets.Fleet(lab, size) as fleet:
             start_up, ping, certificate = plays.start_up(fleet), plays.ping(fleet), plays.certificate(fleet)
-            certificate.run(counts=False)
+            fleets.settle(certificate)
             turns = bench.turns if size < 100 else 1
             for _turn in range(turns):
                 for contender in (start_up, ping, certificate):
@@ -28,20 +28,18 @@ def test_ten_to_many_hosts(lab: Lab, bench: Bench) -> None:
         work, none, pings = (sorted(contender.costs)[turns // 2] for contender in (certificate, start_up, ping))
         milliseconds[size] = 1000 * (work.processors - none.processors) / size
         mebibytes[size] = (work.memory - pings.memory) / 1024
-    what = "local: collectssl_certificate, nothing to do"
-    shown = ", ".join(f"{size}: {milliseconds[size]:.0f} ms" for size in sizes)
-    growth = milliseconds[sizes[-1]] / milliseconds[sizes[0]]
     bench.note(
-        f"{what}, time of the processors a host, by number of hosts, and the last ÷ the first",
-        f"{shown}; {growth:.2f}",
-        growth,
+        "local: collectssl_certificate, nothing to do: time of the processors a host, and the last ÷ the first",
+        *_grown("ms", milliseconds, milliseconds[sizes[-1]] / milliseconds[sizes[0]]),
         1.25,
     )
-    shown = ", ".join(f"{size}: {mebibytes[size]:.1f} MiB" for size in sizes)
-    growth = mebibytes[sizes[-1]] - mebibytes[sizes[0]]
     bench.note(
-        f"{what}, memory of the controller beyond that of ping, and how many MiB it grew",
-        f"{shown}; {growth:.1f}",
-        growth,
+        "local: collectssl_certificate, nothing to do: the controller's memory beyond that for ping, and its growth",
+        *_grown("MiB", mebibytes, mebibytes[sizes[-1]] - mebibytes[sizes[0]]),
         4,
     )
+
+
+def _grown(unit: str, by_hosts: dict[int, float], growth: float) -> tuple[str, float]:
+    shown = ", ".join(f"{hosts} hosts: {value:.1f} {unit}" for hosts, value in by_hosts.items())
+    return f"{shown}; {growth:.2f}", growth

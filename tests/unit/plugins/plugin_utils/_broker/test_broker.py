@@ -560,7 +560,7 @@ def test_a_wait_that_began_before_ends_sooner(monkeypatch: pytest.MonkeyPatch) -
     asked = _many(monkeypatch, fleet, {"1": {0: PENDING}})
     broker = _broker(fleet)
     begin = fleet.world.clock()
-    assert broker.begin(request("1"), Waiting(500, 200)).pending
+    assert broker.begin([request("1")], Waiting(500, 200))[request("1")].pending
     assert fleet.lines == ["collectssl: order number 1 is pending; waited 0 s, 500 s left, next poll in 200 s"]
     fleet.world.sleep(90)
     broker.collect_all([request("1")], Waiting(500, 200), begin)
@@ -573,7 +573,7 @@ def test_who_only_begins_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     asked = _many(monkeypatch, fleet, {"1": {0: PENDING}})
     broker = _broker(fleet)
     for _time in range(3):
-        assert broker.begin(request("1"), Waiting(500, 200)).pending
+        assert broker.begin([request("1")], Waiting(500, 200))[request("1")].pending
     assert (asked, fleet.world.clock()) == ({"1": [0]}, fleet.world.begin)
 
 
