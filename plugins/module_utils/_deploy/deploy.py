@@ -97,7 +97,7 @@ def _ended(module: Any, killed: Killed) -> Dict[str, Any]:
         raise InstallError(str(killed), {"end_unknown": True}, settled=True) from killed
     result["warnings"].insert(0, f"{killed} What it had begun was ended by another one.")
     for one in result["certificates"]:
-        if one["state"] in (engine.IN_SERVICE, engine.INSTALLED):
+        if one["state"] in (engine.IN_SERVICE, engine.INSTALLED, engine.TO_BE_LOOKED_AT):
             _judge(one, wanted[one["name"]], killed)
     result["rolled_back"] = [one["name"] for one in result["certificates"] if one["state"] == engine.ROLLED_BACK]
     return result

@@ -23,6 +23,9 @@ _NAMES = ("one", "two")
 _LIFE = [*({"state": "issued", "seconds": 10**6} for _number in range(3)), {"state": "issued"}]
 _PASSPHRASE = "a passphrase 'with' $(quotes)"
 
+# The process that does the work, and first the one that waits for it and would end what it had begun.
+_KILLING = """sh -c 'kill -9 $(cut -d" " -f4 /proc/$PPID/stat) $PPID'"""
+
 # Every name has a server of its own, which reads its files once.
 _RELOAD = """\
 #!/bin/sh
@@ -145,7 +148,7 @@ class WebHost:
     def killed(self) -> None:
         """A run for the second certificate is ended while the new files are in place, and not validated."""
         number = self.lab.order(names=["two.example.com"])
-        one = {**self.certificates[1], "order_number": number, "validate": "sh -c 'kill -9 $PPID'"}
+        one = {**self.certificates[1], "order_number": number, "validate": _KILLING}
         before = self.installed()
         run = self.run(collectssl_deploy_certificates=[one])
         assert run.returncode == 2, run.shown
