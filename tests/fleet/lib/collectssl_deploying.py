@@ -92,7 +92,7 @@ class Stage:
         self.keys = keys
         """The private key of each order."""
         self._variables = fleet.directory / "deploy.json"
-        certificate = {
+        self.certificate: dict[str, t.Any] = {
             **_FILES,
             "name": "www",
             "order_number": "{{ fleet_order }}",
@@ -103,7 +103,7 @@ class Stage:
             "endpoints": "{{ fleet_endpoints }}",
         }
         self._settings: dict[str, t.Any] = {
-            "collectssl_deploy_certificates": [certificate],
+            "collectssl_deploy_certificates": [self.certificate],
             "collectssl_deploy_probe_delay": 1,
             "collectssl_deploy_probe_retries": 8,
             "fleet_order": REISSUED,
@@ -131,12 +131,16 @@ class Stage:
         return FleetRun(done.returncode, done.stdout + done.stderr)
 
     def start(
-        self, hosts: t.Sequence[str], *arguments: str, output: int | t.IO[str] = subprocess.DEVNULL
+        self,
+        hosts: t.Sequence[str],
+        *arguments: str,
+        output: int | t.IO[str] = subprocess.DEVNULL,
+        **environment: str,
     ) -> subprocess.Popen[str]:
         """Run it, and don't wait; output is a file for what it says."""
         return self.fleet.popen_in_controller(
             self.command(hosts, *arguments),
-            env=self.simulator.environment,
+            env={**self.simulator.environment, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -148,6 +152,10 @@ class Stage:
     def renew(self, order: str, hosts: t.Sequence[str]) -> None:
         """From here on an order with a key of its own is deployed; the key waits on these hosts."""
         self.settings(fleet_order=order)
+        self.put_keys(order, hosts)
+
+    def put_keys(self, order: str, hosts: t.Sequence[str]) -> None:
+        """Let the key of an order wait on these hosts."""
         for name in hosts:
             self.fleet.hosts[name].write(_FILES["pending_privatekey_path"], self.keys[order], 0o600)
 
