@@ -13,7 +13,6 @@ import json
 import pathlib
 import signal
 import subprocess
-import sys
 import typing as t
 
 import pytest
@@ -22,12 +21,10 @@ from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deployi
     RENEWED,
     FleetRun,
     Stage,
-    kill_modules,
 )
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import Host
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet._places import FILES
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_gates import (
-    PLACE,
     PROGRAM,
     STEPS,
     Gate,
@@ -85,7 +82,7 @@ def held(stage: Stage) -> Stage:
     reload = told.pop("reload")
     stage.settings(
         collectssl_deploy_certificates=[{**stage.certificate, **told}],
-        collectssl_deploy_services=f"{{{{ {{fleet_unit: {{'command': fleet_reload}}}} }}}}",
+        collectssl_deploy_services="{{ {fleet_unit: {'command': fleet_reload}} }}",
         fleet_reload=reload,
         collectssl_deploy_probe_retries=200,
         collectssl_deploy_command_timeout=300,

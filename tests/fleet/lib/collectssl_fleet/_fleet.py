@@ -352,7 +352,9 @@ class Fleet:
         That are what it started, and the connections that ssh keeps for later runs.
         """
         family = _processes.descendants(process.pid)
-        playing = [pid for pid in family if any("ansible-playbook" in word for word in _processes.command_line(pid)[:2])]
+        playing = [
+            pid for pid in family if any("ansible-playbook" in word for word in _processes.command_line(pid)[:2])
+        ]
         group = os.getpgid(playing[0])
         ended = [pid for pid in family if number == signal.SIGINT and _group(pid) == group] or playing[:1]
         for pid in ended:
