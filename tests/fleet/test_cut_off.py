@@ -4,7 +4,7 @@
 """Runs whose controller is gone for good, however the host was reached: it comes to one of its two ends by itself.
 
 Each certificate here has a new key, which moves to its place together with it. A run is held at a step, the controller
-is ended, and the run goes on: then all of the new certificate is in service, or all of the old one, and nothing is left.
+is ended, and the run goes on: then all of the new certificate is in service, or all of the old one, and nothing else.
 """
 
 from __future__ import annotations
@@ -95,9 +95,13 @@ def held(stage: Stage) -> Stage:
         host.run(["sed", "-i", "1i auth sufficient pam_permit.so", "/etc/pam.d/su"])
         # Who is cut off is to be noticed soon.
         host.run(
-            ["sh", "-c", "printf 'ClientAliveInterval 1\\nClientAliveCountMax 2\\n' >>/etc/ssh/sshd_config; "
-             "kill -HUP $(cat /run/sshd.pid)"]
-        )  # fmt: skip
+            [
+                "sh",
+                "-c",
+                "printf 'ClientAliveInterval 1\\nClientAliveCountMax 2\\n' >>/etc/ssh/sshd_config && "
+                + "kill -HUP $(cat /run/sshd.pid)",
+            ]
+        )
         host.write(PROGRAM, (FILES / "gate").read_text(encoding="utf-8"), 0o755)
         assert name == host.name
     inventory = {"all": {"hosts": {name: _WAYS[n % len(_WAYS)].variables for n, name in enumerate(stage.fleet.hosts)}}}
