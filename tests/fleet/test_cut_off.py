@@ -32,6 +32,7 @@ from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_gates i
 )
 
 _USER = "someone"
+_NOTICING = "printf 'ClientAliveInterval 1\\nClientAliveCountMax 2\\n'"
 _BECOME = {"ansible_user": _USER, "ansible_become": True}
 _SUDO, _SU = {**_BECOME, "ansible_become_method": "sudo"}, {**_BECOME, "ansible_become_method": "su"}
 
@@ -94,14 +95,7 @@ def held(stage: Stage) -> Stage:
         host.write(f"/etc/sudoers.d/{_USER}", f"Defaults {way.pty}\n{_USER} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
         host.run(["sed", "-i", "1i auth sufficient pam_permit.so", "/etc/pam.d/su"])
         # Who is cut off is to be noticed soon.
-        host.run(
-            [
-                "sh",
-                "-c",
-                "printf 'ClientAliveInterval 1\\nClientAliveCountMax 2\\n' >>/etc/ssh/sshd_config && "
-                + "kill -HUP $(cat /run/sshd.pid)",
-            ]
-        )
+        host.run(["sh", "-c", f"{_NOTICING} >>/etc/ssh/sshd_config && kill -HUP $(cat /run/sshd.pid)"])
         host.write(PROGRAM, (FILES / "gate").read_text(encoding="utf-8"), 0o755)
         assert name == host.name
     inventory = {"all": {"hosts": {name: _WAYS[n % len(_WAYS)].variables for n, name in enumerate(stage.fleet.hosts)}}}
