@@ -33,7 +33,13 @@ from ansible_collections.certfleet.collectssl.tests.support import interpreters 
 
 REQUIREMENTS = DEV / "requirements"
 PYTEST_PLUGINS = DEV / "pytest_plugins"
-SHELL_SCRIPTS = (".ci/run", "tests/dev/find-python", "tests/dev/prepare", "tests/fleet/files/init")
+SHELL_SCRIPTS = (
+    ".ci/run",
+    "tests/dev/find-python",
+    "tests/dev/prepare",
+    "tests/fleet/files/gate",
+    "tests/fleet/files/init",
+)
 
 nox.needs_version = ">=2025.2.9"
 nox.options.reuse_venv = "yes"

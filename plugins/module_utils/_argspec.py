@@ -285,16 +285,3 @@ def deploy_spec(merged: bool = True) -> ArgumentSpec:
             }
         )
     )
-
-
-def rollback_point_spec() -> ArgumentSpec:
-    """The options of ``collectssl_rollback_point``, which has nothing to do with the provider either."""
-    return ArgumentSpec(
-        {
-            "name": {"type": "str", "required": True},
-            "paths": {"type": "list", "elements": "path", "default": []},
-            "state": {"type": "str", "default": "present", "choices": ["present", "restored", "absent"]},
-            "directory": {"type": "path", "default": "/var/lib/certfleet-collectssl"},
-            "unsafe_writes": {"type": "bool", "default": False},
-        }
-    )

@@ -43,7 +43,8 @@ _TICK = 0.05
 #: What of its surroundings a command gets.
 _INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR")
 
-#: Where there is no PATH at all, as under some init systems.
+#: What PATH has in the end, as far as it is not there: under some init systems there is none at all, and who became
+#: root by su looks for programs where an ordinary user does, and finds no service manager.
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -93,7 +94,8 @@ def words(option: str, command: str) -> List[str]:
 def environment(more: Mapping[str, str], surroundings: Mapping[str, str]) -> Dict[str, str]:
     """What a command gets of the surroundings, and ``more``."""
     kept = {name: value for name, value in surroundings.items() if name in _INHERITED or name.startswith("LC_")}
-    kept.setdefault("PATH", _PATH)
+    folders = [*kept.get("PATH", "").split(os.pathsep), *_PATH.split(os.pathsep)]
+    kept["PATH"] = os.pathsep.join(dict.fromkeys(folder for folder in folders if folder))
     kept.update(more)
     return kept
 

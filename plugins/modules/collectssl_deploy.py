@@ -635,7 +635,7 @@ stops_rollout:
     - Whether this run changed something that it could not prove to be in service, or had to take back, so that other
       hosts had better wait. What was wrong before, and is left as it was, does not count.
   type: bool
-  returned: unless an option was wrong
+  returned: always
 """
 
 import os

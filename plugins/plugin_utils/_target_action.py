@@ -75,7 +75,7 @@ class TargetActionBase(CollectActionBase):
 
 def came_to_no_end(result: Result) -> bool:
     """Whether Python did not start, or something ended it, so that nobody has said what became of the files."""
-    return "module_stdout" in result
+    return "module_stdout" in result or bool(result.get("end_unknown"))
 
 
 def without_end(result: Result, what: str) -> str:

@@ -128,7 +128,7 @@ class Fleet:
 
     def layouts(self) -> dict[str, t.Any]:
         """Where the hosts have their files."""
-        layout = {
+        layout: dict[str, t.Any] = {
             "directory": "{{ dir }}/tls",
             "fullchain_path": "{{ dir }}/tls/{name}.pem",
             "privatekey_path": "{{ dir }}/tls/{name}.key",

@@ -163,7 +163,8 @@ def test_obstacles(stage: Stage) -> None:
         said = outcome.failure(name)
         for word in obstacle.words:
             assert word in said, (name, said)
-    lost = ", ".join(name for name in canaries if name in _OBSTACLES)
+    # What was found before anything changed stops nobody.
+    lost = ", ".join(name for name in canaries if name in _OBSTACLES and _OBSTACLES[name].state == "rolled_back")
     assert f"Stopped before {_LATER[0]}, which is as it was: {lost} failed or could not be reached." in outcome.words
     after = _seen(stage, names)
     assert after.pop(_UNOBSTRUCTED) != before.pop(_UNOBSTRUCTED)

@@ -16,25 +16,25 @@ import typing as t
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deploying import (
     FOLDER,
     PENDING,
-    POINTS,
     RENEWED,
     SERVICES,
     Stage,
     held_reload,
+    kill_modules,
     wait_for_held_reload,
 )
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import Call, Trap
 
 # As many hosts as there are points, and one that nothing happens to.
-_HOSTS = 14
-_AT_ONCE = ("-e", '{"deploy_serial": ["100%"]}', "-f", str(_HOSTS))
+_HOSTS = 16
+_AT_ONCE = ("-e", '{"collectssl_deploy_serial": ["100%"]}', "-f", str(_HOSTS))
 
 
 class Point(t.NamedTuple):
-    """The number of a call before which a run has done some part of its work, and the task that makes the call."""
+    """The number of a call before which a run has done some part of its work, and whether that can still be undone."""
 
     number: int
-    task: str
+    goes_back: bool
 
 
 class Undisturbed(t.NamedTuple):
@@ -57,29 +57,24 @@ def _renames(calls: t.Sequence[Call]) -> list[int]:
 def _undisturbed(stage: Stage, order: str, names: t.Sequence[str]) -> Undisturbed:
     """Deploy to the first of the hosts, and put the key on all of them."""
     stage.renew(order, names)
-    trap = Trap(stage.fleet.hosts[names[0]], FOLDER, POINTS)
+    trap = Trap(stage.fleet.hosts[names[0]], FOLDER)
     trap.record()
     outcome = stage.run(names[:1])
     assert outcome.code == 0, outcome.text
     calls = trap.calls()
     trap.disarm()
     renames = _renames(calls)
-    kept = [number for number, call in enumerate(calls, 1) if call.path == f"{POINTS}/www/manifest.json"]
     # And root and chain, where these are new; the key's old place is the last.
     named = [os.path.basename(calls[number - 1].path) for number in renames]
     assert named[-5:] == ["privkey.pem", "combined.pem", "fullchain.pem", "cert.pem", "next.pem"]
-    # The manifest comes and goes.
-    assert len(kept) == 2, calls
-    assert kept[0] < renames[0]
-    assert renames[-1] + 1 < kept[1]
-    journal = next(
-        number for number, call in enumerate(calls, 1) if number > renames[-1] and call.operation == "unlink"
-    )
-    numbers = [kept[0], kept[0] + 1, *renames, renames[-1] + 1, journal + 1, kept[1], kept[1] + 1]
-    points = []
-    for number in dict.fromkeys(numbers):
-        before = "keep" if number < renames[0] else "forget"
-        points.append(Point(number, before if calls[number - 1].path.startswith(POINTS) else "install"))
+    # The journal is written when all is ready, and when all is in its place, and it goes when all is in service.
+    journal = [number for number, call in enumerate(calls, 1) if os.path.basename(call.path).startswith("journal")]
+    written, held, closed = journal
+    assert [calls[number - 1].operation for number in journal] == ["rename", "rename", "unlink"]
+    assert written < renames[0]
+    assert renames[-1] < held
+    numbers = [1, written, written + 1, *renames, held, held + 1, closed, closed + 1, len(calls)]
+    points = [Point(number, number <= held) for number in numbers]
     return Undisturbed(points, stage.state(names[0]), stage.served(names[0])[names[0]])
 
 
@@ -87,10 +82,16 @@ def _assert_same_end(stage: Stage, names: t.Sequence[str], undisturbed: Undistur
     """The next run ends as the undisturbed one did."""
     healed = stage.run(names, *_AT_ONCE)
     assert healed.code == 0, healed.text
+    _assert_ended(stage, names, undisturbed)
+
+
+def _assert_ended(stage: Stage, names: t.Sequence[str], undisturbed: Undisturbed) -> None:
+    """It ended as the undisturbed one did."""
     served = stage.served(*names)
     for name in names:
         assert stage.state(name) == undisturbed.state, name
         assert served[name] == undisturbed.served, name
+        assert stage.left(name) == [], name
 
 
 def _point(undisturbed: Undisturbed, index: int) -> Point:
@@ -103,15 +104,21 @@ def _hosts(stage: Stage) -> list[str]:
 
 
 def test_module_killed(stage: Stage) -> None:
-    """SIGKILL to the module at each point: the run that sees it goes back, and the next one goes through."""
+    """SIGKILL to the work of the module at each point: the run that sees it goes back, and the next one goes through.
+
+    Where all is in its place already, the run that sees it proves that, and ends well.
+    """
     names = _hosts(stage)
     undisturbed = _undisturbed(stage, RENEWED[0], names)
     others = names[1:]
+    assert {point.number for point in undisturbed.points} == {
+        _point(undisturbed, index).number for index in range(len(others))
+    }
     before = stage.state(others[0])
     with stage.probing(others, interval=0.5) as prober:
         traps = {}
         for index, name in enumerate(others):
-            traps[name] = Trap(stage.fleet.hosts[name], FOLDER, POINTS)
+            traps[name] = Trap(stage.fleet.hosts[name], FOLDER)
             traps[name].kill_before(_point(undisturbed, index).number)
         killed = stage.run(others, *_AT_ONCE)
         assert killed.code != 0
@@ -119,12 +126,12 @@ def test_module_killed(stage: Stage) -> None:
         served = stage.served(*others)
         for index, name in enumerate(others):
             traps[name].disarm()
-            assert killed.recap()[name]["failed"] == 1, killed.text
-            now = stage.state(name)
-            # The old files are forgotten only when the new certificate has been seen.
-            if _point(undisturbed, index).task != "forget":
-                assert {path: line for path, line in now.items() if path in before} == before, (name, killed.text)
-                assert served[name] == {stage.fleet.initial.fingerprint}, name
+            back = _point(undisturbed, index).goes_back
+            assert killed.recap()[name]["failed"] == int(back), killed.text
+            assert "The process that worked on this host was killed." in killed.words
+            assert stage.state(name) == (before if back else undisturbed.state), (name, killed.text)
+            assert served[name] == ({stage.fleet.initial.fingerprint} if back else undisturbed.served), name
+            assert stage.left(name) == [], name
         _assert_same_end(stage, others, undisturbed)
         assert prober.failures() == []
         allowed = undisturbed.served | {stage.fleet.initial.fingerprint}
@@ -132,30 +139,29 @@ def test_module_killed(stage: Stage) -> None:
 
 
 def test_controller_killed(stage: Stage) -> None:
-    """SIGKILL to all of the controller with a module at each point; every second module is killed, too."""
+    """SIGKILL to all of the controller with a module at each point: it goes through without one.
+
+    Every second module is killed, too: the next run ends what it had begun.
+    """
     names = _hosts(stage)
     undisturbed = _undisturbed(stage, RENEWED[1], names)
     others = names[1:]
     old = stage.served(others[0])[others[0]]
     with stage.probing(others, interval=0.5) as prober:
-        traps = [Trap(stage.fleet.hosts[name], FOLDER, POINTS) for name in others]
-        # Hosts go through a run task by task together, so one that is held keeps the others from a later task.
-        tasks: dict[str, list[str]] = {}
+        traps = [Trap(stage.fleet.hosts[name], FOLDER) for name in others]
         for index, trap in enumerate(traps):
-            point = _point(undisturbed, index)
-            trap.hold_before(point.number)
-            tasks.setdefault(point.task, []).append(others[index])
-        runs = [stage.start(names, *_AT_ONCE) for names in tasks.values()]
+            trap.hold_before(_point(undisturbed, index).number)
+        run = stage.start(others, *_AT_ONCE)
         for trap in traps:
             trap.wait_until_reached()
-        for run in runs:
-            stage.fleet.kill_tree(run)
+        stage.fleet.kill_tree(run)
         for index, trap in enumerate(traps):
             if index % 2:
-                trap.kill_held()
+                kill_modules(trap.host)
             else:
                 trap.let_go()
             trap.disarm()
+        _assert_ended(stage, others[::2], undisturbed)
         _assert_same_end(stage, others, undisturbed)
         assert prober.failures() == []
         assert {seen.fingerprint for seen in prober.observations()} == undisturbed.served | old
@@ -168,10 +174,12 @@ def test_killed_before_the_reload(stage: Stage) -> None:
     stage.renew(RENEWED[2], names)
     old = stage.served(*names)
     with held_reload(hosts):
-        run = stage.start(names, "-e", '{"deploy_serial": ["100%"]}')
+        run = stage.start(names, *_AT_ONCE)
         for host in hosts:
             wait_for_held_reload(host)
         stage.fleet.kill_tree(run)
+        for host in hosts:
+            kill_modules(host)
     reloads = stage.reloads(names)
     assert stage.served(*names) == old
     waiting = names[::2]
@@ -183,7 +191,7 @@ def test_killed_before_the_reload(stage: Stage) -> None:
     for name in names:
         assert len(served[name]) == 1
         assert not served[name] & old[name]
-        assert not [path for path in stage.state(name) if "/." in path or path.startswith(POINTS)]
+        assert stage.left(name) == []
     assert len(set().union(*served.values())) == 1
     again = stage.run(names)
     assert again.code == 0
@@ -191,7 +199,10 @@ def test_killed_before_the_reload(stage: Stage) -> None:
 
 
 def test_killed_while_going_back(stage: Stage) -> None:
-    """SIGKILL to the controller while files are put back, to every second module, too: the next run goes through."""
+    """SIGKILL to the controller while files are put back: they are without it, and the next run goes through.
+
+    To every second module, too: the next run goes through as well.
+    """
     names = [stage.fleet.of(service)[4].name for service in SERVICES]
     hosts = [stage.fleet.hosts[name] for name in names]
     stage.renew(RENEWED[3], names)
@@ -203,7 +214,7 @@ def test_killed_while_going_back(stage: Stage) -> None:
                 obstacles.enter_context(host.replaced_reload("exit 1"))
             points = _points_of_going_back(stage, names[0])
             assert stage.state(names[0]) == before
-            traps = [Trap(host, FOLDER, POINTS) for host in hosts]
+            traps = [Trap(host, FOLDER) for host in hosts]
             for trap, point in zip(traps, points, strict=True):
                 trap.hold_before(point)
             run = stage.start(names, *_AT_ONCE)
@@ -213,9 +224,12 @@ def test_killed_while_going_back(stage: Stage) -> None:
             for trap in traps[::2]:
                 trap.let_go()
             for trap in traps[1::2]:
-                trap.kill_held()
+                kill_modules(trap.host)
             for trap in traps:
                 trap.disarm()
+        for name in names[::2]:
+            assert stage.state(name) == before
+            assert stage.left(name) == []
         healed = stage.run(names, *_AT_ONCE)
         assert healed.code == 0, healed.text
         served = stage.served(*names)
@@ -225,17 +239,17 @@ def test_killed_while_going_back(stage: Stage) -> None:
     assert seen == old[names[0]] | served[names[0]]
     assert not served[names[0]] & old[names[0]]
     states = [stage.state(name) for name in names]
-    assert not [path for path in states[0] if "/." in path or path.startswith(POINTS)]
+    assert [stage.left(name) for name in names] == [[]] * len(names)
     assert f"{FOLDER}/next.pem" not in states[0]
     assert states == [states[0]] * len(names)
 
 
 def _points_of_going_back(stage: Stage, name: str) -> list[int]:
     """A deployment that fails here: before the first file is put back, in between, before and after the last one."""
-    trap = Trap(stage.fleet.hosts[name], FOLDER, POINTS)
+    trap = Trap(stage.fleet.hosts[name], FOLDER)
     trap.record()
     failed = stage.run([name])
-    assert "Every file is as it was before." in failed.failure(name)
+    assert "Its files are as they were." in failed.failure(name)
     calls = trap.calls()
     trap.disarm()
     moved = _renames(calls)

@@ -8,17 +8,16 @@ This module util is private to the collection. It can have breaking changes at a
 
 import contextlib
 import functools
-import shutil
-import tempfile
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import engine
+from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import engine, temporary
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.certificate import (
     Certificate,
     fingerprint,
     shared,
 )
-from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.detached import detached
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.detached import Killed, detached
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.host import (
     Conditions,
     Files,
@@ -59,8 +58,16 @@ def deploy(module: Any) -> Dict[str, Any]:
     What befalls a certificate is in the results, and raises nothing. In check mode nothing is changed, and they foresee
     what would come of it. Raises ``InstallError`` where nothing could be done at all.
     """
+    if module.check_mode:
+        return _told(module, _work(module))
     # What has begun comes to its end, whatever becomes of whoever asked for it.
-    result = _work(module) if module.check_mode else detached(lambda: _work(module))
+    try:
+        return _told(module, detached(lambda: _work(module)))
+    except Killed as exc:
+        return _told(module, _ended(module, exc))
+
+
+def _told(module: Any, result: Dict[str, Any]) -> Dict[str, Any]:
     for warning in result.pop("warnings"):
         module.warn(warning)
     return result
@@ -74,19 +81,50 @@ def _work(module: Any) -> Dict[str, Any]:
     return result
 
 
+def _ended(module: Any, killed: Killed) -> Dict[str, Any]:
+    """The results of a run whose work something killed: what it had begun is ended, as the next run would do it.
+
+    Nothing new is begun: what killed it once, such as a lack of memory, would do so again.
+    """
+    wanted = {one["name"]: one for one in module.params["certificates"]}
+    module.params["certificates"] = [
+        {**one, "content": None, "state": "present", "endpoints": [] if one["state"] == "absent" else one["endpoints"]}
+        for one in wanted.values()
+    ]
+    try:
+        result = detached(lambda: _work(module))
+    except Killed:
+        raise InstallError(str(killed), {"end_unknown": True}, settled=True) from killed
+    result["warnings"].insert(0, f"{killed} What it had begun was ended by another one.")
+    for one in result["certificates"]:
+        if one["state"] in (engine.IN_SERVICE, engine.INSTALLED, engine.TO_BE_LOOKED_AT):
+            _judge(one, wanted[one["name"]], killed)
+    result["rolled_back"] = [one["name"] for one in result["certificates"] if one["state"] == engine.ROLLED_BACK]
+    return result
+
+
+def _judge(told: Dict[str, Any], wanted: Mapping[str, Any], killed: Killed) -> None:
+    """Say of a certificate with which all is well, whichever is installed, what became of the one that was wanted."""
+    if wanted["state"] == "absent" and told["installed"] is None:
+        told["state"] = engine.ABSENT
+    elif wanted["state"] == "absent" or (
+        wanted["content"] and fingerprint(_pem.blocks(wanted["content"])[0]) != fingerprint(told["installed"])
+    ):
+        told["state"] = engine.ROLLED_BACK
+        told["msg"] = f"{killed} Its files are as they were."
+
+
 @contextlib.contextmanager
 def _folder_of_its_own(module: Any) -> Iterator[None]:
     """A temporary folder that nobody removes while the work goes on."""
     # That of the module is removed with it, what is needed is for files with keys, and the one in the home folder would
     # be made where it is not there, with a warning that nobody can do anything about.
-    try:
-        module._tmpdir = tempfile.mkdtemp(prefix="ansible-certfleet-")
-    except OSError as exc:
-        raise InstallError(f"A temporary folder could not be made: {cause(exc)}. Nothing was changed.") from exc
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            module._tmpdir = stack.enter_context(temporary.folder())
+        except OSError as exc:
+            raise InstallError(f"A temporary folder could not be made: {cause(exc)}. Nothing was changed.") from exc
         yield
-    finally:
-        shutil.rmtree(module._tmpdir, ignore_errors=True)
 
 
 class _Told(NamedTuple):
@@ -100,6 +138,7 @@ class _Told(NamedTuple):
     files: Sequence[Mapping[str, Any]] = ()
     diff: Sequence[Mapping[str, str]] = ()
     pending_tlsa: Optional[str] = None
+    before_fingerprint: Optional[str] = None
 
 
 class _Call:
@@ -218,6 +257,8 @@ class _Call:
                     "before": told.before,
                     "files": list(told.files),
                     "pending_tlsa": told.pending_tlsa,
+                    # For the controller, which has to know what going back would restore.
+                    "before_fingerprint": told.before_fingerprint,
                 }
             )
         result: Dict[str, Any] = {
@@ -270,6 +311,8 @@ class _Unit:
         try:
             for certificate in self._certificates:
                 self._or_bar(certificate, certificate.make_directory)
+            for certificate in self._certificates:
+                self._or_bar(certificate, certificate.find_again)
             if transaction.is_clean(self._places()):
                 self._look_before(View({}))
                 # Where nothing is to change, nobody is kept waiting.
@@ -297,7 +340,7 @@ class _Unit:
         with contextlib.ExitStack() as stack:
             if self._module.check_mode:
                 locked = self._lock(stack, transaction.locked_for_reading)
-                view, settled = transaction.preview(module, locked.unfinished)
+                view, settled = transaction.preview(module, locked, names)
                 self._host.take(Files(view, settled, locked.unfinished))
             else:
                 locked = self._lock(stack, transaction.locked_for_change)
@@ -373,6 +416,7 @@ class _Unit:
                     [] if told is None else told.files(self._host.backups.get(report.name, {})),
                     [] if told is None else told.diff(),
                     None if pending is None else self._host.tlsa_of_key(pending),
+                    report.before,
                 ),
             )
 

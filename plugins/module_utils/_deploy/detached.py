@@ -22,12 +22,16 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 _ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
+class Killed(Exception):
+    """The work came to no end of its own."""
+
+
 def detached(work: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:
     """What ``work`` returns, JSON alone, done by a process that outlives this one.
 
     Whatever it imports has to be there already, since what was sent is removed when this process ends. Raises
-    ``InstallError`` as ``work`` does, and where the process was killed; any other exception of it comes out as
-    ``RuntimeError`` with its traceback.
+    ``InstallError`` as ``work`` does, and ``Killed`` where something killed the process; any other exception of it
+    comes out as ``RuntimeError`` with its traceback.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -42,13 +46,12 @@ def detached(work: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:
     finally:
         os.close(reading)
     os.waitpid(child, 0)
-    if not data:
-        raise InstallError(
-            "The process that worked on this host was killed, so what became of its files and services is not known. "
-            "The next run ends what it had begun; run again.",
-            settled=True,
-        )
-    return _told(json.loads(data.decode("ascii")))
+    try:
+        outcome = json.loads(data.decode("ascii"))
+    except ValueError:
+        # There is nothing, or the beginning of it.
+        raise Killed("The process that worked on this host was killed.") from None
+    return _told(outcome)
 
 
 def _live(work: Callable[[], Dict[str, Any]], writing: int) -> None:

@@ -117,7 +117,8 @@ def moment(text: str) -> datetime.datetime:
     if found is None:
         raise ValueError(f"{text[:40]!r} is no time such as 2026-01-31T23:59:59Z")
     # Python loads what reads times of all forms in each worker, and that takes longer than all the rest of a look.
-    return datetime.datetime(*map(int, found.groups()), tzinfo=datetime.timezone.utc)
+    year, month, day, hour, minute, second = map(int, found.groups())
+    return datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.timezone.utc)
 
 
 def _covers(given: str, wanted: str) -> bool:

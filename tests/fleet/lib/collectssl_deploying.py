@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 import typing as t
 
@@ -44,26 +46,6 @@ _VALIDATE = {
 }
 SERVICES = tuple(_VALIDATE)
 _HELD, _ENDED = "/run/reload-held", "/run/reload-ended"
-
-_PLAY = """
-- hosts: "{{ collectssl_deploy_hosts | default('all') }}"
-  serial: "{{ collectssl_deploy_serial | default([1, '25%', '100%']) }}"
-  gather_facts: false
-  force_handlers: true
-  pre_tasks:
-    - ansible.builtin.debug:
-        msg: >-
-          Stopped before {{ inventory_hostname }}, which is as it was:
-          {{ __deploy_lost | join(', ') }} failed or could not be reached.
-      when: __deploy_lost | length > 0
-      vars: &lost
-        __deploy_lost: "{{ ansible_play_hosts_all | reject('in', ansible_play_hosts) | list }}"
-    - ansible.builtin.meta: end_play
-      when: __deploy_lost | length > 0
-      vars: *lost
-  roles:
-    - certfleet.collectssl.collectssl_deploy
-"""
 
 
 class FleetRun(t.NamedTuple):
@@ -110,9 +92,7 @@ class Stage:
         self.keys = keys
         """The private key of each order."""
         self._variables = fleet.directory / "deploy.json"
-        self._play = fleet.directory / "deploy.yml"
-        self._play.write_text(_PLAY)
-        certificate = {
+        self.certificate: dict[str, t.Any] = {
             **_FILES,
             "name": "www",
             "order_number": "{{ fleet_order }}",
@@ -123,7 +103,7 @@ class Stage:
             "endpoints": "{{ fleet_endpoints }}",
         }
         self._settings: dict[str, t.Any] = {
-            "collectssl_deploy_certificates": [certificate],
+            "collectssl_deploy_certificates": [self.certificate],
             "collectssl_deploy_probe_delay": 1,
             "collectssl_deploy_probe_retries": 8,
             "fleet_order": REISSUED,
@@ -139,7 +119,7 @@ class Stage:
     def command(self, hosts: t.Sequence[str] = (), *arguments: str, playbook: str = "deploy") -> list[str]:
         """The command line of a run."""
         limit = ["-l", ",".join(hosts)] if hosts else []
-        name = str(self._play) if playbook == "deploy" else f"certfleet.collectssl.{playbook}"
+        name = f"certfleet.collectssl.{playbook}"
         return ["ansible-playbook", "-v", name, "-e", f"@{self._variables}", *limit, *arguments]
 
     def run(
@@ -151,12 +131,16 @@ class Stage:
         return FleetRun(done.returncode, done.stdout + done.stderr)
 
     def start(
-        self, hosts: t.Sequence[str], *arguments: str, output: int | t.IO[str] = subprocess.DEVNULL
+        self,
+        hosts: t.Sequence[str],
+        *arguments: str,
+        output: int | t.IO[str] = subprocess.DEVNULL,
+        **environment: str,
     ) -> subprocess.Popen[str]:
         """Run it, and don't wait; output is a file for what it says."""
         return self.fleet.popen_in_controller(
             self.command(hosts, *arguments),
-            env=self.simulator.environment,
+            env={**self.simulator.environment, **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -168,6 +152,10 @@ class Stage:
     def renew(self, order: str, hosts: t.Sequence[str]) -> None:
         """From here on an order with a key of its own is deployed; the key waits on these hosts."""
         self.settings(fleet_order=order)
+        self.put_keys(order, hosts)
+
+    def put_keys(self, order: str, hosts: t.Sequence[str]) -> None:
+        """Let the key of an order wait on these hosts."""
         for name in hosts:
             self.fleet.hosts[name].write(_FILES["pending_privatekey_path"], self.keys[order], 0o600)
 
@@ -194,7 +182,7 @@ class Stage:
 
     def left(self, host: str) -> list[str]:
         """What a run has left on a host that it keeps there only while it works."""
-        script = f"find {FOLDER} -name '.*'; find /tmp /root/.ansible/tmp -mindepth 1 -maxdepth 1 -name '*ansible*'"
+        script = f"find {FOLDER} -name '.*'; find /tmp -name 'ansible-certfleet-*'"
         return self.fleet.hosts[host].run(["sh", "-c", script], check=False).stdout.splitlines()
 
     def reloads(self, names: t.Iterable[str]) -> dict[str, int]:
@@ -228,6 +216,14 @@ def stage(fleet: Fleet) -> t.Iterator[Stage]:
     orders.append({**pending, "key": orders[0]["key"], "life": [{"state": "pending"}]})
     with fleet.simulator({"accounts": [_ACCOUNT], "orders": orders}) as simulator:
         yield Stage(fleet, simulator, keys)
+
+
+def kill_modules(host: Host) -> None:
+    """SIGKILL to everything of Python that runs on a host: the module, and the process of it that does the work."""
+    for pid, line in host.processes().items():
+        if line.split()[0].rpartition("/")[2].startswith("python3"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager

@@ -346,6 +346,26 @@ class Fleet:
             if stream is not None:
                 stream.close()
 
+    def end_tree(self, process: subprocess.Popen[t.Any], number: int) -> None:
+        """Let a signal end a run: SIGINT goes to its whole group, as a terminal has it; what is left then is killed.
+
+        That are what it started, and the connections that ssh keeps for later runs.
+        """
+        family = _processes.descendants(process.pid)
+        playing = [
+            pid for pid in family if any("ansible-playbook" in word for word in _processes.command_line(pid)[:2])
+        ]
+        group = os.getpgid(playing[0])
+        ended = [pid for pid in family if number == signal.SIGINT and _group(pid) == group] or playing[:1]
+        for pid in ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        _processes.wait_gone(playing[0])
+        masters = [pid for pid in _processes.pids() if f"{self.directory}/cp/" in "".join(_processes.command_line(pid))]
+        for pid in dict.fromkeys([*family, *_processes.descendants(process.pid), *masters]):
+            _processes.kill(pid)
+        process.wait()
+
     @contextlib.contextmanager
     def probing(
         self,
@@ -378,3 +398,10 @@ class Fleet:
         """Within the context, the simulator runs in the controller namespace, on orders as in its orders file."""
         directory = pathlib.Path(tempfile.mkdtemp(prefix="simulator-", dir=self.directory))
         return SimulatorProcess(directory, orders, ControllerNamespace(self))
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None

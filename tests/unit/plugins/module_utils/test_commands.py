@@ -119,3 +119,18 @@ def test_words() -> None:
     for wrong in ("", "  ", "nginx 'a"):
         with pytest.raises(InstallError, match="validate: "):
             _commands.words("validate", wrong)
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        (None, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        # That of an ordinary user, which su keeps, and one with the folder that one is in by chance.
+        ("/usr/bin:/bin", "/usr/bin:/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin"),
+        ("/opt/bin::/bin", "/opt/bin:/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin"),
+    ],
+)
+def test_programs_of_the_administrator_are_found(path: str | None, seen: str) -> None:
+    surroundings = {} if path is None else {"PATH": path}
+    assert _commands.environment({}, surroundings)["PATH"] == seen

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
@@ -19,6 +20,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import deploy as under_test
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import services
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.deploy import deploy
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.detached import Killed, detached
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import hidden
 from ansible_collections.certfleet.collectssl.tests.support import installation
 from ansible_collections.certfleet.collectssl.tests.support.reloadable import ReloadableService
@@ -479,6 +482,92 @@ def test_a_host_that_dies_ends_as_an_undisturbed_one_in_the_next_run(begin: int,
         if not died:
             assert number > 50
             return
+
+
+@pytest.mark.parametrize("begin", range(_APART))
+def test_work_that_is_killed_is_ended_in_the_same_run(begin: int, host: _Host) -> None:
+    host.deploy("a")
+    for number in itertools.count(begin + 1, _APART):
+        before, after = host.serial, host.serial + 1
+        host.serial = after
+        with _dying_at(number) as died:
+            result = host.deploy("a")
+        (one,) = result["certificates"]
+        new = one["state"] == "in_service"
+        assert new or (one["state"], result["rolled_back"]) == ("rolled_back", ["a"]), result
+        assert host.has("a", after if new else before)
+        assert host.serves("a", after if new else before)
+        assert host.left() == []
+        assert (one["installed"] == host.installed("a")) is True
+        if not died[0]:
+            assert new
+            assert number > 50
+            return
+        assert any("was killed" in warning for warning in host.warnings)
+        assert new or one["msg"] == "The process that worked on this host was killed. Its files are as they were."
+        host.serial = after if new else before
+
+
+def test_work_that_is_killed_leaves_nothing_for_the_controller_to_find_right(host: _Host) -> None:
+    """What the controller sees in service then is the old one, which is not what was wanted."""
+    host.deploy()
+    host.serial = 1
+    port = host.service_of("a").ports["a"]
+    host.options["a"] = {
+        "validate": "sh -c 'kill -9 $PPID'",
+        "endpoints": [{"host": "127.0.0.1", "port": port, "connect_from": "controller"}],
+    }
+    result = host.deploy("a", _shown={})
+    assert host.states(result) == {"a": "rolled_back"}
+    assert result["rolled_back"] == ["a"]
+    assert host.has("a", 0)
+    assert host.serves("a", 0)
+    assert host.left() == []
+
+
+def test_work_that_is_killed_again_and_again_is_left_to_the_next_run(
+    host: _Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(work: t.Callable[[], dict[str, t.Any]]) -> t.NoReturn:
+        raise Killed("Killed.")
+
+    monkeypatch.setattr(under_test, "detached", die)
+    with pytest.raises(InstallError, match="Killed") as caught:
+        host.deploy("a")
+    assert caught.value.details == {"end_unknown": True}
+
+
+def test_a_removal_that_is_killed_is_told_as_what_came_of_it(host: _Host) -> None:
+    host.options["a"] = {"state": "absent", "content": None, "services": [], "endpoints": []}
+    states = set()
+    for number in range(1, 100):
+        with _dying_at(number) as died:
+            (one,) = host.deploy("a")["certificates"]
+        gone = not (host.services["a"].conf / "a.pem").exists()
+        assert one["state"] == ("absent" if gone else "rolled_back")
+        if gone:
+            (host.services["a"].conf / "a.pem").write_text(host.content("a"), encoding="ascii")
+        states.add(one["state"])
+        if not died[0]:
+            break
+    assert states == {"absent", "rolled_back"}
+
+
+@contextlib.contextmanager
+def _dying_at(number: int) -> t.Iterator[list[bool]]:
+    """Let the process that does the work first die at a call that changes a file system; whether it lived for that."""
+    died: list[bool] = []
+
+    def dying(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+        if not died:
+            died.append(installation.killed_at(number, work))
+            if died[0]:
+                raise Killed("The process that worked on this host was killed.")
+        return detached(work)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(under_test, "detached", dying)
+        yield died
 
 
 def _killed_at(number: int, host: _Host) -> bool:

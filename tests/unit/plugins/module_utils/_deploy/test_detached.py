@@ -14,7 +14,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.detached import detached
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.detached import Killed, detached
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.tests.support import places
 
@@ -51,7 +51,7 @@ def test_one_that_is_killed_is_told_of() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
         return {}
 
-    with pytest.raises(InstallError, match="was killed"):
+    with pytest.raises(Killed, match="was killed"):
         detached(die)
 
 

@@ -25,6 +25,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.respons
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Waiting
 from ansible_collections.certfleet.collectssl.tests.support.broker import (
     PASSWORD,
@@ -127,7 +128,8 @@ def test_of_several_orders_that_nobody_asked_about_one_worker_asks_about_all(cli
     def begin(first: int) -> None:
         mine = [*requests[first:], *requests[:first]]
         answers = Broker(provider(), lambda _line: None).begin(mine, Waiting(0, 300))
-        assert all(answers[one].require_issued().certificate for one in requests)
+        assert all(isinstance(one, Outcome) and one.require_issued().certificate for one in answers.values())
+        assert set(answers) == set(requests)
 
     assert joined(fork(*(functools.partial(begin, first) for first in range(6)))) == [0] * 6
     assert clients.peaks == [1] * 6
