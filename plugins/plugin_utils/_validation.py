@@ -48,23 +48,53 @@ def validated(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
         if name not in IDENTIFIER_LISTS or not isinstance(value, (list, tuple)):
             _check_form(name, value, spec.argument_spec[name])
     # All at once, since it is nearly always right, and takes time for each of many hosts and certificates.
-    checked = ArgumentSpecValidator(spec.argument_spec).validate(given)
-    for name, value in given.items() if checked.error_messages else ():
+    checked, right = _checked(given, spec)
+    for name, value in () if right else given.items():
         if name not in IDENTIFIER_LISTS or not isinstance(value, (list, tuple)):
             _check_value(name, value, spec.argument_spec[name])
     _check_rules(given, spec)
     # Not those that Ansible made text of, of which nobody can tell what they were.
     texts = identifiers_as_text(given)
-    if checked.error_messages or texts != given:
-        checked = ArgumentSpecValidator(spec.argument_spec).validate(texts)
-    return dict(checked.validated_parameters)
+    if not right or texts != given:
+        checked, right = _checked(texts, spec)
+    return checked
+
+
+def _checked(given: Options, spec: ArgumentSpec) -> tuple[dict[str, t.Any], bool]:
+    """What the validator of ansible-core makes of options, and whether it finds no fault with them."""
+    # It would copy whole dictionaries in which there is nothing for it to check.
+    whole = {name: value for name, value in given.items() if _is_whole(value, spec.argument_spec[name])}
+    found = ArgumentSpecValidator(
+        {name: rules for name, rules in spec.argument_spec.items() if name not in whole}
+    ).validate({name: value for name, value in given.items() if name not in whole})
+    return {**found.validated_parameters, **whole}, not found.error_messages
+
+
+def _is_whole(value: t.Any, rules: t.Mapping[str, t.Any]) -> bool:
+    """Whether there are nothing but dictionaries where these are wanted, with whatever is in them."""
+    if "options" in rules:
+        return False
+    if rules.get("type") == "list" and rules.get("elements") == "dict":
+        return isinstance(value, list) and all(isinstance(element, dict) for element in value)
+    return rules.get("type") == "dict" and isinstance(value, dict)
 
 
 def by_name(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
     """What a task gives, as it spells it, under the names of the options, with aliases resolved."""
     aliases = {alias: name for name, rules in spec.argument_spec.items() for alias in rules.get("aliases", ())}
     given = sorted(args.items(), key=lambda item: item[0] in aliases)
-    return {aliases.get(name, str(name)): value for name, value in given if value is not None}
+    return {aliases.get(name, str(name)): _plain(value) for name, value in given if value is not None}
+
+
+def _plain(value: t.Any) -> t.Any:
+    """A value as ansible-core had it before 2.19, which puts tags on each, so that to copy one takes its time."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, dict):
+        return {_plain(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value
 
 
 def check_known(given: Options, spec: ArgumentSpec) -> None:
