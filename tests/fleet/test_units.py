@@ -42,7 +42,9 @@ _FAULTS = {
     "reload": _Fault("rolled_back", False, "rolled_back", "The service nginx did not take the new files"),
     "folder": _Fault("refused", False, "in_service", "/nowhere"),
     "disk": _Fault("refused", False, "in_service", "No space left on device"),
-    "validate": _Fault("rolled_back", False, "rolled_back", "validate: the command sh failed with exit status 3: no such"),
+    "validate": _Fault(
+        "rolled_back", False, "rolled_back", "validate: the command sh failed with exit status 3: no such"
+    ),
     "silent": _Fault("unproven", True, "in_service", "127.0.0.1 port 9 "),
     "stale": _Fault("rolled_back", False, "in_service", f"127.0.0.1 port {_STALE} "),
     "before": _Fault("refused", False, "in_service", "run_before: the command false failed"),
