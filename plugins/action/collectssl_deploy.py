@@ -8,11 +8,13 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, deploy_spec
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import (
     IN_SERVICE,
     INSTALLED,
+    NOTHING_TO_RESTORE,
     ROLLED_BACK,
     TO_BE_LOOKED_AT,
     UNPROVEN,
@@ -26,7 +28,11 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.c
     certificates_of,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.collecting import Collecting
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.endpoints import ADDRESS, check_probing
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.endpoints import (
+    ADDRESS,
+    Address,
+    check_probing,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.looks import Look, Sight
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.patience import (
     told_meanwhile,
@@ -34,8 +40,15 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.p
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.quick import to_see, unchanged
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.results import composed, fingerprint_of
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.runs import Runs
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.runs import GOOD, Runs
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.services import checked_services
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.variables import (
+    FROM_VARIABLES,
+    ROLE,
+    doubts_about_variables,
+    given_by_variables,
+    without_omitted,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import UnfitError
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._target_action import (
     TargetActionBase,
@@ -63,10 +76,30 @@ class ActionModule(TargetActionBase):
     _host: str
     _collecting: Collecting
     _runs: Runs
+    _shown_before: dict[tuple[t.Any, ...], str | None]
 
     def argument_spec(self) -> ArgumentSpec:
         """The options of the module, before layouts are merged into the certificates."""
         return deploy_spec(merged=False)
+
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
+        """Called by Ansible, in a worker of the controller."""
+        # Whatever comes before the work changes nothing.
+        result = {"stops_rollout": False, **super().run(tmp, task_vars)}
+        role = self._task._role
+        if role is not None and role.get_name(include_role_fqcn=False) == ROLE:
+            doubts = doubts_about_variables(task_vars or {})
+            if doubts:
+                result["warnings"] = [*result.get("warnings", []), *doubts]
+        return result
+
+    def spelled(self, task_vars: Result) -> Result:
+        """The options of the task, with those that variables give where it says so."""
+        given = super().spelled(task_vars)
+        if not boolean(given.get(FROM_VARIABLES) or False, strict=False):
+            return given
+        found = self._templar.template(given_by_variables(task_vars))
+        return {**given, **without_omitted(found, task_vars.get("omit"))}
 
     def work(self, options: dict[str, t.Any], task_vars: dict[str, t.Any]) -> Result:
         """Ask about all orders, bring in what is issued, wait for the rest together, bring that in."""
@@ -76,6 +109,7 @@ class ActionModule(TargetActionBase):
         self._host = str(task_vars.get("inventory_hostname") or self._play_context.remote_addr or "this host")
         certificates = certificates_of(options, self._address())
         self._runs = Runs([one.name for one in certificates])
+        self._shown_before = {}
         self._collecting = Collecting(certificates, options, began, lambda: self.broker(options))
         self._collecting.begin()
         if self._task.check_mode:
@@ -106,6 +140,7 @@ class ActionModule(TargetActionBase):
         if result is not None:
             self._runs.add(result)
         elif not self._runs.broken:
+            self._look_before(certificates)
             self._run(certificates, task_vars, is_first=is_first)
         if not self._runs.broken:
             self._look(certificates, task_vars)
@@ -116,7 +151,7 @@ class ActionModule(TargetActionBase):
         """Tell what is known of endpoints where the host cannot be reached any more."""
         if self._task.check_mode:
             self._wrong([one for one in certificates if self._sights([one])], once=True)
-        known = {(seen["certificate"], *map(seen.get, ADDRESS)) for seen in self._runs.endpoints}
+        known = {_where(seen) for seen in self._runs.endpoints}
         nothing = {"fingerprint_sha256": None, "served": None, "verified": None, "verify_error": None}
         self._runs.saw(
             {"certificate": one.name, **address.shown, **nothing, "serves": False, "reason": self._runs.broken}
@@ -127,9 +162,6 @@ class ActionModule(TargetActionBase):
 
     def _quick_look(self, certificates: t.Sequence[Certificate]) -> Result | None:
         """What the module would return, where one command sees that there is nothing to do; else None."""
-        if self._task.check_mode and any(address.endpoint is None for one in certificates for address in one.endpoints):
-            # It tells whether what is served is trusted, too, which one command does not find out.
-            return None
         wanted = [(one, self._collecting.of(one).content) for one in certificates]
         try:
             seen = to_see(wanted, bool(self._task.check_mode))
@@ -168,6 +200,27 @@ class ActionModule(TargetActionBase):
 
     # Looks from here
 
+    def _look_before(self, certificates: t.Sequence[Certificate]) -> None:
+        """See what endpoints show before anything changes, by which it is known what going back would restore."""
+        if not self._task.check_mode:
+            look = Look(
+                [Sight(one.name, place, None) for one in certificates for place in _seen_from_here(one)], self._say
+            )
+            look.once()
+            self._shown_before.update({_where(seen): seen["fingerprint_sha256"] for seen in look.results()})
+
+    def _restores(self, one: Certificate) -> bool:
+        """Whether an endpoint that does not show a certificate would be better off with the one from before."""
+        was = self._runs.of(one.name).get("before_fingerprint")
+        for seen in self._runs.endpoints:
+            if seen["certificate"] != one.name or seen["serves"] or seen["connect_from"] != "controller":
+                continue
+            before = self._shown_before.get(_where(seen))
+            # What shows a certificate that was not installed before either has nothing to do with these files.
+            if before is not None and (before == was or seen["fingerprint_sha256"] != before):
+                return True
+        return False
+
     def _look(self, certificates: t.Sequence[Certificate], task_vars: Result) -> None:
         """Look at the endpoints that are seen from here, and tell the host what it has to know of that."""
         seen_from_here = [one for one in certificates if not one.absent and self._sights([one])]
@@ -183,13 +236,17 @@ class ActionModule(TargetActionBase):
             return
         wrong.update(self._wrong(waiting))
         told = {one.name: "" for one in open_ones if self._state(one) == TO_BE_LOOKED_AT}
+        staying = [one for one in waiting if wrong[one.name] and not self._restores(one)]
         for one in running:
-            if wrong[one.name]:
+            if wrong[one.name] and one not in staying:
                 told[one.name] = wrong[one.name]
             elif one.name not in told:
                 self._runs.end(one.name, IN_SERVICE)
         if told:
             self._conclude([one for one in open_ones if one.name in told], told, task_vars)
+        for one in staying:
+            if self._state(one) in GOOD:
+                self._runs.end(one.name, UNPROVEN, f"{wrong[one.name]} {NOTHING_TO_RESTORE}")
 
     def _foresee(self, running: t.Sequence[Certificate], wrong: dict[str, str]) -> None:
         """What a real run comes to, if all goes well that can only be found out by trying."""
@@ -233,10 +290,9 @@ class ActionModule(TargetActionBase):
 
     def _sights(self, certificates: t.Sequence[Certificate]) -> list[Sight]:
         return [
-            Sight(one.name, address, fingerprint_of(self._runs.of(one.name)["installed"]))
+            Sight(one.name, place, fingerprint_of(self._runs.of(one.name)["installed"]))
             for one in certificates
-            for address in one.endpoints
-            if address.endpoint is not None
+            for place in _seen_from_here(one)
         ]
 
     def _state(self, one: Certificate) -> str:
@@ -261,3 +317,13 @@ class ActionModule(TargetActionBase):
             # In one piece, so that what other hosts have to say stands before or behind it.
             Display().display("\n".join(["", *table([(self._host, result)]), *sentences(result), ""]))
         return result
+
+
+def _where(seen: Result) -> tuple[t.Any, ...]:
+    """Which endpoint of which certificate a look was at."""
+    return (seen["certificate"], *map(seen.get, ADDRESS))
+
+
+def _seen_from_here(one: Certificate) -> list[Address]:
+    """The endpoints of a certificate that are looked at from this controller."""
+    return [address for address in one.endpoints if address.endpoint is not None]

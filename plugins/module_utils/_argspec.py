@@ -148,6 +148,11 @@ def _waiting_spec() -> ArgumentSpec:
     )
 
 
+def provider_options() -> List[str]:
+    """The names of the options that reach the provider, in the order in which they are documented."""
+    return list((_provider_spec() + _waiting_spec()).argument_spec)
+
+
 def _files_spec() -> ArgumentSpec:
     options = {option: {"type": "path"} for option, dummy in FILE_ROLES}  # type: Dict[str, Dict[str, Any]]
     options.update(
@@ -276,19 +281,7 @@ def deploy_spec(merged: bool = True) -> ArgumentSpec:
                 "probe_retries": {"type": "int", "default": 15},
                 "probe_delay": {"type": "int", "default": 2},
                 "command_timeout": {"type": "int", "default": 60},
+                "from_variables": {"type": "bool", "default": False},
             }
         )
-    )
-
-
-def rollback_point_spec() -> ArgumentSpec:
-    """The options of ``collectssl_rollback_point``, which has nothing to do with the provider either."""
-    return ArgumentSpec(
-        {
-            "name": {"type": "str", "required": True},
-            "paths": {"type": "list", "elements": "path", "default": []},
-            "state": {"type": "str", "default": "present", "choices": ["present", "restored", "absent"]},
-            "directory": {"type": "path", "default": "/var/lib/certfleet-collectssl"},
-            "unsafe_writes": {"type": "bool", "default": False},
-        }
     )

@@ -341,6 +341,16 @@ options:
         C(CERTFLEET_TLSA_BEFORE), and never the account.
     type: int
     default: 60
+  from_variables:
+    description:
+      - Whether an option for which the host has a variable is taken from there, whatever the task says of it. It is how
+        the role P(certfleet.collectssl.collectssl_deploy#role) has them, without a template for each.
+      - The variables are those of the role, C(collectssl_deploy_layouts) and the like, and for the options that reach
+        the provider those of the lookup, C(collectssl_ca_path) and the like. None of them names an order, and
+        O(certificates) is given by the task.
+      - A variable that is nearly called as one of these, which the host does not have, is an error.
+    type: bool
+    default: false
   order_number:
     description:
       - It names no certificate here, and is taken so that a default for the action group breaks nothing. Give it in
@@ -625,7 +635,7 @@ stops_rollout:
     - Whether this run changed something that it could not prove to be in service, or had to take back, so that other
       hosts had better wait. What was wrong before, and is left as it was, does not count.
   type: bool
-  returned: unless an option was wrong
+  returned: always
 """
 
 import os

@@ -55,13 +55,17 @@ class CollectActionBase(ActionBase):
         :arg options: those of the task, with what the controller's environment adds to them.
         """
 
+    def spelled(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The options of the task, as it spells them; ``CollectError`` fails the task."""
+        return t.cast("dict[str, t.Any]", self._task.args)
+
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Called by Ansible, in a worker of the controller."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         spec = self.argument_spec()
         self._attempt = None
-        self.given = by_name(self._task.args, spec)
         try:
+            self.given = by_name(self.spelled(task_vars or {}), spec)
             options = validated(self.given, spec)
             # A member that has nothing to do with the provider takes nothing from the environment.
             completed = with_environment(options, self.given) if "product" in options else options

@@ -143,9 +143,9 @@ def fleet_report(
 ) -> dict[str, t.Any]:
     """The report on ``hosts`` at the time ``now``; what ends within ``warn_days`` is about to expire.
 
-    A host is a dictionary with ``host`` (name) and ``result`` (of ``collectssl_deploy`` in check mode). ``asked`` has
-    further orders: ``order_numbers``, as they were given, and ``result`` (of ``collectssl_order_info``). See the filter
-    ``fleet_report`` for what is returned.
+    A host is a dictionary with ``host`` (name) and ``result`` (of ``collectssl_deploy`` in check mode, or of a task
+    that was skipped). ``asked`` has further orders: ``order_numbers``, as they were given, and ``result`` (of
+    ``collectssl_order_info``). See the filter ``fleet_report`` for what is returned.
     """
     hosts = list(hosts)
     orders = sorted(_order_rows(hosts, asked or {}, now, warn_days), key=Row.urgency)
@@ -176,7 +176,7 @@ def _order_rows(hosts: t.Sequence[Facts], asked: Facts, now: datetime.datetime, 
             answers[key] = order
 
     for host in hosts:
-        for certificate in host["result"]["certificates"]:
+        for certificate in host["result"].get("certificates", []):
             key = _key(certificate["order"] or {})
             # That of a collection code has no name.
             if key is not None:
@@ -231,8 +231,8 @@ def _unanswered(result: Facts) -> Facts:
 
 
 def _endpoint_rows(host: Facts, now: datetime.datetime, warn_days: int) -> t.Iterator[Row]:
-    certificates = {certificate["name"]: certificate for certificate in host["result"]["certificates"]}
-    for seen in host["result"]["endpoints"]:
+    certificates = {certificate["name"]: certificate for certificate in host["result"].get("certificates", [])}
+    for seen in host["result"].get("endpoints", []):
         certificate = certificates[seen["certificate"]]
         served, installed = seen["served"] or {}, certificate["installed"] or {}
         row = Row(

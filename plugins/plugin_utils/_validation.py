@@ -46,18 +46,55 @@ def validated(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
             # Before the validator, which in some series of ansible-core takes a list with such elements for none.
             _check_elements(name, value, spec.argument_spec[name])
         if name not in IDENTIFIER_LISTS or not isinstance(value, (list, tuple)):
+            _check_form(name, value, spec.argument_spec[name])
+    # All at once, since it is nearly always right, and takes time for each of many hosts and certificates.
+    checked, right = _checked(given, spec)
+    for name, value in () if right else given.items():
+        if name not in IDENTIFIER_LISTS or not isinstance(value, (list, tuple)):
             _check_value(name, value, spec.argument_spec[name])
     _check_rules(given, spec)
-    # Before Ansible makes text of them, after which nobody can tell what they were.
-    given = identifiers_as_text(given)
-    return dict(ArgumentSpecValidator(spec.argument_spec).validate(given).validated_parameters)
+    # Not those that Ansible made text of, of which nobody can tell what they were.
+    texts = identifiers_as_text(given)
+    if not right or texts != given:
+        checked, right = _checked(texts, spec)
+    return checked
+
+
+def _checked(given: Options, spec: ArgumentSpec) -> tuple[dict[str, t.Any], bool]:
+    """What the validator of ansible-core makes of options, and whether it finds no fault with them."""
+    # It would copy whole dictionaries in which there is nothing for it to check.
+    whole = {name: value for name, value in given.items() if _is_whole(value, spec.argument_spec[name])}
+    found = ArgumentSpecValidator(
+        {name: rules for name, rules in spec.argument_spec.items() if name not in whole}
+    ).validate({name: value for name, value in given.items() if name not in whole})
+    return {**found.validated_parameters, **whole}, not found.error_messages
+
+
+def _is_whole(value: t.Any, rules: t.Mapping[str, t.Any]) -> bool:
+    """Whether there are nothing but dictionaries where these are wanted, with whatever is in them."""
+    if "options" in rules:
+        return False
+    if rules.get("type") == "list" and rules.get("elements") == "dict":
+        return isinstance(value, list) and all(isinstance(element, dict) for element in value)
+    return rules.get("type") == "dict" and isinstance(value, dict)
 
 
 def by_name(args: Options, spec: ArgumentSpec) -> dict[str, t.Any]:
     """What a task gives, as it spells it, under the names of the options, with aliases resolved."""
     aliases = {alias: name for name, rules in spec.argument_spec.items() for alias in rules.get("aliases", ())}
     given = sorted(args.items(), key=lambda item: item[0] in aliases)
-    return {aliases.get(name, str(name)): value for name, value in given if value is not None}
+    return {aliases.get(name, str(name)): _plain(value) for name, value in given if value is not None}
+
+
+def _plain(value: t.Any) -> t.Any:
+    """A value as ansible-core had it before 2.19, which puts tags on each, so that to copy one takes its time."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, dict):
+        return {_plain(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value
 
 
 def check_known(given: Options, spec: ArgumentSpec) -> None:
@@ -80,23 +117,31 @@ def check_known(given: Options, spec: ArgumentSpec) -> None:
     raise OptionError(f"There is no option {' and no option '.join(unknown)}. {' '.join(hints)}")
 
 
-def _check_value(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
+def _check_form(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
+    """Find what the validator would stumble over, or make text of."""
     parts = value if isinstance(value, (list, tuple)) else [value]
     # From some thousand digits on, Python makes no text of a number.
     if any(isinstance(part, int) and abs(part) >= _TOO_LONG for part in parts):
         raise OptionError(f"{name} is a number of more digits than any option takes.")
+    # It would make text of a list, brackets and all.
+    if _is_structured(value) and rules.get("type", "str") in ("str", "path"):
+        raise OptionError(f"{_wanted(name, value, rules)}{_hint(value)}")
+
+
+def _check_value(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> None:
+    if ArgumentSpecValidator({name: dict(rules)}).validate({name: value}).error_messages:
+        raise OptionError(_wanted(name, value, rules))
+
+
+def _is_structured(value: t.Any) -> bool:
+    return isinstance(value, (dict, list, tuple, set))
+
+
+def _wanted(name: str, value: t.Any, rules: t.Mapping[str, t.Any]) -> str:
     kind = rules.get("type", "str")
-    # The validator would make text of a list, brackets and all.
-    structured = isinstance(value, (dict, list, tuple, set))
-    textual = structured and kind in ("str", "path")
-    if isinstance(value, str) and kind in ("str", "path") and "choices" not in rules:
-        # Nothing can be wrong with it, and the validator takes its time.
-        return
-    if not textual and not ArgumentSpecValidator({name: dict(rules)}).validate({name: value}).error_messages:
-        return
-    shown = "" if structured or rules.get("no_log") else f", not {str(value)[:40]!r}"
+    shown = "" if _is_structured(value) or rules.get("no_log") else f", not {str(value)[:40]!r}"
     wanted = f"one of {', '.join(rules['choices'])}" if "choices" in rules else _KINDS.get(kind, f"of type {kind}")
-    raise OptionError(f"{name} must be {wanted}{shown}.{_hint(value) if textual else ''}")
+    return f"{name} must be {wanted}{shown}."
 
 
 def _hint(value: t.Any) -> str:

@@ -84,7 +84,7 @@ class Spread(t.NamedTuple):
         return cls(statistics.median(values), min(values), max(values))
 
     def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.least:.2f}–{self.most:.2f})"
+        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
 
 
 class Ratio(t.NamedTuple):

@@ -29,7 +29,11 @@ def certificate(fleet: Fleet) -> Contender:
     """The module that installs one certificate."""
     site = fleet.sites[0]
     paths = {option: f"{{{{ dir }}}}/{option}.pem" for option in ("path", "chain_path", "fullchain_path")}
-    options = {**paths, "order_number": fleet.orders[site], "privatekey_path": f"{{{{ dir }}}}/tls/{site}.key"}
+    options: dict[str, t.Any] = {
+        **paths,
+        "order_number": fleet.orders[site],
+        "privatekey_path": f"{{{{ dir }}}}/tls/{site}.key",
+    }
     options["expected_names"] = [f"{site}.example.com"]
     return fleet.contender("collectssl_certificate", [{"tasks": [{MODULE: options}]}])
 

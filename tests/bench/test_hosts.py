@@ -27,8 +27,7 @@ def test_one_certificate(lab: Lab, bench: Bench, over_ssh: bool) -> None:
         start_up, ping, by_hand = plays.start_up(fleet), plays.ping(fleet), plays.by_hand(fleet)
         certificate = plays.certificate(fleet)
         roles = {included: plays.role(fleet, included) for included in (False, True)}
-        for contender in (by_hand, certificate, roles[False]):
-            contender.run(counts=False)
+        fleets.settle(by_hand, certificate, roles[False])
         bench.take_turns([start_up, ping, certificate, *roles.values(), by_hand], rarely=[by_hand.name])
     what = "collectssl_certificate, nothing to do ÷ ping"
     bench.compare(f"{way}: {what}", certificate, ping, start_up, 0.40)
@@ -46,7 +45,7 @@ def test_fifty_certificates(lab: Lab, bench: Bench, over_ssh: bool) -> None:
     with fleets.Fleet(lab, hosts, sites=sites, over_ssh=over_ssh) as fleet:
         start_up, ping = plays.start_up(fleet), plays.ping(fleet)
         plain, looking = (plays.role(fleet, True, endpoints) for endpoints in (False, True))
-        looking.run(counts=False)
+        fleets.settle(looking)
         bench.take_turns([start_up, ping, plain, looking])
     what = f"the role by include_role, {sites} certificates"
     bench.compare(f"{way}: {what}, nothing to do ÷ ping", plain, ping, start_up, 0.70)
@@ -58,7 +57,7 @@ def test_a_reissue(lab: Lab, bench: Bench, over_ssh: bool) -> None:
     way = f"{_way(over_ssh)}, {bench.hosts} hosts"
     with fleets.Fleet(lab, bench.hosts, over_ssh=over_ssh, with_services=True) as fleet:
         start_up, ping, role = plays.start_up(fleet), plays.ping(fleet), plays.role(fleet, False)
-        role.run(counts=False)
+        fleets.settle(role)
         bench.take_turns([start_up, ping, role], {role.name: fleet.reissue})
     what = "the role, a reissue: switch, validate, reload, look ÷ ping"
     bench.compare(f"{way}: {what}", role, ping, start_up, 2.0)

@@ -4,7 +4,7 @@
 """Runs whose controller is gone for good, however the host was reached: it comes to one of its two ends by itself.
 
 Each certificate here has a new key, which moves to its place together with it. A run is held at a step, the controller
-is ended, and the run goes on: then all of the new certificate is in service, or all of the old one, with nothing left.
+is ended, and the run goes on: then all of the new certificate is in service, or all of the old one, and nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deployi
     RENEWED,
     FleetRun,
     Stage,
-    kill_modules,
 )
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import Host
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet._places import FILES
@@ -33,6 +32,7 @@ from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_gates i
 )
 
 _USER = "someone"
+_NOTICING = "printf 'ClientAliveInterval 1\\nClientAliveCountMax 2\\n'"
 _BECOME = {"ansible_user": _USER, "ansible_become": True}
 _SUDO, _SU = {**_BECOME, "ansible_become_method": "sudo"}, {**_BECOME, "ansible_become_method": "su"}
 
@@ -56,9 +56,6 @@ _WAYS = [
         ("su", _SU, "use_pty"),
     )
 ]
-_NOTICE = (
-    "printf 'ClientAliveInterval 1\\nClientAliveCountMax 2\\n' >>/etc/ssh/sshd_config; kill -HUP $(cat /run/sshd.pid)"
-)
 _ENDS = ("kill", "term", "int", "cut")
 _AT_ONCE = ("-e", '{"collectssl_deploy_serial": ["100%"]}', "-f", "24")
 _PLACES = len(_WAYS) * 2
@@ -98,7 +95,7 @@ def held(stage: Stage) -> Stage:
         host.write(f"/etc/sudoers.d/{_USER}", f"Defaults {way.pty}\n{_USER} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
         host.run(["sed", "-i", "1i auth sufficient pam_permit.so", "/etc/pam.d/su"])
         # Who is cut off is to be noticed soon.
-        host.run(["sh", "-c", _NOTICE])
+        host.run(["sh", "-c", f"{_NOTICING} >>/etc/ssh/sshd_config && kill -HUP $(cat /run/sshd.pid)"])
         host.write(PROGRAM, (FILES / "gate").read_text(encoding="utf-8"), 0o755)
         assert name == host.name
     inventory = {"all": {"hosts": {name: _WAYS[n % len(_WAYS)].variables for n, name in enumerate(stage.fleet.hosts)}}}

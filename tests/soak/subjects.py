@@ -88,7 +88,6 @@ MUTATED = {
     "plugins/module_utils/_files": [
         f"{_UNITS}/module_utils/_files",
         f"{_UNITS}/module_utils/_install",
-        f"{_UNITS}/module_utils/_rollback",
     ],
     "plugins/module_utils/_wire": [
         f"{_UNITS}/module_utils/_wire",

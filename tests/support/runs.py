@@ -94,6 +94,12 @@ class Run(t.NamedTuple):
             assert sign not in everything, everything[max(0, everything.index(sign) - 2000) :][:_SHOWN]
         return self
 
+    def must_not_warn(self) -> Run:
+        """This run, ansible-core having nothing to say against how the collection is written."""
+        found = [line for line in self.output.splitlines() if "WARNING]" in line]
+        assert found == [], found
+        return self
+
 
 def read_record(path: pathlib.Path) -> list[Result]:
     """What the recorder wrote down in a run, and empty the record."""

@@ -52,7 +52,6 @@ _ARROWS: dict[str, set[str]] = {
     "module_utils/_files": _EVERYBODY,
     "module_utils/_endpoint": _EVERYBODY,
     "module_utils/_install": _EVERYBODY | {"module_utils/_files"},
-    "module_utils/_rollback": _EVERYBODY | {"module_utils/_files"},
     "plugin_utils/_provider": _EVERYBODY,
     "plugin_utils/_layouts": _EVERYBODY,
     "plugin_utils/_quick_look": _EVERYBODY | {"module_utils/_files", "module_utils/_install"},
@@ -112,7 +111,6 @@ _SHIPPED = {
     "collectssl_certificate": {"_argspec", "_errors", "_pem", "_python", "_text", "_files", "_install"},
     "collectssl_deploy": _EVERYBODY_SHIPPED | {"_commands", "_deploy", "_endpoint", "_files", "_install"},
     "collectssl_order_info": {"_argspec"},
-    "collectssl_rollback_point": {"_argspec", "_errors", "_pem", "_text", "_files", "_rollback"},
     "tls_endpoint_info": {"_argspec", "_errors", "_names", "_pem", "_python", "_text", "_endpoint"},
 }
 

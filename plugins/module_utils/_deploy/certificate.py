@@ -96,7 +96,9 @@ class Certificate:
             return
         with disk.doing(f"directory: {path} could not be made"):
             folders.made(self._places, "directory", path, [0o755], self._made)
-        # It may be that another certificate of the call, which names the same folder, has made it.
+
+    def find_again(self) -> None:
+        """Find its files in folders that were not there; another certificate may have asked for the same one."""
         if any(place.folder is None for place in self.places):
             self.wanted = destinations(self.params, self._places)
 

@@ -32,6 +32,8 @@ TO_BE_LOOKED_AT = "to_be_looked_at"
 
 LEFT_STOPPED = "left_stopped"
 
+NOTHING_TO_RESTORE = "The new files stay: going back would restore nothing."
+
 
 class Seen(NamedTuple):
     """What an endpoint shows: a fingerprint, or None and why nothing could be seen."""
@@ -351,7 +353,7 @@ class Unit:
             self._of([name])[0].messages.append(str(exc))
         for report in reports:
             if report.name in wrong:
-                report.end(UNPROVEN, f"{wrong[report.name].why} The new files stay: going back would restore nothing.")
+                report.end(UNPROVEN, f"{wrong[report.name].why} {NOTHING_TO_RESTORE}")
             else:
                 report.end(self._well(report))
 

@@ -294,14 +294,14 @@ def link(source: Place, target: Place) -> bool:
     return True
 
 
-def duplicate(source: Place, target: Place, by_link: bool = True, faithful: bool = True) -> None:
+def duplicate(source: Place, target: Place, by_link: bool = True) -> None:
     """Give what ``source`` holds, with its protection, a second name that must not exist yet.
 
-    A hard link where that is possible and ``by_link`` allows it, which keeps the very same file; else a copy. A copy
-    that this user cannot give the same protection is an ``OSError``, or, if it need not be ``faithful``, of this user.
+    A hard link where that is possible and ``by_link`` allows it, which keeps the very same file; else a copy, as
+    ``copy`` makes it.
     """
     if not by_link or not link(source, target):
-        copy(source, target, faithful=faithful)
+        copy(source, target)
 
 
 def copy(
@@ -313,8 +313,9 @@ def copy(
 ) -> None:
     """Write what ``source`` holds into a file that must not exist yet, and flush it.
 
-    Its protection is that of ``source``, or what ``change`` makes of that; see ``duplicate`` for ``faithful``. Raises
-    ``OSError`` where ``source`` has another inode than the ``expected``.
+    Its protection is that of ``source``, or what ``change`` makes of that. One that this user cannot give is an
+    ``OSError``, or, if it need not be ``faithful``, the copy is of this user. Raises ``OSError`` where ``source`` has
+    another inode than the ``expected``.
     """
     with opened(source) as origin:
         if expected not in (None, os.fstat(origin).st_ino):

@@ -162,8 +162,8 @@ class _Check:
         if status is None:
             return
         one_disk = status.st_dev == self._step.place.there.key[0]
-        own = self._step.own or self._step.origin_within is not None
-        link = one_disk and not (self.rewritten or self._unsafe or own) and permissions.may_link(origin.path)
+        changed = self._step.origin_within is not None
+        link = one_disk and not (self.rewritten or self._unsafe or changed) and permissions.may_link(origin.path)
         if not link and not self._can_copy(status):
             raise self._refusal(
                 f"{origin.path} belongs to {user_named(status.st_uid)}:{group_named(status.st_gid)}, and "

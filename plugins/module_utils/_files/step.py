@@ -17,8 +17,7 @@ class Step(NamedTuple):
 
     A file that is ``secret`` holds a private key: a new one is for its owner alone, and what is kept of an old one is
     open to nobody that the new one is not open to. ``backup`` is the name, in the same folder, under which the old one
-    is kept afterwards. Unless ``own``, the file may be a hard link to ``origin``, which somebody who writes into it
-    then changes, too. ``origin_inode`` is the one that ``origin`` was seen to have; ``origin_within`` the protection
+    is kept afterwards. ``origin_inode`` is the one that ``origin`` was seen to have; ``origin_within`` the protection
     that it is not to go beyond in its place, where its own would.
     """
 
@@ -28,7 +27,6 @@ class Step(NamedTuple):
     origin: Optional[Place] = None
     backup: Optional[str] = None
     secret: bool = False
-    own: bool = False
     origin_inode: Optional[int] = None
     origin_within: Optional[Protection] = None
 

@@ -67,13 +67,14 @@ Unfinished = List[Journal]
 class Locked(NamedTuple):
     """Files that nobody else changes meanwhile: what interrupted runs did to them, and where things are kept.
 
-    ``interrupts`` are those of the one who may change them. ``kept`` are the transactions that stay open beside the one
-    that comes next.
+    ``interrupts`` are those of the one who may change them, ``paths`` the files that are meant. ``kept`` are the
+    transactions that stay open beside the one that comes next.
     """
 
     unfinished: Unfinished
     hidden: Dict[object, HiddenFolder]
     kept: List[Journal]
+    paths: FrozenSet[str]
     interrupts: Optional[Interrupts] = None
 
 
@@ -133,7 +134,8 @@ def _locked(known: Places, places: Iterable[Place], exclusive: bool) -> Iterator
     there = [place for place in places if place.folder is not None]
     subjects: Dict[object, str] = {place.there.key: place.path for place in reversed(there)}
     with contextlib.ExitStack() as stack:
-        yield _taken(known, _folders(there), exclusive, subjects, stack)
+        paths = frozenset(place.path for place in there)
+        yield _taken(known, _folders(there), exclusive, subjects, stack)._replace(paths=paths)
 
 
 def _taken(
@@ -154,7 +156,7 @@ def _taken(
             f"{hidden.NAME}.",
             settled=True,
         )
-    return Locked(unfinished, held, [])
+    return Locked(unfinished, held, [], frozenset())
 
 
 class Settled(NamedTuple):
@@ -167,22 +169,24 @@ class Settled(NamedTuple):
     let_go: FrozenSet[str] = frozenset()
 
 
-def preview(module: Any, unfinished: Unfinished) -> Tuple[View, Settled]:
+def preview(module: Any, locked: Locked, subjects: Container[str] = ()) -> Tuple[View, Settled]:
     """The files as ``settle`` would make them, and what it would do; warns that they are not so yet."""
-    if any(begun.state == SWITCHING for begun in unfinished):
+    if any(begun.state == SWITCHING for begun in locked.unfinished):
         module.warn("An earlier run was interrupted; a real run would first put its files back")
-    view = view_once_undone(unfinished)
-    return view, _to_settle(view, unfinished)
+    view = view_once_undone(locked.unfinished)
+    return view, _to_settle(view, [begun for begun in locked.unfinished if not _stays(begun, locked, subjects)])
 
 
 def settle(module: Any, locked: Locked, subjects: Container[str] = ()) -> Settled:
     """End what interrupted runs left: put back what was being switched, and warn of it; let go what was held.
 
-    What is held of one of the ``subjects`` stays so, for the caller to end; they are in ``locked.kept`` then, as is
-    what is due of anybody. Raises ``InstallError`` where it cannot be done.
+    What is held of one of the ``subjects`` stays so, for the caller to end, and so does what somebody else holds of
+    files that are not meant here. It is in ``locked.kept`` then, as is what is due of anybody. Raises ``InstallError``
+    where it cannot be done.
     """
-    ending = [begun for begun in locked.unfinished if not _stays(begun, subjects)]
-    locked.kept.extend(begun for begun in locked.unfinished if _stays(begun, subjects))
+    staying = [begun for begun in locked.unfinished if _stays(begun, locked, subjects)]
+    ending = [begun for begun in locked.unfinished if begun not in staying]
+    locked.kept.extend(staying)
     settled = _to_settle(view_once_undone(ending), ending)
     for begun in ending:
         paths = ", ".join(one.place.path for one in begun.entries)
@@ -207,8 +211,10 @@ def settle(module: Any, locked: Locked, subjects: Container[str] = ()) -> Settle
     return settled
 
 
-def _stays(begun: Journal, subjects: Container[str]) -> bool:
-    return begun.state == DUE or (begun.state == HELD and begun.subject in subjects)
+def _stays(begun: Journal, locked: Locked, subjects: Container[str]) -> bool:
+    if begun.state != HELD or begun.subject is None:
+        return begun.state == DUE
+    return begun.subject in subjects or not any(one.place.path in locked.paths for one in begun.entries)
 
 
 def _sweep(locked: Locked) -> None:
@@ -493,7 +499,7 @@ class Transaction:
     def _bring(self, step: Step, origin: Place) -> None:
         beside = self._beside(step)
         new = in_folder(beside, beside.new_name())
-        by_link = not (self._in_place or self._is_rewritten(step) or step.own or step.origin_within is not None)
+        by_link = not (self._in_place or self._is_rewritten(step) or step.origin_within is not None)
         # With the flags of the file whose place it takes, a link could not give up its other names.
         by_link = by_link and not (step.existed and self._attributes.flags(step.place))
         if not (by_link and disk.link(origin, new)):

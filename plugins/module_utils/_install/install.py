@@ -73,7 +73,7 @@ class _Installation:
                 return self._change(locked)
         if plan is None:
             with transaction.locked_for_reading(self._places, self._files) as locked:
-                plan = self._plan(*transaction.preview(self._module, locked.unfinished))
+                plan = self._plan(*transaction.preview(self._module, locked))
         return self._result(plan, {})
 
     def _seen(self) -> Optional[Plan]:

@@ -40,8 +40,20 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling impo
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider, Waiting
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import standing
 
+# What the one flight of several orders is called; a key is of digits.
+_SEVERAL = "several"
+
 # Beside the time that a call may take with all its retries, for what is between them (seconds).
 _GRACE = 60
+
+
+@contextlib.contextmanager
+def _kept(answers: dict[CollectRequest, Outcome | CollectError], request: CollectRequest) -> t.Iterator[None]:
+    """Let an error about one order be its answer."""
+    try:
+        yield
+    except CollectError as error:
+        answers[request] = error
 
 
 class Broker:
@@ -86,9 +98,27 @@ class Broker:
         """
         return self.collect_all([request], waiting)[request]
 
-    def begin(self, request: CollectRequest, waiting: Waiting) -> Outcome:
-        """As ``collect``, for who has other orders to ask about first, and leaves the wait to ``collect_all``."""
-        return self._given(request, self._recorded_or_asked(request, waiting, None))
+    def begin(
+        self, requests: t.Sequence[CollectRequest], waiting: Waiting
+    ) -> dict[CollectRequest, Outcome | CollectError]:
+        """As ``collect`` of several orders, or why one cannot be asked about; the wait is left to ``collect_all``.
+
+        What is not recorded of several, one worker asks about in one go: what it takes to ask is slow to load.
+        """
+        answers: dict[CollectRequest, Outcome | CollectError] = {}
+        unknown = []
+        for request in requests:
+            with _kept(answers, request):
+                recorded = self._recorded(self._key(request), request, waiting, None)
+                if recorded is None:
+                    unknown.append(request)
+                else:
+                    answers[request] = self._given(request, recorded)
+        with self._store.flight(_SEVERAL) if len(unknown) > 1 else contextlib.nullcontext():
+            for request in unknown:
+                with _kept(answers, request):
+                    answers[request] = self._given(request, self._recorded_or_asked(request, waiting, None))
+        return answers
 
     def collect_all(
         self, requests: t.Sequence[CollectRequest], waiting: Waiting, since: float | None = None

@@ -11,6 +11,7 @@ This plugin util is private to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
 
@@ -85,6 +86,7 @@ def sequence(data: bytes) -> list[Element]:
     return found[0].parts()
 
 
+@functools.lru_cache(maxsize=256)  # they are asked for dozens of times for each certificate of a chain
 def fields(tbs_certificate: bytes) -> Fields:
     """The fields of the signed part of a certificate."""
     parts = sequence(tbs_certificate)

@@ -32,6 +32,8 @@ _END = datetime.datetime.fromisoformat("2040-01-01T00:00:00+00:00")
 # What a server's certificate stands for where its own names are not under question.
 _HOST = "stand-in.invalid"
 _MAX_DEPTH = 64
+# How many answers are kept.
+_KEPT = 256
 _PURPOSES = "2.5.29.37"
 # An authority's usage where none is given: keyCertSign.
 _SIGNS = ("2.5.29.15", b"\x03\x02\x02\x04")
@@ -52,6 +54,12 @@ class StandIn(t.NamedTuple):
 
 def verifies(steps: t.Sequence[StandIn]) -> bool:
     """Whether the verifier takes such a chain, end-entity certificate first, for a server's."""
+    return _verifies(tuple(steps))
+
+
+# Chains of one authority are alike in this, and a run may have many.
+@functools.lru_cache(maxsize=_KEPT)
+def _verifies(steps: tuple[StandIn, ...]) -> bool:
     leaf, *authorities = [_made(number, step, is_leaf=number == 0) for number, step in enumerate(steps)]
     anchor = _made(len(steps), StandIn(), is_leaf=False)
     names = steps[0].names or (x509.DNSName(_HOST),)
@@ -70,6 +78,7 @@ def verifies(steps: t.Sequence[StandIn]) -> bool:
     return True
 
 
+@functools.lru_cache(maxsize=_KEPT)
 def read(dotted: str, value: bytes) -> t.Any:
     """The value of one extension as the library reads it, by itself; raises what the library raises."""
     made = _signed(_builder(0).add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier(dotted), value), False))

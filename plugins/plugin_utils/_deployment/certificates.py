@@ -40,6 +40,8 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation i
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,149}\Z")
 
+_SPEC = deploy_certificate_spec()
+
 #: Those of a file with the end-entity certificate, by which the host knows what endpoints have to serve.
 WITH_LEAF = ("path", "fullchain_path", "combined_path")
 
@@ -144,16 +146,15 @@ def _check_layouts(own: t.Mapping[str, t.Any]) -> None:
     """Find a misspelled key where it stands, and not in each certificate that begins as such a layout."""
     for name, layout in own.items():
         with _of(str(name), "Layout"):
-            check_known(layout, deploy_certificate_spec())
+            check_known(layout, _SPEC)
 
 
 def _certificate(name: str, given: dict[str, t.Any], options: Options, address: str) -> Certificate:
-    spec = deploy_certificate_spec()
-    check_known(given, spec)
+    check_known(given, _SPEC)
     texts = identifiers_as_text({**given, "product": options["product"]})
     given = {option: texts[option] for option in given}
     # Endpoints have options of their own, and are told apart in messages.
-    known = validated({option: value for option, value in given.items() if option != "endpoints"}, spec)
+    known = validated({option: value for option, value in given.items() if option != "endpoints"}, _SPEC)
     check_files(given, known)
     if given.get("directory") is not None:
         check_path("directory", given["directory"])

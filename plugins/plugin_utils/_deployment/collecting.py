@@ -64,11 +64,8 @@ class Collecting:
 
     def begin(self) -> None:
         """Ask about all orders, and wait for none."""
-        for request in dict.fromkeys(self._requests.values()):
-            try:
-                self._answers[request] = self._door.begin(request, self._waiting)
-            except CollectError as error:
-                self._answers[request] = error
+        if self._requests:
+            self._answers = self._door.begin(list(dict.fromkeys(self._requests.values())), self._waiting)
         self._read(self._certificates)
 
     def wait(self) -> list[Certificate]:

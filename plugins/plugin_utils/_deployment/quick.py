@@ -98,6 +98,7 @@ def _told(one: Certificate, content: str | None) -> dict[str, t.Any]:
         "installed": installed,
         "before": installed,
         "files": unchanged_files(one.sent(content)),
+        "pending_tlsa": None,
     }
 
 

@@ -11,8 +11,14 @@ import re
 import typing as t
 
 import pytest
+from ansible_collections.certfleet.collectssl.plugins.action import collectssl_deploy
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import Unit, Wanted
 from ansible_collections.certfleet.collectssl.tests.support import broker, https_server, installation
 from ansible_collections.certfleet.collectssl.tests.support.identity import Identity
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.action.action_support import ACCOUNT, run
+from ansible_collections.certfleet.collectssl.tests.unit.plugins.module_utils._deploy.test_engine import (
+    _World as World,
+)
 from ansible_collections.certfleet.collectssl.tests.unit.plugins.scene import (
     Scene,
     closed_folder,
@@ -37,6 +43,20 @@ def _quotes() -> list[str]:
 
 _DENIED = "errorCode=-16&errorMessage=Permission+denied!"
 _INVALID = "errorCode=-4&errorMessage=The+value+of+the+'loginPassword'+argument+is+invalid!"
+
+
+def _deployed(certificates: list[dict[str, t.Any]]) -> str:
+    """What ``collectssl_deploy`` says of certificates that it does not begin with."""
+    return str(run(collectssl_deploy.ActionModule, {**ACCOUNT, "certificates": certificates})["msg"])
+
+
+def _brought_into_service(fault: str) -> str:
+    """What is said of a certificate on the way of which something goes wrong."""
+    world = World([Wanted("www", "new www", ("nginx",), ("www",))], {"www": fault})
+    unit = Unit(world, world.wanted.values())
+    unit.go()
+    return " ".join(unit.reports[0].messages)
+
 
 #: One message for each thing that can go wrong and that the table tells of.
 _MESSAGES: dict[str, t.Callable[[Scene], str]] = {
@@ -73,6 +93,10 @@ _MESSAGES: dict[str, t.Callable[[Scene], str]] = {
     "validate": lambda scene: scene.target(lambda _host: None, validate="/bin/ls /none"),
     "bind mount": lambda scene: scene.mounted(),
     "planted link": lambda scene: scene.target(link_in_open_folder),
+    "no certificate": lambda scene: _deployed([]),
+    "no layout": lambda scene: _deployed([{"name": "www", "layout": "ngnix"}]),
+    "stale": lambda scene: _brought_into_service("stale"),
+    "silent": lambda scene: _brought_into_service("silent"),
 }
 
 if os.geteuid() == 0:

@@ -119,12 +119,14 @@ def test_numbers_in_the_variables_of_playbooks(lab: Lab, tmp_path: pathlib.Path)
         refused = lab.playbook({}, "order_status", order_status_orders=wrong).must_fail()
         assert f"{_QUOTES} {_NOTHING}" in refused.one("Ask for the orders").message
     certificate = {"name": "one", "order_number": _OCTAL, "fullchain_path": "/nowhere/one.pem"}
-    hosts = {"web": {"deploy_certificates": [certificate]}, "other": {}}
+    hosts = {"web": {"collectssl_deploy_certificates": [certificate]}, "other": {}}
     run = lab.playbook(hosts, "report", report_orders=12.5, report_file=str(page)).must_be_civil()
     told = page.read_text(encoding="utf-8")
     assert "order_numbers is the number 12.5, which YAML" in told
     assert "the run says why: web" in " ".join(told.split())
-    assert f"stands in quotes, since YAML makes the number {_OCTAL} of 0012345." in " ".join(run.output.split())
+    assert f"Certificate one: order_number is the number {_OCTAL}, which YAML may have made of" in " ".join(
+        run.output.split()
+    )
     assert lab.simulator.calls() == []
 
 

@@ -43,6 +43,7 @@ def test_table(lab: Lab, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "states.json"
     given = {"order_status_orders": ",".join(numbers), "order_status_file": "states.json"}
     run = _run(lab, environment={"PWD": str(tmp_path), "ANSIBLE_SHOW_CUSTOM_STATS": "true"}, **given).must_succeed()
+    run.must_not_warn()
     head, *lines = _table(run)
     assert head.split("  ")[0] == "ORDER"
     columns = [head.index(word) for word in ("STATE", "NAME", "VALID UNTIL", "WAITS FOR")]
@@ -75,6 +76,7 @@ def test_other_identifiers(lab: Lab, variable: str, field: str) -> None:
     lab.order(**{field: identifier})
     given: dict[str, t.Any] = {variable: [int(identifier)]}
     run = _run(lab, "--check", **given).must_succeed()
+    run.must_not_warn()
     _head, line = _table(run)
     assert line.startswith(f"{identifier}  issued ")
 
@@ -84,6 +86,14 @@ _MISTAKES: dict[str, dict[str, t.Any]] = {
     "an empty one": {"order_status_orders": []},
     "two": {"order_status_orders": "1", "order_status_certificate_ids": "2"},
 }
+
+
+@pytest.mark.parametrize("number", [5349, [5349]])
+def test_a_number_is_told_as_it_was_given(lab: Lab, number: t.Any) -> None:
+    """What YAML made of 0012345 comes to the module as that, alone or in a list."""
+    (result,) = _run(lab, order_status_orders=number).must_fail().of("Ask for the orders")
+    assert "quotes" in result.message
+    assert lab.simulator.calls() == []
 
 
 @pytest.mark.parametrize("mistake", _MISTAKES)

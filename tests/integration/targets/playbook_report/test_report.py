@@ -12,7 +12,7 @@ import re
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.support import files, tls_servers
+from ansible_collections.certfleet.collectssl.tests.support import certificates, files, tls_servers
 from ansible_collections.certfleet.collectssl.tests.support.identity import AuthorityFolder
 from ansible_collections.certfleet.collectssl.tests.support.lab import Lab
 from ansible_collections.certfleet.collectssl.tests.support.runs import Run
@@ -124,12 +124,15 @@ class _Scene:
                 files.write(folder / "site.pem", identity.certificate.read_bytes())
         if installed == "good":
             files.write(folder / "site.pem", (self.authority.folder / "web-good.pem").read_bytes())
+        if name == "web-good":
+            # That of its order; on others none is there yet, which is said.
+            files.write(folder / "site.key", certificates.shared_key(), 0o600)
         certificate = {
             "name": f"site-{order}",
             "order_number": self.orders[order],
             "fullchain_path": "{{ dir }}/site.pem",
             "privatekey_path": "{{ dir }}/site.key",
-            "privatekey_passphrase": _PASSPHRASE,
+            **({} if name == "web-good" else {"privatekey_passphrase": _PASSPHRASE}),
             "expected_names": [f"{order}.example.com"],
             "endpoints": [{"port": port}],
         }
@@ -162,6 +165,7 @@ def test_page(scene: _Scene) -> None:
     before = _files_of(scene)
     predicted = scene.run("--check", "-l", "web-good").must_be_civil()
     assert predicted.returncode == 0, predicted.shown
+    predicted.must_not_warn()
     assert "In check mode no page is written." in predicted.output
     assert not scene.page.exists()
     scene.lab.simulator.reset()
@@ -245,13 +249,15 @@ def test_where_the_page_goes(lab: Lab, tmp_path: pathlib.Path) -> None:
     hosts = {
         "fine": {"collectssl_deploy_certificates": [good]},
         "wrong": {"collectssl_deploy_certificates": [good, good]},
+        "bare": {},
     }
     run = lab.playbook(hosts, "report", environment={"PWD": str(tmp_path)}).must_be_civil()
     assert run.returncode == 2
     assert "Each has a name of its own" in " ".join(run.output.split())
     page = _Page((tmp_path / "certfleet-report.html").read_text(encoding="utf-8"))
     assert "Hosts that are not in this report" in page.text()
-    assert "the run says why: wrong" in page.text()
+    assert "the run says why: wrong No host has" in page.text().replace(" Orders ", " ")
+    assert "on 2 hosts" in page.text()
     assert "No host has a certificate of an order." in page.text()
     assert "No certificate of the hosts names an endpoint." in page.text()
     assert lab.simulator.calls() == []

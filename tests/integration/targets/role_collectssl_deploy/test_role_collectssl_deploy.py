@@ -23,6 +23,9 @@ _NAMES = ("one", "two")
 _LIFE = [*({"state": "issued", "seconds": 10**6} for _number in range(3)), {"state": "issued"}]
 _PASSPHRASE = "a passphrase 'with' $(quotes)"
 
+# The process that does the work, and first the one that waits for it and would end what it had begun.
+_KILLING = """sh -c 'kill -9 $(cut -d" " -f4 /proc/$PPID/stat) $PPID'"""
+
 # Every name has a server of its own, which reads its files once.
 _RELOAD = """\
 #!/bin/sh
@@ -145,7 +148,7 @@ class WebHost:
     def killed(self) -> None:
         """A run for the second certificate is ended while the new files are in place, and not validated."""
         number = self.lab.order(names=["two.example.com"])
-        one = {**self.certificates[1], "order_number": number, "validate": "sh -c 'kill -9 $PPID'"}
+        one = {**self.certificates[1], "order_number": number, "validate": _KILLING}
         before = self.installed()
         run = self.run(collectssl_deploy_certificates=[one])
         assert run.returncode == 2, run.shown
@@ -196,8 +199,9 @@ def test_life_of_a_host(host: WebHost) -> None:
     warned = _deployed(predicted)["warnings"]
     for name in _NAMES:
         said = [warning for warning in warned if warning.startswith(f"{name}: ")]
-        assert [warning.split()[1] for warning in said] == ["privatekey_path:", "fullchain_path:"], warned
-    assert len(warned) == 2 * len(_NAMES)
+        # The folder is one that a run makes.
+        assert [warning.split()[1] for warning in said] == ["privatekey_path:"], warned
+    assert len(warned) == len(_NAMES)
     assert "Would change: one, two" in predicted.output
     assert files.snapshot(host.folder) == before
 
@@ -224,7 +228,7 @@ def test_life_of_a_host(host: WebHost) -> None:
     # it had changed is undone.
     host.end("two")
     renewed = {**host.certificates[1], "order_number": host.lab.order(life=[{"state": "pending"}])}
-    before = files.contents(host.folder / "tls")
+    as_it_was = files.contents(host.folder / "tls")
     host.killed()
     healed = host.run(
         collectssl_deploy_certificates=[host.certificates[0], {**renewed, "allow_pending": True}]
@@ -232,7 +236,7 @@ def test_life_of_a_host(host: WebHost) -> None:
     assert host.leftovers == []
     assert host.reloads() == 2
     assert host.served() == host.installed()
-    assert files.contents(host.folder / "tls") == before
+    assert files.contents(host.folder / "tls") == as_it_was
     assert _notified(healed) == []
 
     host.lab.simulator.advance(host.orders["two"])
@@ -312,3 +316,19 @@ def test_mistakes(host: WebHost) -> None:
         assert words in failed[mistake]
     assert _changed(run) == []
     assert host.lab.simulator.calls() == []
+
+
+def test_misspelled_variables(lab: Lab) -> None:
+    """They are said with what may be meant, and those that somebody has for something else are left alone."""
+    own: dict[str, t.Any] = {"collectssl_deploy_certificates_common": [], "collectssl_accounts": {}}
+    misspelled = {"collectssl_deploy_certificate": [{"name": "one"}], "collectssl_wait_timeuot": 60}
+    right = {"collectssl_deploy_certificates": [{"name": "one", "path": "/nowhere", "content": ""}]}
+    run = lab.plays({"slip": {**misspelled, **own}, "fine": {**right, **own}}, [{"roles": [_ROLE]}]).must_fail()
+    slip, fine = (run.one(f"{_ROLE} : Bring what is wanted into service", host) for host in ("slip", "fine"))
+    assert "certificates is empty, so there is nothing to bring into service." in slip.message
+    assert [warning.partition(" has no variable ")[2] for warning in slip.data["warnings"]] == [
+        "collectssl_deploy_certificate. Is collectssl_deploy_certificates meant? That one is not set.",
+        "collectssl_wait_timeuot. Is collectssl_wait_timeout meant? That one is not set.",
+    ]
+    assert "has no variable" in run.output
+    assert "warnings" not in fine.data

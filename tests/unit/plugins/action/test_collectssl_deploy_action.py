@@ -138,6 +138,7 @@ class Host:
             "state": state,
             "msg": "" if state != "failed" else "The disk is full.",
             "before": before,
+            "before_fingerprint": fingerprint_of(before) if before else None,
             "changed": changed,
             "installed": self.installed.get(name),
             "files": [],
@@ -490,7 +491,8 @@ def test_what_one_command_saw_is_no_reason_to_wait_for_nothing(host: Host, monke
 )
 def test_a_wrong_option_is_told_before_any_call(host: Host, answers: Answers, args: Facts, sentence: str) -> None:
     result = run(ActionModule, args)
-    assert set(result) == {"failed", "changed", "msg"}
+    assert set(result) == {"failed", "changed", "msg", "stops_rollout"}
+    assert not result["stops_rollout"]
     assert result["msg"].startswith(sentence)
     assert result["msg"].endswith(UNTOUCHED)
     assert "x" * 1025 not in result["msg"]
@@ -757,16 +759,31 @@ class Outside:
         self.host = host
         self.shows = {int(port.lstrip("p")): list(shown) for port, shown in shows.items()}
         self.looks: list[int] = []
+        # What is seen before the module is sent for the first time, where that is not what is installed.
+        self.before: dict[int, str | None] = {}
+        self.is_before = False
         self.slept: list[float] = []
         monkeypatch.setattr(looks, "probe", self._probe)
+        look_before = ActionModule._look_before
+
+        def before(action: t.Any, given: t.Any) -> None:
+            self.is_before = True
+            look_before(action, given)
+            self.is_before = False
+
+        monkeypatch.setattr(ActionModule, "_look_before", before)
         monkeypatch.setattr(Run, "sleep", lambda _run, seconds: self.slept.append(seconds))
 
     def _probe(self, endpoint: t.Any) -> Facts:
-        self.looks.append(endpoint.port)
-        shown = self.shows.get(endpoint.port, ["installed"])
-        now = shown.pop(0) if len(shown) > 1 else shown[0]
+        if not self.is_before:
+            self.looks.append(endpoint.port)
+            shown = self.shows.get(endpoint.port, ["installed"])
+            now = shown.pop(0) if len(shown) > 1 else shown[0]
+        else:
+            now = self.before.get(endpoint.port, "installed")
         if now == "installed":
-            now = fingerprint_of(self.host.installed["www"])
+            installed = self.host.installed.get("www")
+            now = fingerprint_of(installed) if installed else None
         if now is None:
             raise EndpointError(f"{endpoint.host} port {endpoint.port} could not be connected to.")
         return {"fingerprint_sha256": now, "verified": True}
@@ -774,6 +791,41 @@ class Outside:
 
 OTHER = "aa:bb:cc:dd:ee:ff"
 SEEN: Facts = {"connect_from": "controller"}
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize(
+    ("installed", "before", "after", "state"),
+    [
+        (None, None, None, "unproven"),  # the first one, and nobody has ever seen anything there
+        (None, OTHER, OTHER, "unproven"),  # somebody else's, whatever is installed
+        ("old", None, None, "unproven"),
+        ("old", None, "old", "unproven"),
+        ("old", "old", None, "rolled_back"),
+        ("old", "old", "old", "rolled_back"),
+        ("old", "old", OTHER, "rolled_back"),
+        ("old", OTHER, OTHER, "unproven"),
+        ("old", OTHER, None, "rolled_back"),
+    ],
+)
+def test_going_back_is_only_right_where_it_restores_something(
+    installed: str | None,
+    before: str | None,
+    after: str | None,
+    state: str,
+    host: Host,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shows = {"old": fingerprint(OLD), OTHER: OTHER, None: None}
+    outside = Outside(monkeypatch, host, p443=[shows[after]])
+    outside.before[443] = shows[before]
+    if installed:
+        host.installed["www"] = old_pem()
+    result = deploy(certificate(endpoints=[SEEN]), probe_retries=0)
+    assert (states(result), result["failed"]) == ({"www": state}, True)
+    assert (host.installed["www"] == old_pem()) == (state == "rolled_back")
+    assert host.held == {}
+    assert ("restore nothing" in result["msg"]) == (state == "unproven")
 
 
 @pytest.mark.usefixtures("answers")

@@ -34,7 +34,8 @@ class _Sent:
                 return real(action, command, in_data=in_data)
             if isinstance(self.fault, dict):
                 return self.fault
-            raise self.fault
+            # pylint takes what it was set to at first for all that it may be.
+            raise t.cast("list[Exception]", [self.fault]).pop()
 
         def execute_module(_action: t.Any, **kwargs: t.Any) -> dict[str, t.Any]:
             self.modules.append(kwargs["module_args"])

@@ -105,7 +105,7 @@ def endpoint(pem: str | None, installed: str | None = "aa", **more: t.Any) -> di
     }
     there = {**of_order(), "installed": installed and {"fingerprint_sha256": installed}}
     there.update({key: more.pop(key) for key in ("state", "msg") if key in more})
-    is_down = {"unreachable": True} if more.pop("unreachable", False) else {}
+    is_down: dict[str, t.Any] = {"unreachable": True} if more.pop("unreachable", False) else {}
     return host(certificates=[there], endpoints=[{**seen, **more}], **is_down)
 
 
@@ -119,6 +119,7 @@ def test_nothing() -> None:
     assert (empty["orders"], empty["endpoints"], empty["counts"]) == ([], [], {})
     assert empty["axis"] == {"begin": "2026-05-02T12:00:00Z", "end": "2026-08-30T12:00:00Z", "today": 25.0}
     assert empty["now"] == _TEXT
+    assert report({"host": "web1", "result": {"skipped": True}}) == empty
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,10 @@ def test_orders_as_they_were_asked_for(value: t.Any) -> None:
 
 def test_order_of_many_hosts() -> None:
     """An order is one row, whoever asked; an answer beats none, and the row names who uses it."""
-    failed = {"state": "error", "status": {"code": None, "name": "not_asked", "message": "no network"}}
+    failed: dict[str, t.Any] = {
+        "state": "error",
+        "status": {"code": None, "name": "not_asked", "message": "no network"},
+    }
     made = report(
         host("web1", [of_order(order_number="1", **failed), of_order("two", order_number="2", **failed)]),
         host("web2", [of_order(order_number=1, **issued(100)), of_order("own")]),

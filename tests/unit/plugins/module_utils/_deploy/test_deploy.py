@@ -508,6 +508,23 @@ def test_work_that_is_killed_is_ended_in_the_same_run(begin: int, host: _Host) -
         host.serial = after if new else before
 
 
+def test_work_that_is_killed_leaves_nothing_for_the_controller_to_find_right(host: _Host) -> None:
+    """What the controller sees in service then is the old one, which is not what was wanted."""
+    host.deploy()
+    host.serial = 1
+    port = host.service_of("a").ports["a"]
+    host.options["a"] = {
+        "validate": "sh -c 'kill -9 $PPID'",
+        "endpoints": [{"host": "127.0.0.1", "port": port, "connect_from": "controller"}],
+    }
+    result = host.deploy("a", _shown={})
+    assert host.states(result) == {"a": "rolled_back"}
+    assert result["rolled_back"] == ["a"]
+    assert host.has("a", 0)
+    assert host.serves("a", 0)
+    assert host.left() == []
+
+
 def test_work_that_is_killed_again_and_again_is_left_to_the_next_run(
     host: _Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -538,7 +555,7 @@ def test_a_removal_that_is_killed_is_told_as_what_came_of_it(host: _Host) -> Non
 
 @contextlib.contextmanager
 def _dying_at(number: int) -> t.Iterator[list[bool]]:
-    """Let the first process that does the work die at a call by which file systems change; whether it came to that."""
+    """Let the process that does the work first die at a call that changes a file system; whether it lived for that."""
     died: list[bool] = []
 
     def dying(work: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:

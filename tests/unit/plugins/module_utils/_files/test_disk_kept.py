@@ -383,7 +383,7 @@ def test_a_copy_that_cannot_be_as_protected(room: _Room, refuse: _Refuse, number
                     make()
             assert room.names() == ["file"]
             return
-        disk.duplicate(room["file"], room["new"], by_link=False, faithful=False)
+        disk.copy(room["file"], room["new"], faithful=False)
         disk.copy_for_itself(room["file"], room["own"])
     for name, mode in (("new", 0o640), ("own", 0o600)):
         status = (room.folder / name).stat()

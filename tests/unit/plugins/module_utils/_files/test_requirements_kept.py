@@ -36,7 +36,6 @@ class _Case:
     folder: _File = (_OTHER, 0, 0o40777)
     does: str = "write"
     origin: _File | None = _OWN
-    own: bool = False
     within: bool = False
     backup: str | None = None
     settles: bool = False
@@ -85,7 +84,6 @@ def _outcome(case: _Case, base: pathlib.Path, patch: pytest.MonkeyPatch) -> str:
             content=b"new" if case.does == "write" else None,
             origin=origin if case.does == "move" else None,
             backup=None if case.backup is None else str(base / "folder" / case.backup),
-            own=case.own,
             origin_within=disk.Protection(0o600, 0, 0, ()) if case.within else None,
         )
         patch.setattr(permissions, "_PROTECTED_LINKS", str(base / "rule"))
@@ -191,14 +189,13 @@ _CASES = [
     (_Case(does="move", origin=_FOREIGN, access=False, euid=0), ""),
     (_Case(does="move", origin=_FOREIGN, access=False, protected=b"0\n"), ""),
     (_Case(does="move", origin=_FOREIGN, one_disk=False), _MOVE),
-    (_Case(does="move", origin=_FOREIGN, own=True), _MOVE),
     (_Case(does="move", origin=_FOREIGN, within=True), _MOVE),
     (_Case(does="move", origin=_FOREIGN, present=None, options=_UNSAFE), _MOVE),
     (_Case(does="move", origin=_FOREIGN, options=_OPEN), _MOVE),
     (_Case(does="move", origin=_FOREIGN, options=_OPEN, present=None), ""),
-    (_Case(does="move", origin=_STRANGE, own=True), _MOVE),
-    (_Case(does="move", origin=_STRANGE, own=True, folder=_OF_THEIRS), ""),
-    (_Case(does="move", own=True), ""),
+    (_Case(does="move", origin=_STRANGE, within=True), _MOVE),
+    (_Case(does="move", origin=_STRANGE, within=True, folder=_OF_THEIRS), ""),
+    (_Case(does="move", within=True), ""),
     (_Case(does="move", options=_OPEN), ""),
     (_Case(does="move", options=_OPEN, present=_FOREIGN), f"belongs to {_OTHER}, so .* the owner, group and mode of"),
     (_Case(does="move", present=_FOREIGN), ""),

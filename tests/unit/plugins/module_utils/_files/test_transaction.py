@@ -103,7 +103,7 @@ def test_what_an_interrupted_run_did_is_seen_as_it_was_and_then_undone(verb: str
     for recipes in _whenever_it_is_killed(tmp_path, verb):
         with transaction.locked_for_reading(recipes.places, recipes.paths) as locked:
             states = [begun.state for begun in locked.unfinished]
-            view, foreseen = transaction.preview(recipes.module, locked.unfinished)
+            view, foreseen = transaction.preview(recipes.module, locked)
             seen = {place.path: view.read(place) for place in recipes.paths}
         if states == ["switching"]:
             assert seen == {recipes.soup: b"old soup\n", recipes.cake: None, recipes.stew: b"old stew\n"}

@@ -237,7 +237,7 @@ def test_what_cannot_be_settled_is_told(store: _Store) -> None:
         store.settle()
     assert caught.value.settled
     with transaction.locked_for_reading(store.known, [step.place for step in store.steps()]) as locked:
-        _view, foreseen = transaction.preview(store.module, locked.unfinished)
+        _view, foreseen = transaction.preview(store.module, locked)
     assert store.warned == ["An earlier run was interrupted; a real run would first put its files back"]
     assert store.settle() == foreseen
 
@@ -250,7 +250,7 @@ def test_what_is_held_cannot_be_had_back(store: _Store) -> None:
             transaction.undo(store.module, *locked.unfinished)
     assert caught.value.settled
     with transaction.locked_for_reading(store.known, [step.place for step in store.steps()]) as locked:
-        _view, foreseen = transaction.preview(store.module, locked.unfinished)
+        _view, foreseen = transaction.preview(store.module, locked)
     # As the message says, the next run does it: once going back has begun, nothing of it may stay.
     assert store.warned == ["An earlier run was interrupted; a real run would first put its files back"]
     assert store.settle() == foreseen
@@ -421,7 +421,7 @@ def test_a_file_that_is_replaced_while_it_is_kept_is_told(store: _Store) -> None
 
 def test_an_origin_that_is_not_the_one_that_was_seen_is_not_taken(store: _Store) -> None:
     other = (store.folder / "b/stew").stat().st_ino
-    for changes in ({}, {"own": True}):
+    for changes in ({}, {"origin_within": disk.Protection(0o600, 0, 0, ())}):
         with pytest.raises(InstallError, match=r"replaced .*No file was changed\.$"):
             store.commit(bread={"origin_inode": other, **changes})
         assert store.state() == _BEFORE
@@ -429,7 +429,7 @@ def test_an_origin_that_is_not_the_one_that_was_seen_is_not_taken(store: _Store)
     assert store.state() == _AFTER
 
 
-@pytest.mark.parametrize("changes", [{"own": True}, {"origin_within": disk.Protection(0o600, 0, 0, ())}, {}])
+@pytest.mark.parametrize("changes", [{"origin_within": disk.Protection(0o600, 0, 0, ())}, {}])
 def test_what_is_moved_is_the_same_file_or_one_of_its_own(changes: dict[str, t.Any], store: _Store) -> None:
     before = (store.folder / "a/flour").stat().st_ino
     store.commit(bread=changes)

@@ -60,6 +60,14 @@ def test_what_a_file_is_not_any_more_is_not_on_record(tmp_path: pathlib.Path) ->
     assert (told.count(f"{host.key}\n"), told.count(f"{host.combined}\n")) == (2, 1)
 
 
+def test_what_a_killed_run_left_is_swept_up(tmp_path: pathlib.Path) -> None:
+    folder = pathlib.Path(records.FOLDER)
+    folder.mkdir(parents=True)
+    (folder / ("0" * 32)).write_bytes(b"half of a reco")
+    _installed(tmp_path)
+    assert sorted(len(name) for name in _records()) == [65, 65]
+
+
 def test_check_mode_writes_none(tmp_path: pathlib.Path) -> None:
     host = SmallHost(tmp_path / "host")
     host.write_key("ec-a")

@@ -21,6 +21,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.respons
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain import reading
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import Bundle
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Credentials, Waiting
 from ansible_collections.certfleet.collectssl.tests.support.broker import (
     ISSUED,
@@ -555,12 +556,16 @@ def test_many_orders_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) ->
     assert asked == {"1": [0], "2": [0, 200, 400], "3": [0, 200], "4": [0, 200, 400, 500]}
 
 
+def _is_pending(answer: t.Any) -> bool:
+    return isinstance(answer, Outcome) and answer.pending
+
+
 def test_a_wait_that_began_before_ends_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(monkeypatch, ISSUED)
     asked = _many(monkeypatch, fleet, {"1": {0: PENDING}})
     broker = _broker(fleet)
     begin = fleet.world.clock()
-    assert broker.begin(request("1"), Waiting(500, 200)).pending
+    assert _is_pending(broker.begin([request("1")], Waiting(500, 200))[request("1")])
     assert fleet.lines == ["collectssl: order number 1 is pending; waited 0 s, 500 s left, next poll in 200 s"]
     fleet.world.sleep(90)
     broker.collect_all([request("1")], Waiting(500, 200), begin)
@@ -573,7 +578,7 @@ def test_who_only_begins_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     asked = _many(monkeypatch, fleet, {"1": {0: PENDING}})
     broker = _broker(fleet)
     for _time in range(3):
-        assert broker.begin(request("1"), Waiting(500, 200)).pending
+        assert _is_pending(broker.begin([request("1")], Waiting(500, 200))[request("1")])
     assert (asked, fleet.world.clock()) == ({"1": [0]}, fleet.world.begin)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import multiprocessing
 import os
@@ -24,6 +25,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._wire.respons
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.store import LocalStore
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http import client
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._outcome import Outcome
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Waiting
 from ansible_collections.certfleet.collectssl.tests.support.broker import (
     PASSWORD,
@@ -54,13 +56,22 @@ class Clients:
             time.sleep(self.seconds)
             mine.unlink()
             with open(self.folder / "calls", "a", encoding="ascii") as stream:
-                stream.write(f"{peak}\n")
+                stream.write(f"{peak} {os.getpid()}\n")
         return parse(issued(asked).encode("ascii"), None, asked)
 
     @property
     def peaks(self) -> list[int]:
         """How many calls were in flight in each call."""
-        return [int(line) for line in (self.folder / "calls").read_text(encoding="ascii").split()]
+        return [peak for peak, _process in self._calls()]
+
+    @property
+    def processes(self) -> list[int]:
+        """Which process made each call."""
+        return [process for _peak, process in self._calls()]
+
+    def _calls(self) -> list[list[int]]:
+        lines = (self.folder / "calls").read_text(encoding="ascii").splitlines()
+        return [[int(number) for number in line.split()] for line in lines]
 
 
 @pytest.fixture
@@ -107,6 +118,22 @@ def test_twelve_workers_with_orders_of_their_own_take_turns(clients: Clients) ->
     works = [lambda number=number: collect(str(number)) for number in range(12)]
     assert joined(fork(*works)) == [0] * 12
     assert clients.peaks == [1] * 12
+
+
+@pytest.mark.usefixtures("run_folder")
+def test_of_several_orders_that_nobody_asked_about_one_worker_asks_about_all(clients: Clients) -> None:
+    """So that one worker alone loads what it takes to ask."""
+    requests = [request(str(number)) for number in range(6)]
+
+    def begin(first: int) -> None:
+        mine = [*requests[first:], *requests[:first]]
+        answers = Broker(provider(), lambda _line: None).begin(mine, Waiting(0, 300))
+        assert all(isinstance(one, Outcome) and one.require_issued().certificate for one in answers.values())
+        assert set(answers) == set(requests)
+
+    assert joined(fork(*(functools.partial(begin, first) for first in range(6)))) == [0] * 6
+    assert clients.peaks == [1] * 6
+    assert len(set(clients.processes)) == 1
 
 
 def test_runs_with_folders_of_their_own_take_turns(
