@@ -32,6 +32,7 @@ from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_gates i
 )
 
 _USER = "someone"
+_NOTICING = "printf 'ClientAliveInterval 1\\nClientAliveCountMax 2\\n'"
 _BECOME = {"ansible_user": _USER, "ansible_become": True}
 _SUDO, _SU = {**_BECOME, "ansible_become_method": "sudo"}, {**_BECOME, "ansible_become_method": "su"}
 
@@ -94,14 +95,7 @@ def held(stage: Stage) -> Stage:
         host.write(f"/etc/sudoers.d/{_USER}", f"Defaults {way.pty}\n{_USER} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
         host.run(["sed", "-i", "1i auth sufficient pam_permit.so", "/etc/pam.d/su"])
         # Who is cut off is to be noticed soon.
-        host.run(
-            [
-                "sh",
-                "-c",
-                "printf 'ClientAliveInterval 1\\nClientAliveCountMax 2\\n' >>/etc/ssh/sshd_config && "
-                + "kill -HUP $(cat /run/sshd.pid)",
-            ]
-        )
+        host.run(["sh", "-c", f"{_NOTICING} >>/etc/ssh/sshd_config && kill -HUP $(cat /run/sshd.pid)"])
         host.write(PROGRAM, (FILES / "gate").read_text(encoding="utf-8"), 0o755)
         assert name == host.name
     inventory = {"all": {"hosts": {name: _WAYS[n % len(_WAYS)].variables for n, name in enumerate(stage.fleet.hosts)}}}
@@ -209,3 +203,69 @@ def test_time_is_up(held: Stage, tmp_path: pathlib.Path) -> None:
     assert outcome.code != 0
     this.end_well()
     this.check(old)
+
+
+def _next_run(held: Stage, this: _Turn, old: t.Mapping[str, set[str]]) -> None:
+    """The next run ends as an undisturbed one does: with all of the new certificate, and its hook."""
+    for gate in this.gates:
+        gate.open_for_good()
+    healed = held.run(this.names, *_arguments(held, this.order))
+    assert healed.code == 0, healed.text
+    served = held.served(*this.names)
+    states = [held.state(name) for name in this.names]
+    assert states == [states[0]] * len(states)
+    assert f"{FOLDER}/next.pem" not in states[0]
+    for name, gate in zip(this.names, this.gates, strict=True):
+        assert held.left(name) == [], name
+        assert served[name] == {gate.after} != old[name], name
+    again = held.run(this.names, *_arguments(held, this.order))
+    assert {counts["changed"] for counts in again.recap().values()} == {0}
+
+
+@pytest.mark.parametrize("what", ["module", "host"])
+def test_killed_the_next_run_ends_it(what: str, held: Stage) -> None:
+    """The module with all that is of it, or the whole host; a hook that is due runs all the same."""
+    first = _PLACES if what == "module" else 0
+    # A host that dies between a key and its certificate comes back with a server that starts only if it reads both from
+    # one file, as HAProxy does.
+    steps = ["run_before", "validate", "switch", "reload", "look", "back", "run_after"]
+    assert sorted(steps) == sorted(STEPS)
+    cases = [_case(held, first + index, 0)._replace(step=step) for index, step in enumerate(steps)]
+    order = RENEWED[5 if what == "module" else 6]
+    old = held.served(*(case.host.name for case in cases))
+    this = _Turn(held, cases, order)
+    run = this.start()
+    held.fleet.kill_tree(run)
+    if what == "module":
+        for gate in this.gates:
+            kill_modules(gate.host)
+            gate.kill()
+    else:
+        held.fleet.kill_hosts([case.host.plan for case in cases])
+        held.fleet.start_hosts([case.host.plan for case in cases])
+        held.fleet.wait_until_ready(this.names)
+    _next_run(held, this, old)
+
+
+def test_killed_between_two_looks_of_the_controller(held: Stage) -> None:
+    """The new files are in service, the old ones are kept, and the next run ends that."""
+    cases = [_case(held, number, 0)._replace(step="look") for number in range(_PLACES, _PLACES + 4)]
+    old = held.served(*(case.host.name for case in cases))
+    this = _Turn(held, cases, RENEWED[7])
+    held.settings(collectssl_deploy_probe_from="controller")
+    run = this.start()
+    for gate in this.gates:
+        gate.wait_until_over()
+    held.fleet.kill_tree(run)
+    this.end_well()
+    with held.probing(this.names) as prober:
+        while not all(set(prober.fingerprints(name)) - old[name] for name in this.names):
+            prober.wait_for(1)
+    served = held.served(*this.names)
+    for name in this.names:
+        assert served[name] != old[name]
+        assert f"{FOLDER}/.collectssl" in held.left(name)
+        assert f"{FOLDER}/next.pem" not in held.state(name)
+    _next_run(held, this, old)
+    assert held.served(*this.names) == served
+    held.settings(collectssl_deploy_probe_from="target")

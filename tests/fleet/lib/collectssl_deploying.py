@@ -23,7 +23,7 @@ REISSUED = "4711"
 """The order for the key that all hosts have, reissued as often as it is advanced."""
 PENDING = "4712"
 """An order that is being processed for ever."""
-RENEWED = tuple(str(number) for number in range(5001, 5006))
+RENEWED = tuple(str(number) for number in range(5001, 5010))
 """Orders with a key of their own each."""
 APART = {"one.fleet.test": "6001", "two.fleet.test": "6002"}
 """Orders for other names, with a key of their own each."""

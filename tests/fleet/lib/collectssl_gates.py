@@ -59,6 +59,10 @@ class Gate:
         """Let it go on."""
         self.host.run(["sh", "-c", f"touch {PLACE}/go; [ ! -d /run/collectssl-trap ] || touch /run/collectssl-trap/go"])
 
+    def kill(self) -> None:
+        """SIGKILL to what is held."""
+        self.host.run(["pkill", "-9", "-f", PROGRAM], check=False)
+
     def open_for_good(self) -> None:
         """Hold nothing any more."""
         self.host.run(["rm", "-rf", PLACE])

@@ -87,8 +87,7 @@ def _hidden(folder: pathlib.Path) -> tuple[str, ...]:
 
 
 def _state(folder: pathlib.Path) -> str:
-    for path in folder.rglob(".collectssl*"):
-        journal = path / "journal" if path.is_dir() else path
+    for journal in folder.rglob(".collectssl/journal*"):
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             return str(json.loads(journal.read_text())["state"])
     return ""
