@@ -52,11 +52,14 @@ def _post(session: requests.Session, environment: t.Mapping[str, str], form: t.M
     return answer.text
 
 
-def _main(first: int, count: int) -> None:
+def statuses(environment: t.Mapping[str, str], first: int, count: int) -> list[str]:
+    """What the provider says of so many orders, from a number on."""
     with requests.Session() as session:
-        for number in range(first, first + count):
-            _post(session, os.environ, {**_STATUS, "orderNumber": str(number)})
+        return [
+            _post(session, environment, {**_STATUS, "orderNumber": str(number)})
+            for number in range(first, first + count)
+        ]
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]), int(sys.argv[2]))
+    statuses(os.environ, int(sys.argv[1]), int(sys.argv[2]))

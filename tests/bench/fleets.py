@@ -35,6 +35,9 @@ Host *
 
 _FORKS = 10
 
+#: An order that is reissued as often as somebody wants.
+_LIFE = [*({"state": "issued", "seconds": 10**6} for _number in range(50)), {"state": "issued"}]
+
 
 class Fleet:
     """So many hosts, local ones or over ssh; ``sites`` are the certificates that each of them has.
@@ -53,7 +56,7 @@ class Fleet:
         self.sites = [f"site{number:02}" for number in range(1, sites + 1)]
         self.folder = lab.folder / f"fleet-{len(list(lab.folder.glob('fleet-*')))}"
         self.folder.mkdir()
-        self.orders = {site: lab.order(names=[f"{site}.example.com"]) for site in self.sites}
+        self.orders = {site: lab.order(names=[f"{site}.example.com"], life=_LIFE) for site in self.sites}
         self._stack = contextlib.ExitStack()
         self._with_services = with_services
         self._shared: dict[str, t.Any] = {"ansible_connection": "local"}
@@ -75,9 +78,14 @@ class Fleet:
         served = self.names if self._with_services else self.sites
         self._service = ReloadableService(self.folder / "service", served)
         for name in served:
-            files.write(self._service.conf / f"{name}.key", certificates.shared_key(), 0o600)
+            # What a server reads that a host has of its own are the files of that host.
+            folder = self.folder / name / "tls" if self._with_services else self._service.conf
             site = self.sites[0] if self._with_services else name
-            files.write(self._service.conf / f"{name}.pem", self._chain(site))
+            files.write(folder / f"{site}.key", certificates.shared_key(), 0o600)
+            files.write(folder / f"{site}.pem", self._chain(site))
+            if self._with_services:
+                for kind in ("key", "pem"):
+                    (self._service.conf / f"{name}.{kind}").symlink_to(folder / f"{site}.{kind}")
         self._stack.enter_context(self._service)
         return self
 
@@ -103,8 +111,13 @@ class Fleet:
 
     def reissue(self) -> None:
         """Have every order be answered with another certificate."""
-        for site, order in self.orders.items():
-            self.lab.order(order, names=[f"{site}.example.com"])
+        for order in self.orders.values():
+            self.lab.simulator.advance(order)
+
+    def reissue_after(self, site: str, seconds: int) -> None:
+        """Have the order of a site be pending for so long."""
+        life = [{"state": "pending", "seconds": seconds}, {"state": "issued"}]
+        self.lab.order(self.orders[site], names=[f"{site}.example.com"], life=life)
 
     # What is run
 
@@ -170,7 +183,7 @@ class Contender:
     ) -> None:
         self.name = name
         self.costs: list[measuring.Cost] = []
-        self._fleet = fleet
+        self.fleet = fleet
         self._environment = environment
         self._playbook = files.write(
             fleet.folder / f"{name.replace(' ', '-')}.yml",
@@ -182,7 +195,7 @@ class Contender:
 
         :arg counts: whether what it costs is kept.
         """
-        fleet = self._fleet
+        fleet = self.fleet
         log = self._playbook.with_suffix(".log")
         command = [places.program("ansible-playbook"), "-i", str(fleet.inventory()), "-f", str(_FORKS), *arguments]
         environment = {**fleet.lab.environment(), **self._environment}
@@ -201,7 +214,7 @@ def settle(*contenders: Contender) -> None:
 
     These hosts share a folder for what was proven of private keys, and at one time, one hinders the other there.
     """
-    for contender in [*contenders, *contenders]:
+    for contender in contenders * (1 if len(contenders[0].fleet.names) == 1 else 2):
         contender.run(counts=False)
 
 

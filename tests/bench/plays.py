@@ -15,6 +15,10 @@ _BLOCK = "-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----"
 _ROLE = "certfleet.collectssl.collectssl_deploy"
 
 
+_OF_PROVIDER = ("wait_timeout", "poll_interval")
+_PREFIXES = {True: "collectssl_", False: "collectssl_deploy_"}
+
+
 def start_up(fleet: Fleet) -> Contender:
     """What every run has in common: starting, reading the inventory, and ending."""
     return fleet.contender("start-up", [{"tasks": []}])
@@ -38,8 +42,11 @@ def certificate(fleet: Fleet) -> Contender:
     return fleet.contender("collectssl_certificate", [{"tasks": [{MODULE: options}]}])
 
 
-def role(fleet: Fleet, included: bool, endpoints: bool = True) -> Contender:
-    """The role, by ``include_role`` or under ``roles:``."""
+def role(fleet: Fleet, included: bool, endpoints: bool = True, **options: t.Any) -> Contender:
+    """The role, by ``include_role`` or under ``roles:``.
+
+    :arg options: others of its variables, without what they begin with.
+    """
     play: dict[str, t.Any] = {
         "vars": {
             "collectssl_deploy_certificates": fleet.certificates(endpoints),
@@ -48,6 +55,7 @@ def role(fleet: Fleet, included: bool, endpoints: bool = True) -> Contender:
             # A command for a reload comes back when it is done.
             "collectssl_deploy_probe_retries": 3,
             "collectssl_deploy_probe_delay": 1,
+            **{f"{_PREFIXES[name in _OF_PROVIDER]}{name}": value for name, value in options.items()},
         }
     }
     if included:

@@ -91,6 +91,8 @@ TARGETS_ON_SOME_CORES = {
     "attacks": (OLDEST, NEWEST),
     # The oldest series takes every Python of TARGET_PYTHONS on a managed host, newer ones drop some.
     "target_pythons": (OLDEST,),
+    # What is sent to a host is decided before ansible-core sends it.
+    "costs": (NEWEST,),
     # With the series in between, the fleet runs them.
     "playbook_report": (OLDEST, NEWEST),
     "role_deploy": (OLDEST, NEWEST),
