@@ -9,6 +9,7 @@
 # make fleet       24 hosts with TLS services on this machine, until Ctrl-C (as root)
 # make lint | units | sanity | integration   a part of make test; make units SERIES=2.21 with one ansible-core alone
 # make soak MINUTES=10   what has more to find the longer it runs, ten minutes each; writes tests/soak/RESULTS.md
+# make bench       how long things take, in what a bare ping of the same hosts takes; writes tests/bench/RESULTS.md
 # make build       the tarball of a release, the same bytes for everybody
 # make session S=units-2.19 ARGS="-k netscape"   one session, with arguments for the tool that it runs
 
@@ -20,7 +21,7 @@ VENV := .venv
 DEV_VENV := .venv-dev
 
 .DEFAULT_GOAL := test
-.PHONY: demo simulator fleet test lint units sanity integration soak build session prepare clean
+.PHONY: demo simulator fleet test lint units sanity integration soak bench build session prepare clean
 
 demo: $(VENV)/.made
 	$(VENV)/bin/python tests/demo/run.py
@@ -39,6 +40,9 @@ lint units sanity integration: prepare $(DEV_VENV)/.made
 
 soak: $(DEV_VENV)/.made
 	COLLECTSSL_SOAK_MINUTES=$(MINUTES) $(DEV_VENV)/bin/python -m nox -s soak -- $(ARGS)
+
+bench: $(DEV_VENV)/.made
+	$(DEV_VENV)/bin/python -m nox -s bench -- $(ARGS)
 
 build: $(DEV_VENV)/.made
 	$(DEV_VENV)/bin/python -m nox -s build

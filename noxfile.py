@@ -253,6 +253,23 @@ def soak(session: nox.Session) -> None:
     _pytest(session, matrix.NEWEST, *arguments, requirements="tests/soak/requirements.txt")
 
 
+@nox.session(python=matrix.NEWEST.python, tags=["bench"], default=False)
+def bench(session: nox.Session) -> None:
+    """Measure what hosts cost, in what a bare ping of them costs; not a part of `make test`.
+
+    The table of a whole run goes into the checkout.
+    """
+    results = CHECKOUT / "tests/bench/RESULTS.md"
+    # As with a soak, without a blank between.
+    whole = ["--hosts=100", "--turns=5", "--many=1000", f"--results={results}", f"--commit={tree.commit(results)}"]
+    _pytest(
+        session,
+        matrix.NEWEST,
+        *("tests/bench", *(session.posargs or whole)),
+        requirements="tests/integration/requirements.txt",
+    )
+
+
 def _preset_environment(session: nox.Session, variables: dict[str, str]) -> None:
     """Let every Python of the session's virtual environment start with ``variables``.
 

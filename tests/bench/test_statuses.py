@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 import typing as t
 
-from ansible_collections.certfleet.collectssl.tests.bench import asking, measuring
+import pytest
+from ansible_collections.certfleet.collectssl.tests.bench import asking, measuring, plays
 from ansible_collections.certfleet.collectssl.tests.bench.conftest import Bench
 from ansible_collections.certfleet.collectssl.tests.bench.fleets import Fleet
 from ansible_collections.certfleet.collectssl.tests.support.lab import INFO, Lab
@@ -17,16 +18,20 @@ from ansible_collections.certfleet.collectssl.tests.support.simulator import LOG
 _FIRST = 500_000
 
 
-def test_statuses(lab: Lab, bench: Bench) -> None:
-    numbers = [str(number) for number in range(_FIRST, _FIRST + bench.many)]
+@pytest.mark.parametrize("delay", [0.0, 0.05])
+def test_statuses(lab: Lab, bench: Bench, delay: float) -> None:
+    """With answers that take no time at all, and with some that take as long as one from afar."""
+    many = bench.many if not delay else bench.many // 5
+    numbers = [str(number) for number in range(_FIRST, _FIRST + many)]
     lab.order(numbers[0])
     order: dict[str, t.Any] = {"account": LOGIN, "key": str(lab.folder / "ordered" / "0.pem")}
     orders = [{**order, "order_number": number, "names": [f"{number}.example.com"]} for number in numbers]
     lab.simulator.control("orders", {"orders": orders})
+    lab.simulator.control("delay", {"seconds": delay})
     with Fleet(lab, 1, sites=0) as fleet:
-        start_up = fleet.contender("start-up", [{"tasks": []}])
+        start_up = plays.start_up(fleet)
         info = fleet.contender("statuses", [{"tasks": [{INFO: {"order_numbers": numbers}}]}])
-        bare: dict[int, list[measuring.Cost]] = {0: [], bench.many: []}
+        bare: dict[int, list[measuring.Cost]] = {0: [], many: []}
         for _turn in range(bench.turns):
             start_up.run()
             info.run()
@@ -40,13 +45,13 @@ def test_statuses(lab: Lab, bench: Bench) -> None:
         kind: measuring.Spread.of(
             [
                 (getattr(one, kind) - getattr(off, kind)) / (getattr(other, kind) - getattr(none, kind))
-                for one, off, other, none in zip(info.costs, start_up.costs, bare[bench.many], bare[0], strict=True)
+                for one, off, other, none in zip(info.costs, start_up.costs, bare[many], bare[0], strict=True)
             ]
         )
         for kind in ("seconds", "processors")
     }
     bench.note(
-        f"{bench.many} order statuses ÷ a bare loop of requests over one connection",
+        f"{many} order statuses, {1000 * delay:.0f} ms each ÷ a bare loop of requests over one connection",
         f"{took['seconds']}; processors {took['processors']}",
         took["seconds"].median,
         1.10,
