@@ -95,7 +95,7 @@ TARGETS_ON_SOME_CORES = {
     "costs": (NEWEST,),
     # With the series in between, the fleet runs them.
     "playbook_report": (OLDEST, NEWEST),
-    "role_deploy": (OLDEST, NEWEST),
+    "role_collectssl_deploy": (OLDEST, NEWEST),
     "tls_endpoint_info": (OLDEST, NEWEST),
     # Since 2.19, workers have their progress shown by the process that started them.
     "waiting": (OLDEST, NEWEST),
