@@ -21,6 +21,7 @@ from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deployi
     RENEWED,
     FleetRun,
     Stage,
+    kill_modules,
 )
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import Host
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet._places import FILES
