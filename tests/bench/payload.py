@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import pathlib
+import typing as t
 
 import ansible.modules
 from ansible.executor import module_common
@@ -31,7 +32,7 @@ def of_core(module: str) -> int:
 
 
 def _size(name: str, path: pathlib.Path) -> int:
-    built = module_common.modify_module(
+    built: t.Any = module_common.modify_module(
         module_name=name,
         module_path=str(path),
         module_args={},
@@ -39,4 +40,5 @@ def _size(name: str, path: pathlib.Path) -> int:
         task_vars={"ansible_python_interpreter": "/usr/bin/python3"},
         module_compression="ZIP_DEFLATED",
     )
+    # Before ansible-core 2.19 it is the first of several things.
     return len(built[0] if isinstance(built, tuple) else built.b_module_data)
