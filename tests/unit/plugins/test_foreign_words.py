@@ -201,21 +201,33 @@ def test_diff_and_report_are_printable(word: str) -> None:
     order = parse(urllib.parse.urlencode({"errorCode": -3, "errorMessage": word}).encode(), None, _REQUESTS[0]).order(
         _REQUESTS[0]
     )
-    host = {
-        "host": "web1",
-        "certificates": {"www": {"order_number": "12"}},
-        "orders": [{"item": {"key": "order_numbers", "value": "12"}, "orders": [order]}],
-        "installed": [],
-        "served": [
+    result = {
+        "certificates": [
             {
-                "item": {"certificate": "www", "host": "web1", "port": 443, "connect_from": "target"},
-                "certificate": pem,
+                "name": "www",
+                "state": "installed",
+                "msg": "",
+                "installed": None,
+                "order": {"order_number": "12", **order},
+            }
+        ],
+        "endpoints": [
+            {
+                "certificate": "www",
+                "host": "web1",
+                "port": 443,
+                "server_name": None,
+                "starttls": None,
+                "connect_from": "target",
+                "served": first_of_pem(pem, _NOW),
+                "reason": "",
                 "fingerprint_sha256": "00",
                 "verified": False,
                 "verify_error": "",
             }
         ],
     }
+    host = {"host": "web1", "result": result}
     report = FilterModule().filters()["fleet_report"]([host])
     assert "Leaf" in everything(report) or "example.com" in everything(report)
     assert not hidden(everything(report)), report
