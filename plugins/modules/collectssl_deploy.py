@@ -555,6 +555,8 @@ services:
     action:
       description:
         - V(reloaded), V(restarted), or V(command) where its own command was run; V(left_stopped) where it does not run.
+        - V(started) where it ran until a run was interrupted that changed its files, and could not start since, because
+          a host that came back in the middle of it had a certificate without its key.
       type: str
       returned: always
   sample:

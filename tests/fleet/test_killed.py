@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import typing as t
 
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deploying import (
@@ -67,13 +68,14 @@ def _undisturbed(stage: Stage, order: str, names: t.Sequence[str]) -> Undisturbe
     # And root and chain, where these are new; the key's old place is the last.
     named = [os.path.basename(calls[number - 1].path) for number in renames]
     assert named[-5:] == ["privkey.pem", "combined.pem", "fullchain.pem", "cert.pem", "next.pem"]
-    # The journal is written when all is ready, and when all is in its place, and it goes when all is in service.
+    # The journal is written when all is ready, and when all is in its place, and it goes when all is in service; what
+    # is due then is in it until that is done.
     journal = [number for number, call in enumerate(calls, 1) if os.path.basename(call.path).startswith("journal")]
-    written, held, closed = journal
-    assert [calls[number - 1].operation for number in journal] == ["rename", "rename", "unlink"]
+    written, held, *due, closed = journal
+    assert [calls[number - 1].operation for number in journal] == [*["rename"] * (2 + len(due)), "unlink"]
     assert written < renames[0]
     assert renames[-1] < held
-    numbers = [1, written, written + 1, *renames, held, held + 1, closed, closed + 1, len(calls)]
+    numbers = [1, written, written + 1, *renames, held, held + 1, *due, closed, closed + 1, len(calls)]
     points = [Point(number, number <= held) for number in numbers]
     return Undisturbed(points, stage.state(names[0]), stage.served(names[0])[names[0]])
 
@@ -165,6 +167,44 @@ def test_controller_killed(stage: Stage) -> None:
         _assert_same_end(stage, others, undisturbed)
         assert prober.failures() == []
         assert {seen.fingerprint for seen in prober.observations()} == undisturbed.served | old
+
+
+def test_host_killed(stage: Stage) -> None:
+    """All processes of a host at each point, and it comes back: the next run ends as an undisturbed one.
+
+    A server that finds a certificate without its key does not start then. What was due is run.
+    """
+    names = _hosts(stage)
+    told = "/var/log/told"
+    command = f"sh -c 'echo $CERTFLEET_FINGERPRINT >>{told}'"
+    stage.settings(collectssl_deploy_certificates=[{**stage.certificate, "run_after": [command]}])
+    undisturbed = _undisturbed(stage, RENEWED[4], names)
+    others = names[1:]
+    hosts = [stage.fleet.hosts[name] for name in others]
+    traps = [Trap(host, FOLDER) for host in hosts]
+    for index, trap in enumerate(traps):
+        # So that servers of more than one kind come upon the files in between.
+        trap.hold_before(_point(undisturbed, index + 1).number)
+    run = stage.start(others, *_AT_ONCE)
+    for trap in traps:
+        trap.wait_until_reached()
+    for host in hosts:
+        host.kill()
+    stage.fleet.end_tree(run, signal.SIGKILL)
+    for host in hosts:
+        host.start()
+    stopped = []
+    for host in hosts:
+        host.wait_until_booted()
+        if host.run(["service", host.unit, "status"], check=False).returncode != 0:
+            stopped.append(host.service)
+    assert {"nginx", "apache"} <= set(stopped)
+    _assert_same_end(stage, others, undisturbed)
+    last = {host.run(["tail", "-n", "1", told]).stdout.strip() for host in (stage.fleet.hosts[names[0]], *hosts)}
+    assert last == undisturbed.served
+    again = stage.run(names, *_AT_ONCE)
+    assert {counts["changed"] for counts in again.recap().values()} == {0}, again.text
+    stage.settings(collectssl_deploy_certificates=[stage.certificate])
 
 
 def test_killed_before_the_reload(stage: Stage) -> None:

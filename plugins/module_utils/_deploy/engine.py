@@ -75,10 +75,14 @@ class Comparison(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """How it was before a switch: which certificate was installed, and what endpoints showed, by endpoint."""
+    """How it was before a switch: which certificate was installed, what endpoints showed, by endpoint, what ran.
+
+    ``running`` are those of its services that did; of a switch that an earlier run made, the host remembers them.
+    """
 
     installed: Optional[str]
     shown: Mapping[str, str]
+    running: FrozenSet[str] = frozenset()
 
 
 class Host:
@@ -127,8 +131,15 @@ class Host:
         """Run a command; ``what`` is the option it comes from, ``name`` the certificate that it is told of."""
         raise NotImplementedError
 
+    def running(self, services: Sequence[str]) -> FrozenSet[str]:
+        """Those of some services that run."""
+        raise NotImplementedError
+
     def take_new_files(self, service: str) -> str:
-        """Have a service read its files; what was done, as ``services.take_new_files`` says it."""
+        """Have a service read its files; what was done, as ``services.take_new_files`` says it.
+
+        One that ran when a switch began that was interrupted, and could not start since, is started.
+        """
         raise NotImplementedError
 
     def foresee(self, service: str) -> str:
@@ -201,6 +212,8 @@ class Unit:
         self.reports = [Report(wanted) for wanted in certificates]
         self.services: Dict[str, str] = {}
         self.seen: Dict[str, Seen] = {}
+        #: How those ended that an earlier run had switched, and this one proved to be in service.
+        self._proven: Dict[str, str] = {}
 
     # The way
 
@@ -259,6 +272,8 @@ class Unit:
         for report in held:
             # It may be that another one is wanted by now.
             if report.state in (IN_SERVICE, INSTALLED, ABSENT):
+                if report in unproven:
+                    self._proven[report.name] = report.state
                 report.state = ""
 
     def _compare(self) -> Tuple[List[Report], List[Report]]:
@@ -298,10 +313,12 @@ class Unit:
                 report.end(REFUSED, f"It shares a file with {_listed(refused)}, which was refused.")
         going = [report for report in reports if report.is_open]
         seen = self._host.look(self._endpoints(going)) if going else {}
+        running = self._host.running(self._services(going))
         for report in going:
             shown = {endpoint: seen[endpoint].fingerprint for endpoint in report.endpoints}
             report.memory = report.memory._replace(
-                shown={endpoint: fingerprint for endpoint, fingerprint in shown.items() if fingerprint is not None}
+                shown={endpoint: fingerprint for endpoint, fingerprint in shown.items() if fingerprint is not None},
+                running=running.intersection(report.wanted.services),
             )
         return going
 
@@ -390,6 +407,12 @@ class Unit:
 
     def _converge(self, reports: List[Report]) -> None:
         """Certificates whose files are as they are to be: a service that shows others takes these."""
+        for report in reports:
+            # What was just seen is not looked at again: of a service that takes its time for a reload, an old process
+            # may answer next, and it would be reloaded once more.
+            if report.name in self._proven and not report.touched:
+                report.end(self._proven[report.name])
+        reports = [report for report in reports if report.is_open]
         wrong = self._look_at(reports)
         stale = [report for report in reports if report.touched or report.name in wrong]
         if stale:

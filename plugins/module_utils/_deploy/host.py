@@ -8,7 +8,7 @@ This module util is private to the collection. It can have breaking changes at a
 
 import hashlib
 import os
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Set
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _commands, _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import looks, services
@@ -20,7 +20,6 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.certi
     tlsa,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import (
-    LEFT_STOPPED,
     Comparison,
     Host,
     Memory,
@@ -31,8 +30,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files import
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import cause
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 
-#: What a journal remembers.
-_INSTALLED, _TLSA = "installed", "tlsa"
+#: What a journal remembers, by a name; what an endpoint showed, and which services ran, by digests of theirs.
+_INSTALLED, _TLSA, _SHOWED, _RAN = "installed", "tlsa", "showed", "ran"
 #: What is noted where there was nothing.
 _NOTHING = "-"
 
@@ -54,9 +53,9 @@ class Files(NamedTuple):
     locked: Optional[transaction.Locked] = None
 
 
-def _showed(endpoint: str) -> str:
-    """Under which name it is noted what an endpoint showed; whatever that is called, a journal takes it."""
-    return f"showed {hashlib.sha256(endpoint.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+def _noted(what: str, name: str) -> str:
+    """Under which name it is noted what an endpoint or a service did; whatever that is called, a journal takes it."""
+    return f"{what} {hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
 
 
 class NotLocked(Exception):
@@ -90,11 +89,17 @@ class ThisHost(Host):
         self._files = Files()
         self._open: Dict[str, transaction.Open] = {}
         self._due: Dict[str, transaction.Open] = {}
+        #: What runs that were interrupted remember.
+        self._remembered: Set[str] = set()
 
     def take(self, files: Files) -> None:
         """Work on these files from here on."""
         self._files = files
-        for one in files.unfinished if files.locked is None else list(files.locked.kept):
+        left = files.unfinished if files.locked is None else list(files.locked.kept)
+        for one in (*left, *files.settled.ended):
+            if one.subject in self.certificates and one.state != transaction.DUE:
+                self._remembered.update(one.notes or {})
+        for one in left:
             if one.subject not in self.certificates or one.state not in (transaction.HELD, transaction.DUE):
                 continue
             known = self._open if one.state == transaction.HELD else self._due
@@ -115,7 +120,7 @@ class ThisHost(Host):
             if name in self._open:
                 notes = self._open[name].notes or {}
                 installed = notes.get(_INSTALLED, _NOTHING)
-                noted = {endpoint: _showed(endpoint) for endpoint in self._endpoints}
+                noted = {endpoint: _noted(_SHOWED, endpoint) for endpoint in self._endpoints}
                 shown = {endpoint: notes[note] for endpoint, note in noted.items() if note in notes}
                 found[name] = Memory(None if installed == _NOTHING else installed, shown)
         return found
@@ -174,7 +179,10 @@ class ThisHost(Host):
 
     def _notes(self, certificate: Certificate, memory: Memory) -> Dict[str, str]:
         """What has to be known by whoever ends it; all of it in words that a journal takes."""
-        notes = {_showed(endpoint): shown for endpoint, shown in memory.shown.items()}
+        notes = {_noted(_SHOWED, endpoint): shown for endpoint, shown in memory.shown.items()}
+        # Whoever ends it is the one to start what the run before could not start either.
+        ran = {_noted(_RAN, service) for service in certificate.params["services"]} & self._remembered
+        notes.update(dict.fromkeys(ran.union(_noted(_RAN, service) for service in memory.running), _RAN))
         notes[_INSTALLED] = memory.installed or _NOTHING
         earlier = self._due.get(certificate.name)
         before = (earlier.notes or {}).get(_TLSA) if earlier is not None else tlsa(certificate.look(View({})))
@@ -262,13 +270,16 @@ class ThisHost(Host):
         words = None if command is None else _commands.words(f"services: {name}", str(command))
         return services.Service(name, how.get("state") == "restarted", words)
 
+    def running(self, names: Sequence[str]) -> FrozenSet[str]:
+        return services.running(names, services.manager(self._run))
+
     def take_new_files(self, service: str) -> str:
-        return services.take_new_files(self._service(service), services.manager(self._run), self._run)
+        meant, ran = self._service(service), _noted(_RAN, service) in self._remembered
+        return services.take_new_files(meant, services.manager(self._run), self._run, ran)
 
     def foresee(self, service: str) -> str:
-        services.require_name(service)
-        manager, meant = services.manager(self._run), self._service(service)
-        return LEFT_STOPPED if manager.knows(service) and not manager.runs(service) else meant.done
+        ran = _noted(_RAN, service) in self._remembered
+        return services.foresee(self._service(service), services.manager(self._run), ran)
 
     def tlsa_of_key(self, path: str) -> Optional[str]:
         """The TLSA value of a private key file, None where this host cannot tell: no openssl, or a passphrase."""

@@ -13,9 +13,10 @@ import glob
 import os
 import re
 import sys
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._commands import Ended
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import LEFT_STOPPED
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 
 #: What a service may be called: no path, and nothing that a manager takes for an option.
@@ -40,6 +41,10 @@ _COMM = 15
 
 #: Runs a command, in words.
 Runner = Callable[[List[str]], Ended]
+
+
+#: What has been done to a service that did not run and was meant to, as results say it.
+STARTED = "started"
 
 
 class Service(NamedTuple):
@@ -80,8 +85,12 @@ class Manager:
         """Whether it runs."""
         raise NotImplementedError
 
+    def is_missed(self, name: str) -> bool:
+        """Whether one that does not run is meant to: it failed, or it is one that starts with the host."""
+        raise NotImplementedError
+
     def command(self, name: str, verb: str) -> List[str]:
-        """What makes it ``reload`` or ``restart``."""
+        """What makes it ``reload``, ``restart`` or ``start``."""
         raise NotImplementedError
 
     def _path(self, path: str) -> str:
@@ -107,6 +116,9 @@ class Systemd(Manager):
     def runs(self, name: str) -> bool:
         return self._shown(name).get("ActiveState") in ("active", "reloading", "refreshing")
 
+    def is_missed(self, name: str) -> bool:
+        return self._shown(name).get("ActiveState") == "failed"
+
     def command(self, name: str, verb: str) -> List[str]:
         if verb == "reload" and self._shown(name).get("CanReload") == "no":
             raise InstallError(
@@ -120,6 +132,12 @@ class _Scripted(Manager):
     """Managers whose services are scripts in a folder, and whose answers say nothing of which process was meant."""
 
     folders: Tuple[str, ...] = ()
+
+    #: Where the ones are found that start with the host; {} stands for the name.
+    starting = ""
+
+    def is_missed(self, name: str) -> bool:
+        return any(glob.iglob(self._path(self.starting.format(glob.escape(name)))))
 
     def knows(self, name: str) -> bool:
         return any(os.access(self._path(os.path.join(folder, name)), os.X_OK) for folder in self.folders)
@@ -177,6 +195,7 @@ class SysV(_Scripted):
 
     title = "the init scripts"
     folders = ("/etc/init.d",)
+    starting = "/etc/rc[2-5].d/S[0-9][0-9]{}"
 
     def command(self, name: str, verb: str) -> List[str]:
         return ["service", name, verb]
@@ -187,6 +206,7 @@ class OpenRC(_Scripted):
 
     title = "OpenRC"
     folders = ("/etc/init.d",)
+    starting = "/etc/runlevels/*/{}"
 
     def command(self, name: str, verb: str) -> List[str]:
         return ["rc-service", name, verb]
@@ -197,6 +217,9 @@ class BSD(_Scripted):
 
     title = "the rc scripts"
     folders = ("/etc/rc.d", "/usr/local/etc/rc.d")
+
+    def is_missed(self, name: str) -> bool:
+        return self._succeeds("service", name, "enabled")
 
     def command(self, name: str, verb: str) -> List[str]:
         return ["service", name, verb]
@@ -219,15 +242,33 @@ def require_name(name: str) -> None:
         raise InstallError(f"services: {name!r} is not the name of a service.")
 
 
-def take_new_files(service: Service, host: Manager, run: Runner) -> str:
-    """Have a service read its files anew; what was done: ``reloaded``, ``restarted``, ``command`` or ``left_stopped``.
+def foresee(service: Service, host: Manager, ran: bool = False) -> str:
+    """What ``take_new_files`` would do; nothing is done."""
+    require_name(service.name)
+    if not host.knows(service.name) or host.runs(service.name):
+        return service.done
+    return STARTED if ran and host.is_missed(service.name) else LEFT_STOPPED
 
-    One that does not run is left stopped. Raises ``InstallError`` where it refuses, or where there is no such service.
+
+def running(names: Iterable[str], host: Manager) -> FrozenSet[str]:
+    """Those of some services that run, as far as they are of this manager."""
+    return frozenset(name for name in names if _NAME.match(name) and host.knows(name) and host.runs(name))
+
+
+def take_new_files(service: Service, host: Manager, run: Runner, ran: bool = False) -> str:
+    """Have a service read its files anew; what was done, as results say it.
+
+    One that does not run is left stopped. But ``ran`` says that it did until a run was interrupted that changed its
+    files: a host that came back with half of them could not start it, so it is started. Raises ``InstallError`` where
+    it refuses, or where there is no such service.
     """
     require_name(service.name)
     known = host.knows(service.name)
     if known and not host.runs(service.name):
-        return "left_stopped"
+        if not (ran and host.is_missed(service.name)):
+            return LEFT_STOPPED
+        _carried_out(service, host.command(service.name, "start"), run)
+        return STARTED
     if service.command is not None:
         return _carried_out(service, service.command, run)
     if not known:

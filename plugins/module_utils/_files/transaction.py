@@ -162,11 +162,12 @@ def _taken(
 class Settled(NamedTuple):
     """What was ended, by the paths of the files: put back, or let go as the run that changed them would have done.
 
-    Of neither did the interrupted run tell anybody.
+    Of neither did the interrupted run tell anybody. ``ended`` are these transactions, for what they remember.
     """
 
     put_back: FrozenSet[str] = frozenset()
     let_go: FrozenSet[str] = frozenset()
+    ended: Tuple[Open, ...] = ()
 
 
 def preview(module: Any, locked: Locked, subjects: Container[str] = ()) -> Tuple[View, Settled]:
@@ -334,6 +335,7 @@ def _to_settle(view: View, unfinished: Unfinished) -> Settled:
     return Settled(
         frozenset(place.path for state, place in found if state == SWITCHING and view.alters(place)),
         frozenset(place.path for state, place in found if state == HELD),
+        tuple(unfinished),
     )
 
 

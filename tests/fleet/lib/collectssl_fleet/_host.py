@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import time
 import typing as t
 
 from . import _faults, _namespaces, _processes, _reloads
@@ -138,6 +139,19 @@ class Host:
     def start(self) -> None:
         """Let the host come back with its disk as it was, and its services started; returns at once."""
         self._machinery.start_hosts([self.plan])
+
+    def wait_until_booted(self, timeout: float = 120) -> None:
+        """Return when it has come up, and all its services were told to start; whether they did is another question."""
+        until = time.monotonic() + timeout
+        while not self.running:
+            if time.monotonic() > until:
+                raise FleetError(f"{self.name} does not come back.")
+            time.sleep(0.1)
+        booted = "systemctl is-system-running 2>/dev/null | grep -qxE 'running|degraded'"
+        if not self.systemd:
+            # What it does once it has started them all.
+            booted = "pgrep -fx 'sleep 86400' >/dev/null"
+        self.run(["sh", "-c", f"until {booted}; do sleep 0.1; done"], timeout=timeout)
 
     def processes(self) -> dict[int, str]:
         """Its processes by their number on this machine (not inside), with their command lines."""

@@ -5,41 +5,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import signal
-import socket
 import typing as t
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.support import certificates, files
 from ansible_collections.certfleet.collectssl.tests.support.lab import DEPLOY, Lab
 from ansible_collections.certfleet.collectssl.tests.support.runs import Run
+from ansible_collections.certfleet.collectssl.tests.support.web_service import LAYOUT, SERVICES, WebService
 
 _NAMES = ("one", "two")
 _LIFE = [*({"state": "issued", "seconds": 10**6} for _number in range(3)), {"state": "issued"}]
-
-# Every name has a server of its own, which reads its files once.
-_RELOAD = """\
-#!/bin/sh
-cd "$(dirname "$0")" || exit 1
-echo reload >>reloads
-[ -e deaf ] && exit 0
-for name in one two; do
-    [ -e "$name.pid" ] && kill "$(cat "$name.pid")"
-done
-for name in one two; do
-    [ -e "tls/$name.pem" ] || continue
-    for _attempt in $(seq 100); do
-        openssl s_server -accept "127.0.0.1:$(cat "$name.port")" -cert "tls/$name.pem" -key "tls/$name.key" -www \\
-            </dev/null >"$name.log" 2>&1 &
-        echo $! >"$name.pid"
-        while kill -0 $! && ! grep -q ACCEPT "$name.log"; do sleep 0.05; done
-        grep -q ACCEPT "$name.log" && break
-    done
-done
-"""
 
 
 class WebHost:
@@ -49,25 +24,20 @@ class WebHost:
         self.lab = lab
         self.folder = lab.host_folder("web")
         self.orders = {name: lab.order(names=[f"{name}.example.com"], life=_LIFE) for name in _NAMES}
-        files.write(self.folder / "reload", _RELOAD, 0o755)
-        (self.folder / "tls").mkdir()
-        self.certificates: list[dict[str, t.Any]] = []
-        for name in _NAMES:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
-            files.write(self.folder / f"{name}.port", str(port))
-            files.write(self.folder / "tls" / f"{name}.key", certificates.shared_key(), 0o600)
-            seen_from = "target" if name == "one" else "controller"
-            self.certificates.append(
-                {
-                    "name": name,
-                    "layout": "web",
-                    "order_number": self.orders[name],
-                    "expected_names": [f"{name}.example.com"],
-                    "endpoints": [{"port": port, "connect_from": seen_from}],
-                }
-            )
+        self.service = WebService(self.folder, _NAMES)
+        self.service.make_keys()
+        self.certificates: list[dict[str, t.Any]] = [
+            {
+                "name": name,
+                "layout": "web",
+                "order_number": self.orders[name],
+                "expected_names": [f"{name}.example.com"],
+                "endpoints": [
+                    {"port": self.service.ports[name], "connect_from": "target" if name == "one" else "controller"}
+                ],
+            }
+            for name in _NAMES
+        ]
 
     def run(self, *more: dict[str, t.Any], arguments: t.Sequence[str] = (), **options: t.Any) -> Run:
         """Deploy; other tasks may follow."""
@@ -75,15 +45,8 @@ class WebHost:
             "name": "deploy",
             DEPLOY: {
                 "certificates": self.certificates,
-                "layouts": {
-                    "web": {
-                        "directory": "{{ dir }}/tls",
-                        "fullchain_path": "{{ dir }}/tls/{name}.pem",
-                        "privatekey_path": "{{ dir }}/tls/{name}.key",
-                        "services": ["web"],
-                    }
-                },
-                "services": {"web": {"command": "{{ dir }}/reload"}},
+                "layouts": {"web": LAYOUT},
+                "services": SERVICES,
                 # The command for a reload comes back when the service is up.
                 "probe_retries": 1,
                 "probe_delay": 1,
@@ -93,24 +56,12 @@ class WebHost:
         }
         return self.lab.play({"web": {}}, [task, *more], *arguments)
 
-    @property
-    def reloads(self) -> int:
-        """How often the service has read its files."""
-        path = self.folder / "reloads"
-        return len(path.read_text().splitlines()) if path.exists() else 0
-
-    def stop(self) -> None:
-        """Stop the service."""
-        for name in _NAMES:
-            with contextlib.suppress(OSError):
-                os.kill(int((self.folder / f"{name}.pid").read_text()), signal.SIGKILL)
-
 
 @pytest.fixture
 def web(lab: Lab) -> t.Iterator[WebHost]:
     host = WebHost(lab)
     yield host
-    host.stop()
+    host.service.end()
 
 
 def _states(run: Run) -> dict[str, str]:
@@ -121,7 +72,7 @@ def test_from_the_first_deploy_to_a_service_that_is_deaf(web: WebHost) -> None:
     """All of it: check mode, the first one, nothing to do, a reissue that is not served, and a bad order beside it."""
     foreseen = web.run(arguments=["--check"]).must_succeed()
     assert _states(foreseen) == {"one": "in_service", "two": "in_service"}
-    assert (foreseen.one("deploy").changed, web.reloads) == (True, 0)
+    assert (foreseen.one("deploy").changed, web.service.reloads) == (True, 0)
     assert not (web.folder / "tls" / "one.pem").exists()
 
     table = {"name": "table", "ansible.builtin.debug": {"msg": "{{ given | certfleet.collectssl.deploy_table }}"}}
@@ -129,7 +80,7 @@ def test_from_the_first_deploy_to_a_service_that_is_deaf(web: WebHost) -> None:
     first = web.run({**table, "vars": {"given": given}}).must_succeed()
     assert _states(first) == {"one": "in_service", "two": "in_service"}
     result = first.one("deploy").data
-    assert (result["changed"], web.reloads) == (True, 1)
+    assert (result["changed"], web.service.reloads) == (True, 1)
     assert result["services"] == [{"name": "web", "action": "command"}]
     assert [(seen["certificate"], seen["connect_from"], seen["serves"]) for seen in result["endpoints"]] == [
         ("one", "target", True),
@@ -142,7 +93,7 @@ def test_from_the_first_deploy_to_a_service_that_is_deaf(web: WebHost) -> None:
     assert rows[1].endswith(f"web command  seen at 127.0.0.1:{web.certificates[1]['endpoints'][0]['port']}")
 
     second = web.run().must_succeed()
-    assert (second.one("deploy").changed, web.reloads) == (False, 1)
+    assert (second.one("deploy").changed, web.service.reloads) == (False, 1)
     assert _states(second) == {"one": "in_service", "two": "in_service"}
 
     before = {name: (web.folder / "tls" / f"{name}.pem").read_text() for name in _NAMES}

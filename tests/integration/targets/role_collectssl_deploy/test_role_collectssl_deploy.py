@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import signal
-import socket
-import ssl
 import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.tests.support import certificates, files
 from ansible_collections.certfleet.collectssl.tests.support.lab import Hosts, Lab
 from ansible_collections.certfleet.collectssl.tests.support.runs import Run
+from ansible_collections.certfleet.collectssl.tests.support.web_service import LAYOUT, SERVICES, WebService
 
 _ROLE = "certfleet.collectssl.collectssl_deploy"
 _NAMES = ("one", "two")
@@ -26,29 +22,6 @@ _PASSPHRASE = "a passphrase 'with' $(quotes)"
 # The process that does the work, and first the one that waits for it and would end what it had begun.
 _KILLING = """sh -c 'kill -9 $(cut -d" " -f4 /proc/$PPID/stat) $PPID'"""
 
-# Every name has a server of its own, which reads its files once.
-_RELOAD = """\
-#!/bin/sh
-cd "$(dirname "$0")" || exit 1
-echo reload >>reloads
-[ -e deaf ] && exit 0
-for name in one two; do
-    [ -e "$name.pid" ] && kill "$(cat "$name.pid")"
-done
-sleep 0.2
-for name in one two; do
-    openssl s_server -accept "127.0.0.1:$(cat "$name.port")" -cert "tls/$name.pem" -key "tls/$name.key" -www \\
-        </dev/null >"$name.log" 2>&1 &
-    echo $! >"$name.pid"
-done
-for name in one two; do
-    for _attempt in $(seq 100); do
-        grep -q ACCEPT "$name.log" && break
-        sleep 0.1
-    done
-done
-"""
-
 
 class WebHost:
     """A host with a service, and the role's variables for it."""
@@ -57,39 +30,19 @@ class WebHost:
         self.lab = lab
         self.folder = lab.host_folder("web")
         self.orders = {name: lab.order(names=[f"{name}.example.com"], life=_LIFE) for name in _NAMES}
-        self.ports = {}
-        for name in _NAMES:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.ports[name] = free.getsockname()[1]
-            files.write(self.folder / f"{name}.port", str(self.ports[name]))
-        files.write(self.folder / "reload", _RELOAD, 0o755)
-        self.layouts = {
-            "web": {
-                "directory": "{{ dir }}/tls",
-                "fullchain_path": "{{ dir }}/tls/{name}.pem",
-                "privatekey_path": "{{ dir }}/tls/{name}.key",
-                "services": ["web"],
-            }
-        }
+        self.service = WebService(self.folder, _NAMES)
         self.certificates: list[dict[str, t.Any]] = [
             {
                 "name": name,
                 "layout": "web",
                 "order_number": self.orders[name],
                 "expected_names": [f"{name}.example.com"],
-                "endpoints": [{"port": self.ports[name], "connect_from": "controller"}],
+                "endpoints": [{"port": self.service.ports[name], "connect_from": "controller"}],
             }
             for name in _NAMES
         ]
         # A look from the target costs a process each time, so there is one of them.
-        self.certificates[0]["endpoints"].insert(0, {"port": self.ports["one"]})
-
-    def make_keys(self) -> None:
-        """Give the host its private keys."""
-        (self.folder / "tls").mkdir(exist_ok=True)
-        for name in _NAMES:
-            files.write(self.folder / "tls" / f"{name}.key", certificates.shared_key(), 0o600)
+        self.certificates[0]["endpoints"].insert(0, {"port": self.service.ports["one"]})
 
     def add_pending(self) -> str:
         """Ask for a certificate that is not issued yet, for a key with a passphrase; returns the order's number."""
@@ -114,8 +67,8 @@ class WebHost:
             "role": _ROLE,
             "vars": {
                 "collectssl_deploy_certificates": self.certificates,
-                "collectssl_deploy_layouts": self.layouts,
-                "collectssl_deploy_services": {"web": {"command": "{{ dir }}/reload"}},
+                "collectssl_deploy_layouts": {"web": LAYOUT},
+                "collectssl_deploy_services": SERVICES,
                 # The command for a reload comes back when the service is up.
                 "collectssl_deploy_probe_retries": 1,
                 "collectssl_deploy_probe_delay": 1,
@@ -131,29 +84,15 @@ class WebHost:
             hosts or {"web": {}}, [{**(play or {}), "roles": [role], "handlers": [handler]}], *arguments
         )
 
-    def reloads(self) -> int:
-        """How often the service was asked to reload."""
-        path = self.folder / "reloads"
-        return len(path.read_text().split()) if path.exists() else 0
-
-    def served(self) -> dict[str, str]:
-        """What the servers serve, as PEM."""
-        return {name: ssl.get_server_certificate(("127.0.0.1", port)) for name, port in self.ports.items()}
-
-    def installed(self) -> dict[str, str]:
-        """What the files begin with, as PEM."""
-        texts = {name: (self.folder / "tls" / f"{name}.pem").read_text(encoding="ascii") for name in _NAMES}
-        return {name: text[: text.index("-----END CERTIFICATE-----") + 26] for name, text in texts.items()}
-
     def killed(self) -> None:
         """A run for the second certificate is ended while the new files are in place, and not validated."""
         number = self.lab.order(names=["two.example.com"])
         one = {**self.certificates[1], "order_number": number, "validate": _KILLING}
-        before = self.installed()
+        before = self.service.installed()
         run = self.run(collectssl_deploy_certificates=[one])
         assert run.returncode == 2, run.shown
-        assert self.installed()["one"] == before["one"]
-        assert self.installed()["two"] != before["two"]
+        assert self.service.installed()["one"] == before["one"]
+        assert self.service.installed()["two"] != before["two"]
         assert self.leftovers
 
     @property
@@ -161,20 +100,13 @@ class WebHost:
         """What runs left in the folder of the files, beside these."""
         return [path for path in files.contents(self.folder / "tls") if path.startswith(".")]
 
-    def end(self, name: str = "*") -> None:
-        """End the servers, or one of them."""
-        for path in self.folder.glob(f"{name}.pid"):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(path.read_text()), signal.SIGKILL)
-            path.unlink()
-
 
 @pytest.fixture
 def host(lab: Lab) -> t.Iterator[WebHost]:
     """A host that has neither keys nor certificates."""
     host = WebHost(lab)
     yield host
-    host.end()
+    host.service.end()
 
 
 def _changed(run: Run) -> list[str]:
@@ -205,7 +137,7 @@ def test_life_of_a_host(host: WebHost) -> None:
     assert "Would change: one, two" in predicted.output
     assert files.snapshot(host.folder) == before
 
-    host.make_keys()
+    host.service.make_keys()
     late = host.add_pending()
     first = host.run("--diff", "-vvv").must_succeed()
     # Left out, as that is allowed, and not asked for from here on.
@@ -213,20 +145,20 @@ def test_life_of_a_host(host: WebHost) -> None:
     assert _PASSPHRASE not in first.output
     assert len(host.lab.simulator.calls(late)) == 1
     host.certificates.pop()
-    assert host.reloads() == 1
-    assert host.served() == host.installed()
+    assert host.service.reloads == 1
+    assert host.service.served() == host.service.installed()
     assert _notified(first) == list(_NAMES)
     assert host.leftovers == []
     assert not certificates.shows_key(first.output, certificates.shared_key())
 
     second = host.run().must_succeed()
     assert _changed(second) == []
-    assert host.reloads() == 1
+    assert host.service.reloads == 1
     assert _notified(second) == []
 
     # It is not served any more: a reload, though no file changes and a new one is pending. A run was killed, and what
     # it had changed is undone.
-    host.end("two")
+    host.service.end("two")
     renewed = {**host.certificates[1], "order_number": host.lab.order(life=[{"state": "pending"}])}
     as_it_was = files.contents(host.folder / "tls")
     host.killed()
@@ -234,25 +166,25 @@ def test_life_of_a_host(host: WebHost) -> None:
         collectssl_deploy_certificates=[host.certificates[0], {**renewed, "allow_pending": True}]
     ).must_succeed()
     assert host.leftovers == []
-    assert host.reloads() == 2
-    assert host.served() == host.installed()
+    assert host.service.reloads == 2
+    assert host.service.served() == host.service.installed()
     assert files.contents(host.folder / "tls") == as_it_was
     assert _notified(healed) == []
 
     host.lab.simulator.advance(host.orders["two"])
-    old = host.served()
+    old = host.service.served()
     before = files.snapshot(host.folder / "tls")
     predicted = host.run(play={"check_mode": True}).must_succeed()
     assert _deployed(predicted)["services"] == [{"name": "web", "action": "command"}]
     assert files.snapshot(host.folder / "tls") == before
     assert host.leftovers == []
-    assert host.served() == old
+    assert host.service.served() == old
     # Those are no predictions, whatever the command line says.
     third = host.run("--check", play={"check_mode": False}).must_succeed()
-    assert host.reloads() == 3
+    assert host.service.reloads == 3
     assert _notified(third) == ["two"]
-    assert host.served()["one"] == old["one"]
-    assert host.served()["two"] == host.installed()["two"] != old["two"]
+    assert host.service.served()["one"] == old["one"]
+    assert host.service.served()["two"] == host.service.installed()["two"] != old["two"]
     assert [len(host.lab.simulator.calls(host.orders[name])) for name in _NAMES] == [6, 5]
 
     _not_taken(host)
@@ -260,7 +192,7 @@ def test_life_of_a_host(host: WebHost) -> None:
 
 def _not_taken(host: WebHost) -> None:
     """Files, service and endpoints are as before, and the message says which certificate and why."""
-    old = host.served()
+    old = host.service.served()
     before = files.contents(host.folder / "tls")
 
     for number in host.orders.values():
@@ -285,7 +217,7 @@ def _assert_back(host: WebHost, old: dict[str, str], before: dict[str, t.Any]) -
         assert f"{name}: " in words
     assert words.count("Its files are as they were.") >= 2
     assert files.contents(host.folder / "tls") == before
-    assert host.served() == old
+    assert host.service.served() == old
     assert _notified(run) == []
     return [str(one["msg"]) for one in result["certificates"]]
 

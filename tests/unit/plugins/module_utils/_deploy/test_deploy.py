@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
+import json
 import os
 import pathlib
 import signal
@@ -482,6 +483,52 @@ def test_a_host_that_dies_ends_as_an_undisturbed_one_in_the_next_run(begin: int,
         if not died:
             assert number > 50
             return
+
+
+class _Booted(services.Manager):
+    """A manager of one service, which runs where there is a file of its name."""
+
+    def knows(self, name: str) -> bool:
+        return True
+
+    def runs(self, name: str) -> bool:
+        return os.path.exists(self._path(f"{name}/runs"))
+
+    def is_missed(self, name: str) -> bool:
+        return True
+
+    def command(self, name: str, verb: str) -> list[str]:
+        assert verb == "start"
+        return ["/bin/sh", "-c", f"touch {self._path(name)}/runs; {self._path(name)}/reload"]
+
+
+def test_a_service_that_half_of_the_files_kept_from_starting_is_started_in_the_next_run(
+    host: _Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "manager", lambda run: _Booted(run, str(host.folder)))
+    runs = host.folder / "service-a/runs"
+    runs.touch()
+    host.deploy("a")
+    seen = set()
+    for number in itertools.count(1, 4):
+        host.serial += 1
+        died = _killed_at(number, host)
+        journals = [json.loads(path.read_bytes()) for path in host.folder.rglob(".collectssl/journal*")]
+        states = {journal["state"] for journal in journals} - {"due"}
+        if died and states:
+            runs.unlink()
+        (foreseen,) = host.deploy("a", check=True)["services"] or [{"action": "command"}]
+        result = host.deploy("a")
+        action = "started" if states else "command"
+        assert foreseen["action"] == action
+        assert {one["action"] for one in result["services"]} <= {action}
+        assert runs.exists()
+        assert host.states(result) == {"a": "in_service"}
+        assert host.serves("a", host.serial)
+        seen |= states
+        if not died:
+            break
+    assert seen == {"switching", "held"}
 
 
 @pytest.mark.parametrize("begin", range(0, _APART, 4))

@@ -41,9 +41,19 @@ class _Host:
         (self.root / "proc/self").mkdir(parents=True, exist_ok=True)
         self.file(f"proc/{number}/comm", comm + "\n")
 
-    def take(self, name: str, **how: t.Any) -> str:
-        host = services.manager(self.run, str(self.root), self.platform)
-        return services.take_new_files(Service(name, **how), host, self.run)
+    @property
+    def manager(self) -> services.Manager:
+        return services.manager(self.run, str(self.root), self.platform)
+
+    def take(self, name: str, ran: bool = False, **how: t.Any) -> str:
+        return services.take_new_files(Service(name, **how), self.manager, self.run, ran)
+
+    def foresee(self, name: str, ran: bool = False, **how: t.Any) -> str:
+        self.ran.clear()
+        foreseen = services.foresee(Service(name, **how), self.manager, ran)
+        assert all("status" in line or "show" in line or "enabled" in line for line in self.ran)
+        self.ran.clear()
+        return foreseen
 
 
 @pytest.fixture(name="sysv")
@@ -102,6 +112,36 @@ def test_one_that_is_stopped_stays_so(sysv: _Host, how: dict[str, t.Any]) -> Non
     assert sysv.ran == ["service nginx status"]
 
 
+@pytest.mark.parametrize("how", [{}, {"restarted": True}, {"command": ["kick"]}])
+def test_one_that_ran_and_could_not_start_since_is_started(sysv: _Host, how: dict[str, t.Any]) -> None:
+    sysv.ends["service nginx status"] = Ended(3, "nginx is not running", "")
+    # Who does not start with the host is looked after by somebody else, such as a cluster manager.
+    sysv.file("etc/rc1.d/S01nginx")
+    sysv.file("etc/rc3.d/K01nginx")
+    sysv.file("etc/rc3.d/S01nginx-exporter")
+    assert sysv.foresee("nginx", ran=True, **how) == sysv.take("nginx", ran=True, **how) == "left_stopped"
+    sysv.file("etc/rc3.d/S01nginx")
+    assert sysv.foresee("nginx", **how) == sysv.take("nginx", **how) == "left_stopped"
+    assert sysv.foresee("nginx", ran=True, **how) == sysv.take("nginx", ran=True, **how) == "started"
+    assert sysv.ran == ["service nginx status", "service nginx start"]
+    sysv.ends["service nginx start"] = Ended(1, "", "key values mismatch")
+    with pytest.raises(InstallError, match="key values mismatch"):
+        sysv.take("nginx", ran=True, **how)
+
+
+def test_those_that_run(sysv: _Host) -> None:
+    sysv.ends["service nginx status"] = Ended(3, "", "")
+    assert services.running(["nginx", "custom", "unknown", "../nginx"], sysv.manager) == {"custom"}
+
+
+def test_what_is_foreseen_of_a_service(sysv: _Host) -> None:
+    assert sysv.foresee("custom") == "reloaded"
+    assert sysv.foresee("custom", restarted=True) == "restarted"
+    assert sysv.foresee("unknown", command=["kick"]) == "command"
+    with pytest.raises(InstallError, match="not the name"):
+        sysv.foresee("../nginx")
+
+
 def test_a_refusal_is_told(sysv: _Host) -> None:
     sysv.ends["service custom reload"] = Ended(1, "", "custom: line 3: no such directive\n")
     with pytest.raises(InstallError, match="exit status 1: custom: line 3") as caught:
@@ -139,15 +179,18 @@ def test_systemd(tmp_path: pathlib.Path) -> None:
         ("nginx.service", "loaded", "active", "yes"),
         ("redis", "loaded", "active", "no"),
         ("standby", "loaded", "inactive", "yes"),
+        ("half", "loaded", "failed", "yes"),
         ("gone", "not-found", "inactive", "no"),
         ("masked", "masked", "inactive", "no"),
     ):
         host.ends[show + name] = Ended(0, f"LoadState={load}\nActiveState={active}\nCanReload={can}\n", "")
     assert host.take("nginx.service") == "reloaded"
     assert host.take("redis", restarted=True) == "restarted"
-    assert host.take("standby") == "left_stopped"
+    assert host.take("standby", ran=True) == "left_stopped"
+    assert host.take("half") == "left_stopped"
+    assert host.take("half", ran=True) == "started"
     assert [line for line in host.ran if not line.startswith(show)] == [
-        *("systemctl reload -- nginx.service", "systemctl restart -- redis"),
+        *("systemctl reload -- nginx.service", "systemctl restart -- redis", "systemctl start -- half"),
     ]
     with pytest.raises(InstallError, match="redis knows no reload"):
         host.take("redis")
@@ -170,6 +213,13 @@ def test_other_managers(marker: str, script: str, platform: str, command: str, t
     host.file(script, mode=0o755)
     assert host.take("custom") == "reloaded"
     assert host.ran == [f"{command} status", f"{command} reload"]
+    host.ends[f"{command} status"] = Ended(1, "", "")
+    host.ends["service custom enabled"] = Ended(1, "", "")
+    assert host.take("custom", ran=True) == "left_stopped"
+    host.ends["service custom enabled"] = Ended(0, "", "")
+    host.file("etc/runlevels/default/custom")
+    assert host.take("custom", ran=True) == "started"
+    assert host.ran[-1] == f"{command} start"
 
 
 def test_a_process_can_be_there_where_the_kernel_has_no_folder_of_them(tmp_path: pathlib.Path) -> None:
