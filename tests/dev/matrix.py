@@ -62,6 +62,12 @@ UNITS_APART_FROM_CORE = (
     "tests/unit/plugins/module_utils/test_text.py",
     "tests/unit/plugins/module_utils/_wire",
     "tests/unit/plugins/module_utils/_endpoint",
+    "tests/unit/plugins/module_utils/_deploy/test_detached.py",
+    "tests/unit/plugins/module_utils/_deploy/test_engine.py",
+    "tests/unit/plugins/module_utils/_deploy/test_looks.py",
+    "tests/unit/plugins/module_utils/_deploy/test_services.py",
+    "tests/unit/plugins/module_utils/_deploy/test_temporary.py",
+    "tests/unit/plugins/module_utils/_deploy/test_units.py",
     "tests/unit/plugins/plugin_utils/_chain",
     "tests/unit/plugins/plugin_utils/_http",
     "tests/unit/plugins/plugin_utils/test_outcome.py",
@@ -78,6 +84,7 @@ UNITS_ON_SOME_CORES = {
     "tests/unit/plugins/test_fault_matrix.py": (NEWEST,),
     # Thousands of modules, each killed at another call; what there is of ansible-core in them hardly changes.
     "tests/unit/plugins/module_utils/_install/test_install_killed.py": (OLDEST, NEWEST),
+    "tests/unit/plugins/module_utils/_deploy/test_deploy.py": (OLDEST, NEWEST),
     # Hundreds of installations under attack, and as little of ansible-core.
     "tests/unit/plugins/module_utils/_install/test_attacks_*.py": (OLDEST, NEWEST),
 }
@@ -93,7 +100,11 @@ TARGETS_ON_SOME_CORES = {
     "target_pythons": (OLDEST,),
     # What is sent to a host is decided before ansible-core sends it.
     "costs": (NEWEST,),
+    # Which command a look is, and what its answer means, has nothing to do with ansible-core.
+    "quick_look": (OLDEST, NEWEST),
     # With the series in between, the fleet runs them.
+    "collectssl_deploy": (OLDEST, NEWEST),
+    "playbook_deploy": (OLDEST, NEWEST),
     "playbook_report": (OLDEST, NEWEST),
     "role_collectssl_deploy": (OLDEST, NEWEST),
     "tls_endpoint_info": (OLDEST, NEWEST),
