@@ -574,7 +574,8 @@ def test_the_controller_looks_at_nothing_that_this_host_found_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "state"), [({"services": ("stopped",)}, "installed"), ({"absent": True}, "absent"), ({}, "to_be_looked_at")]
+    ("more", "state"),
+    [({"services": ("stopped",)}, "installed"), ({"absent": True}, "absent"), ({}, "to_be_looked_at")],
 )
 def test_what_nobody_has_to_look_at_is_not_held_for_it(more: dict[str, t.Any], state: str) -> None:
     world = _World([_wanted("a", endpoints=(), looked_at_elsewhere=True, **more)])
