@@ -84,6 +84,14 @@ PROPERTIES: dict[str, t.Any] = {
 
 _UNITS = "tests/unit/plugins"
 
+_TOO_LONG = (
+    "test_deploy.py::test_a_host_that_dies_ends_as_an_undisturbed_one_in_the_next_run",
+    "test_deploy.py::test_work_that_is_killed_is_ended_in_the_same_run",
+    "test_deploy.py::test_a_removal_that_is_killed_is_told_as_what_came_of_it",
+    "test_deploy.py::test_the_work_goes_on_when_whoever_asked_for_it_is_gone",
+    "test_detached.py::test_it_goes_on_when_the_one_that_waits_is_killed",
+)
+
 MUTATED = {
     "plugins/module_utils/_files": [
         f"{_UNITS}/module_utils/_files",
@@ -97,5 +105,11 @@ MUTATED = {
     "plugins/plugin_utils/_chain": [f"{_UNITS}/plugin_utils/_chain"],
     "plugins/plugin_utils/_http": [f"{_UNITS}/plugin_utils/_http"],
     "plugins/plugin_utils/_broker": [f"{_UNITS}/plugin_utils/_broker"],
+    "plugins/module_utils/_deploy": [
+        f"{_UNITS}/module_utils/_deploy",
+        # These die at each call in turn, or wait for another process, which is too long for every mutant.
+        f"--ignore={_UNITS}/module_utils/_deploy/test_attacks_on_held.py",
+        *(f"--deselect={_UNITS}/module_utils/_deploy/{test}" for test in _TOO_LONG),
+    ],
 }
 """Packages whose mutants are tried, with the tests that are to kill them."""

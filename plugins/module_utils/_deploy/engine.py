@@ -71,7 +71,7 @@ class Comparison(NamedTuple):
 
     changes: bool
     installed: Optional[str]
-    touched: bool = False
+    touched: bool
 
 
 class Memory(NamedTuple):
@@ -211,7 +211,6 @@ class Unit:
         self._elsewhere = shown or {}
         self.reports = [Report(wanted) for wanted in certificates]
         self.services: Dict[str, str] = {}
-        self.seen: Dict[str, Seen] = {}
         #: How those ended that an earlier run had switched, and this one proved to be in service.
         self._proven: Dict[str, str] = {}
 
@@ -221,9 +220,7 @@ class Unit:
         """All of it, as far as this host can go alone."""
         self._end_what_is_held()
         changing, staying = self._compare()
-        changing = self._before(changing)
-        if changing:
-            self._switch(changing)
+        self._switch(self._before(changing))
         self._converge([report for report in staying if report.is_open])
         self._after()
 
@@ -238,17 +235,17 @@ class Unit:
             touched = report.touched or report.name in held
             if report.is_open and (report in changing or touched or wrong.get(report.name)):
                 report.changed = True
-        turned = [report for report in self.reports if report.is_open and report.changed]
+        turned = [report for report in self.reports if report.changed]
         for service in self._services(turned):
             self.services[service] = self._host.foresee(service)
         for report in self.reports:
             if report.is_open:
                 stuck = report.name in wrong and not self._is_taken(report)
-                report.changed = report.changed and not (stuck and report in staying)
-                report.end(
-                    UNPROVEN if stuck and not self._is_stopped(report) else self._well(report),
-                    wrong[report.name].why if stuck else "",
-                )
+                report.changed = report.changed and not stuck
+                if stuck and not self._is_stopped(report):
+                    report.end(UNPROVEN, wrong[report.name].why)
+                else:
+                    report.end(self._well(report))
 
     def _end_what_is_held(self) -> None:
         """What an earlier run switched: it is proven to be in service, or goes back, before anything else is done."""
@@ -261,18 +258,13 @@ class Unit:
             report.showing = self._host.installed(report.name)
         judged = [report for report in held if report.name in self._elsewhere]
         gone = {report.name: self._elsewhere[report.name] for report in judged if self._elsewhere[report.name]}
-        if gone:
-            self._go_back([report for report in judged if report.name in gone], gone)
-        well = [report for report in judged if report.is_open]
-        if well:
-            self._let_go(well, {})
-        unproven = [report for report in held if report not in judged and report.is_open]
-        if unproven:
-            self._prove(unproven)
+        self._go_back([report for report in judged if report.name in gone], gone)
+        self._let_go([report for report in judged if report.is_open], {})
+        self._prove([report for report in held if report.is_open])
         for report in held:
             # It may be that another one is wanted by now.
             if report.state in (IN_SERVICE, INSTALLED, ABSENT):
-                if report in unproven:
+                if report not in judged:
                     self._proven[report.name] = report.state
                 report.state = ""
 
@@ -309,10 +301,10 @@ class Unit:
                 report.end(REFUSED, f"{exc} Its files were left as they were.")
         refused = [report for report in reports if not report.is_open]
         for report in self._tied(refused):
-            if report.is_open:
+            if report in reports:
                 report.end(REFUSED, f"It shares a file with {_listed(refused)}, which was refused.")
         going = [report for report in reports if report.is_open]
-        seen = self._host.look(self._endpoints(going)) if going else {}
+        seen = self._look(self._endpoints(going))
         running = self._host.running(self._services(going))
         for report in going:
             shown = {endpoint: seen[endpoint].fingerprint for endpoint in report.endpoints}
@@ -326,8 +318,6 @@ class Unit:
         self._failed(self._host.switch({report.name: report.memory for report in reports}))
         switched = [report for report in reports if report.is_open]
         switched = self._without_tied(switched)
-        if not switched:
-            return
         try:
             self._validate(switched)
         except InstallError as exc:
@@ -337,8 +327,7 @@ class Unit:
         held = self._without_tied([report for report in switched if report.is_open])
         for report in held:
             report.changed = True
-        if held:
-            self._prove(held)
+        self._prove(held)
 
     def _validate(self, reports: List[Report]) -> None:
         # A command that several certificates have looks at the files of all of them.
@@ -365,7 +354,7 @@ class Unit:
         self._let_go([report for report in staying if report.is_open], wrong)
 
     def _let_go(self, reports: List[Report], wrong: Mapping[str, _Wrong]) -> None:
-        for name, exc in self._host.let_go(self._names(reports)).items() if reports else ():
+        for name, exc in self._host.let_go(self._names(reports)).items():
             # They are in service; what is left of the old ones, the next run sees to.
             self._of([name])[0].messages.append(str(exc))
         for report in reports:
@@ -375,8 +364,6 @@ class Unit:
                 report.end(self._well(report))
 
     def _go_back(self, reports: List[Report], why: Mapping[str, str]) -> None:
-        if not reports:
-            return
         reports = reports + [report for report in self._tied(reports) if report.is_open]
         self._put_back(reports, why)
         back = [report for report in reports if report.state == ROLLED_BACK]
@@ -415,16 +402,13 @@ class Unit:
         reports = [report for report in reports if report.is_open]
         wrong = self._look_at(reports)
         stale = [report for report in reports if report.touched or report.name in wrong]
-        if stale:
-            try:
-                if self._reload(stale):
-                    for report in stale:
-                        report.changed = True
-                    wrong = self._look_until_right(stale)
-                else:
-                    wrong = {report.name: wrong[report.name] for report in stale if report.name in wrong}
-            except InstallError as exc:
-                wrong = {report.name: _Wrong(str(exc), False) for report in stale}
+        try:
+            if self._reload(stale):
+                for report in stale:
+                    report.changed = True
+                wrong = self._look_until_right(stale)
+        except InstallError as exc:
+            wrong = {report.name: _Wrong(str(exc), False) for report in stale}
         for report in reports:
             if report.name in wrong and not self._is_stopped(report):
                 report.end(UNPROVEN, f"{wrong[report.name].why} Its files are those that are wanted.")
@@ -453,8 +437,7 @@ class Unit:
         """Put back those that share a file with one that failed, and leave them out."""
         failed = [report for report in self.reports if report.state == FAILED]
         tied = [report for report in self._tied(failed) if report in reports]
-        if tied:
-            self._put_back(tied, {report.name: f"It shares a file with {_listed(failed)}." for report in tied})
+        self._put_back(tied, {report.name: f"It shares a file with {_listed(failed)}." for report in tied})
         return [report for report in reports if report not in tied]
 
     def _tied(self, reports: Sequence[Report]) -> List[Report]:
@@ -531,14 +514,10 @@ class Unit:
         return any(self.services.get(service, LEFT_STOPPED) != LEFT_STOPPED for service in report.wanted.services)
 
     def _look(self, endpoints: Sequence[str]) -> Dict[str, Seen]:
-        shown = self._host.look(endpoints) if endpoints else {}
-        self.seen.update(shown)
-        return shown
+        return self._host.look(endpoints) if endpoints else {}
 
     def _look_until(self, wanted: Dict[str, str]) -> Dict[str, Seen]:
-        shown = self._host.look_until(wanted) if wanted else {}
-        self.seen.update(shown)
-        return shown
+        return self._host.look_until(wanted) if wanted else {}
 
     def _of(self, names: Iterable[str]) -> List[Report]:
         wanted = set(names)

@@ -9,6 +9,7 @@ process that is somebody else's by now, and would send that one a signal. So a s
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import contextlib
 import glob
 import os
 import re
@@ -71,9 +72,9 @@ class Manager:
     """What starts and stops the services of this host; ``run`` runs a command."""
 
     #: What it is called in messages.
-    title = ""
+    title: str
 
-    def __init__(self, run: Runner, root: str = "/") -> None:
+    def __init__(self, run: Runner, root: str) -> None:
         self._run = run
         self._root = root
 
@@ -163,11 +164,8 @@ class _Scripted(Manager):
         numbers = []
         for pattern in patterns:
             for path in glob.glob(self._path(pattern)):
-                try:
-                    with open(path, "rb") as file:
-                        numbers.append(int(file.read(32)))
-                except (OSError, ValueError):
-                    continue
+                with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
+                    numbers.append(int(file.read(32)))
         return numbers
 
     def _is_called(self, number: int, name: str) -> bool:

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Small changes to a program that its tests should notice: a check that is left out, a bound that is one off.
 
-What no test has to notice is left alone: annotations, documentation, the words of an error, and what is only logged.
+What no test has to notice is left alone: annotations, documentation, the words of an error, what is only logged, and
+methods that others have to define.
 """
 
 from __future__ import annotations
@@ -217,7 +218,8 @@ class _Walk:
             if isinstance(statement.value, (ast.Call, ast.Await)) and not _is_logging(statement.value):
                 self._add("left out", block, at, ast.Pass())
         elif isinstance(statement, (ast.Raise, ast.Delete, ast.Continue, ast.Break)):
-            self._add("left out", block, at, ast.Pass())
+            if not _is_abstract(statement):
+                self._add("left out", block, at, ast.Pass())
         elif isinstance(statement, ast.AugAssign):
             self._add("left out", block, at, ast.Pass())
             if type(statement.op) in _ARITHMETIC:
@@ -411,3 +413,8 @@ def _is_message(node: ast.Call) -> bool:
 
 def _is_logging(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _LOGGING
+
+
+def _is_abstract(statement: ast.AST) -> bool:
+    """Whether it only says that somebody else has to define what is done."""
+    return isinstance(statement, ast.Raise) and getattr(statement.exc, "id", "") == "NotImplementedError"

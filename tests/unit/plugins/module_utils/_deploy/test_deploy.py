@@ -384,7 +384,7 @@ def test_a_service_that_does_not_run_is_left_stopped(host: _Host, monkeypatch: p
     host.serial = 1
     reloads = host.services["a"].reloads
     host.fault("a", "silent")
-    monkeypatch.setattr(services, "manager", _Stopped)
+    monkeypatch.setattr(services, "manager", lambda run: _Stopped(run, "/"))
     foreseen, result = host.deploy(check=True), host.deploy()
     for told in (foreseen, result):
         assert host.states(told) == {"a": "installed", "b": "installed"}

@@ -52,6 +52,8 @@ class _World(Host):
         self.flaps = False
         self.read = {service: dict(self.disk) for one in certificates for service in one.services}
         self.told: list[str] = []
+        self.looked_at: list[list[str]] = []
+        self.waited_for: list[dict[str, str]] = []
 
     def held(self, names: t.Sequence[str]) -> dict[str, Memory]:
         return {name: self.memories[name] for name in names if name in self.holding}
@@ -64,10 +66,10 @@ class _World(Host):
             raise InstallError(f"{name}: The certificate does not belong to the key.")
         wanted = self.wanted[name]
         changes = (wanted.fingerprint is not None or wanted.absent) and self.disk[name] != self._to_be(name)
-        return Comparison(changes, self.disk[name], name in self.touched)
+        return Comparison(changes, self.installed(name), name in self.touched)
 
     def installed(self, name: str) -> str | None:
-        return self.disk[name]
+        return self.disk[name] or None
 
     def _to_be(self, name: str) -> str:
         return "gone" if self.wanted[name].absent else str(self.wanted[name].fingerprint)
@@ -96,7 +98,7 @@ class _World(Host):
         failed = self._failing(names, "no way back")
         for name in names:
             if name not in failed:
-                self.disk[name] = self.kept.pop(name)
+                self.disk[name] = self.kept.pop(name, self.disk[name])
         self.holding = [name for name in self.holding if name not in names or name in failed]
         return failed
 
@@ -106,7 +108,7 @@ class _World(Host):
             del self.kept[name]
         self.holding = [name for name in self.holding if name not in names]
         self.to_run += [name for name in names if self.wanted[name].run_after]
-        return {}
+        return self._failing(names, "no letting go")
 
     def done(self, name: str) -> None:
         self.to_run.remove(name)
@@ -147,16 +149,20 @@ class _World(Host):
         name = endpoint.partition(":")[0]
         service = self.wanted[name].services[0]
         shown = self.read[service][name]
-        fault = self.faults.get(name)
+        fault = self.faults.get(endpoint, self.faults.get(name))
         if service in self.stopped or fault == "silent" or (fault == "falls silent" and shown.startswith("new")):
             return Seen(None, "nothing listens there")
         return Seen("foreign" if fault == "elsewhere" else shown)
 
     def look(self, endpoints: t.Sequence[str]) -> dict[str, Seen]:
+        assert endpoints
+        self.looked_at.append(list(endpoints))
         return {endpoint: self._shown(endpoint) for endpoint in endpoints}
 
     def look_until(self, wanted: dict[str, str]) -> dict[str, Seen]:
-        shown = self.look(list(wanted))
+        assert wanted
+        self.waited_for.append(wanted)
+        shown = {endpoint: self._shown(endpoint) for endpoint in wanted}
         if self.flaps:
             # An old process has not ended yet, and answers whoever comes next.
             self.read = {service: dict.fromkeys(read, "what was read before") for service, read in self.read.items()}
@@ -185,7 +191,9 @@ def test_a_change_goes_through() -> None:
     world = _World([_wanted("a"), _wanted("b")])
     reports = _go(world)
     assert [report.state for report in reports.values()] == ["in_service", "in_service"]
+    assert [report.before for report in reports.values()] == ["old a", "old b"]
     assert world.disk == {"a": "new a", "b": "new b"} == world.read["nginx"]
+    assert world.waited_for == [{"a:443": "new a", "b:443": "new b"}]
     assert (world.kept, world.holding, world.to_run) == ({}, [], [])
     # The command and the service once, however many certificates they have.
     assert world.told == [
@@ -200,6 +208,9 @@ def test_nothing_to_do() -> None:
     world.told.clear()
     reports = _go(world)
     assert (reports["a"].state, reports["a"].changed, world.told) == ("in_service", False, [])
+    unit = Unit(world, [world.wanted["a"]])
+    unit.foresee()
+    assert (unit.reports[0].state, unit.reports[0].changed, unit.services) == ("in_service", False, {})
 
 
 _ENDS = {
@@ -263,6 +274,8 @@ def test_a_stopped_service_is_left_so_and_its_silence_is_no_fault() -> None:
     reports = _go(world)
     assert (reports["a"].state, world.disk["a"]) == ("installed", "new a")
     assert reports["b"].state == "in_service"
+    # Nor is it waited for.
+    assert world.waited_for == [{"b:443": "new b"}]
 
 
 def test_a_service_that_shows_something_else_takes_what_is_installed() -> None:
@@ -362,13 +375,16 @@ def test_what_the_controller_looks_at_is_held_until_it_has() -> None:
     world = _World(certificates)
     assert [report.state for report in _go(world).values()] == ["to_be_looked_at"] * 2
     assert world.holding == ["a", "b"]
+    world.told.clear()
     unit = Unit(world, certificates, {"a": "", "b": "It shows the old one."})
     unit.go()
     states = {report.name: report.state for report in unit.reports}
     assert states == {"a": "in_service", "b": "rolled_back"}
     assert world.disk == {"a": "new a", "b": "old b"} == world.read["nginx"]
     assert (world.kept, world.holding, world.to_run) == ({}, [], [])
-    assert [line for line in world.told if "after" in line] == ["run_after tell a"]
+    # Only what goes back has anything to reload, and is not tried again.
+    assert world.told == ["reload nginx", "run_after tell a"]
+    assert unit.reports[1].messages == ["It shows the old one. Its files are as they were."]
 
 
 def _foreseen(world: _World) -> dict[str, engine.Report]:
@@ -399,6 +415,7 @@ def test_what_is_foreseen_is_what_happens(fault: str, present: bool, stopped: bo
         else:
             assert (foreseen[name].state, foreseen[name].changed) == (seen[name].state, seen[name].changed)
         assert foreseen[name].before == seen[name].before
+        assert bool(foreseen[name].messages) == (foreseen[name].state in ("refused", "unproven"))
 
 
 def test_what_is_held_is_foreseen_as_a_change() -> None:
@@ -441,7 +458,15 @@ def test_those_that_share_a_file_go_back_together(fault: str) -> None:
     assert world.disk == {"a": "old a", "b": "old b", "c": "new c"}
     assert reports["c"].state == "in_service"
     assert reports["a"].state == ("refused" if fault in ("key", "before") else "rolled_back")
-    assert reports["a"].messages[0].startswith("It shares a file with b")
+    why = {
+        "key": "It shares a file with b, which was refused.",
+        "before": "It shares a file with b, which was refused.",
+        "folder": "It shares a file with b. Its files are as they were.",
+        "backup": "It shares a file with b. Its files are as they were.",
+    }
+    stay = "It shares a file with b, which could not stay. Its files are as they were."
+    assert reports["a"].messages == [why.get(fault, stay)]
+    assert ("run_before prepare a" in world.told) == (fault != "key")
     assert (world.kept, world.holding, world.to_run) == ({}, [], [])
 
 
@@ -496,3 +521,213 @@ def test_a_service_that_is_stopped_beside_one_that_runs() -> None:
     world.read["haproxy"] = {}
     world.stopped = {"haproxy"}
     assert _go(world)["a"].state == "unproven"
+
+
+def test_what_is_held_and_as_it_is_wanted_is_foreseen_as_a_change() -> None:
+    world = _World([_wanted("a", endpoints=())])
+    world.switch({"a": Memory("old a", {})})
+    world.hold(["a"])
+    assert _foreseen(world)["a"].changed
+    world.faults["a"] = "key"
+    refused = _foreseen(world)["a"]
+    assert (refused.state, refused.changed) == ("refused", False)
+
+
+def test_each_endpoint_is_looked_at_once_to_foresee() -> None:
+    world = _World([_wanted("a"), _wanted("b")], {"a": "key"})
+    world.disk["b"] = "new b"
+    _foreseen(world)
+    assert sorted(world.looked_at) == [["a:443"], ["b:443"]]
+
+
+def test_what_no_service_can_be_made_to_show() -> None:
+    """It is known before, and said in the same words."""
+    world = _World([_wanted("a", services=(), endpoints=(), looked_at_elsewhere=True)])
+    world.disk["a"] = "new a"
+    foreseen, seen = (Unit(world, list(world.wanted.values()), {"a": "It shows the old one."}) for dummy in range(2))
+    foreseen.foresee()
+    seen.go()
+    for unit in (foreseen, seen):
+        assert (unit.reports[0].state, unit.reports[0].changed) == ("unproven", False)
+        assert unit.reports[0].messages[0].startswith("It shows the old one.")
+
+
+def test_one_without_services_of_which_nobody_is_sure_what_was_read() -> None:
+    world = _World([_wanted("a", services=(), endpoints=())])
+    world.disk["a"] = "new a"
+    world.touched = {"a"}
+    assert (_go(world)["a"].state, world.told) == ("installed", [])
+
+
+def test_one_that_went_back_is_not_asked_for_what_is_wrong_besides(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = _World([_wanted("a", looked_at_elsewhere=True, endpoints=())])
+    _go(world)
+    world.faults["a"] = "key"
+    unit = Unit(world, list(world.wanted.values()), {"a": "It shows the old one."})
+    unit.go()
+    assert unit.reports[0].state == "rolled_back"
+
+
+@pytest.mark.parametrize("fault", ["key", "before"])
+def test_one_whose_files_stay_is_not_refused_with_one_that_it_shares_a_file_with(fault: str) -> None:
+    world = _World([_wanted("a", tied=frozenset("b")), _wanted("b", tied=frozenset("a"))], {"b": fault})
+    world.disk["a"] = "new a"
+    reports = _go(world)
+    assert (reports["a"].state, reports["b"].state) == ("in_service", "refused")
+
+
+def test_one_whose_files_stay_is_told_of_when_one_that_it_shares_a_file_with_goes_back() -> None:
+    world = _World([_wanted("a", tied=frozenset("b")), _wanted("b", tied=frozenset("a"))], {"b": "falls silent"})
+    world.disk["a"] = world.read["nginx"]["a"] = "new a"
+    reports = _go(world)
+    assert [report.state for report in reports.values()] == ["rolled_back", "rolled_back"]
+    assert len(reports["a"].messages) == 1
+
+
+def test_all_that_were_refused_are_named() -> None:
+    certificates = [_wanted("a", tied=frozenset("bc")), _wanted("b"), _wanted("c")]
+    certificates[1:] = [one._replace(tied=frozenset("a")) for one in certificates[1:]]
+    reports = _go(_World(certificates, {"b": "key", "c": "key"}))
+    assert reports["a"].messages == ["It shares a file with b, c, which was refused."]
+
+
+def test_what_is_remembered_of_before() -> None:
+    world = _World([_wanted("a"), _wanted("b")], {"a": "silent"})
+    _go(world)
+    assert world.memories == {"a": Memory("old a", {}), "b": Memory("old b", {"b:443": "old b"})}
+
+
+def test_without_a_command_that_validates_none_is_run() -> None:
+    world = _World([_wanted("a", validate=None)])
+    assert _go(world)["a"].state == "in_service"
+    assert world.told == ["run_before prepare a", "reload nginx", "run_after tell a"]
+
+
+def test_one_that_goes_back_with_another_is_not_looked_at_by_the_controller() -> None:
+    alone = _wanted("a", endpoints=(), looked_at_elsewhere=True, tied=frozenset("b"))
+    world = _World([alone, _wanted("b", tied=frozenset("a"))], {"b": "falls silent"})
+    assert [report.state for report in _go(world).values()] == ["rolled_back", "rolled_back"]
+
+
+def test_the_controller_looks_at_nothing_that_this_host_found_wrong() -> None:
+    world = _World([_wanted("a", looked_at_elsewhere=True)], {"a": "silent"})
+    assert (_go(world)["a"].state, world.holding) == ("unproven", [])
+
+
+@pytest.mark.parametrize(
+    ("more", "state"),
+    [({"services": ("stopped",)}, "installed"), ({"absent": True}, "absent"), ({}, "to_be_looked_at")],
+)
+def test_what_nobody_has_to_look_at_is_not_held_for_it(more: dict[str, t.Any], state: str) -> None:
+    world = _World([_wanted("a", endpoints=(), looked_at_elsewhere=True, **more)])
+    world.stopped = {"stopped"}
+    assert _go(world)["a"].state == state
+    assert bool(world.holding) == (state == "to_be_looked_at")
+
+
+def test_old_files_that_are_not_forgotten_are_no_fault_of_the_new_ones() -> None:
+    world = _World([_wanted("a"), _wanted("b")], {"a": "no letting go"})
+    reports = _go(world)
+    assert [(report.state, report.messages) for report in reports.values()] == [
+        ("in_service", ["a: no room."]),
+        ("in_service", []),
+    ]
+
+
+def _held(fault: str = "") -> tuple[_World, Unit]:
+    """A certificate that is held, and that the controller found wrong."""
+    world = _World([_wanted("a", looked_at_elsewhere=True)], {"a": fault})
+    world.switch({"a": Memory("old a", {"a:443": "old a"})})
+    world.hold(["a"])
+    return world, Unit(world, list(world.wanted.values()), {"a": "It shows another one."})
+
+
+def test_what_cannot_be_put_back_is_not_reloaded() -> None:
+    world, unit = _held("no way back")
+    unit.go()
+    assert (unit.reports[0].state, world.told) == ("failed", [])
+    assert unit.reports[0].messages == ["It shows another one. a: no room."]
+
+
+def test_a_service_that_refuses_the_old_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, unit = _held()
+
+    def refuse(service: str) -> str:
+        raise InstallError(f"The service {service} is broken.")
+
+    monkeypatch.setattr(world, "take_new_files", refuse)
+    unit.go()
+    assert unit.reports[0].state == "rolled_back"
+    assert unit.reports[0].messages[1:] == ["With them back: The service nginx is broken."]
+
+
+@pytest.mark.parametrize(
+    ("fault", "shown"),
+    [("", ""), ("stale", "it shows newer a"), ("silent", "nothing listens there")],
+)
+def test_what_does_not_show_again_what_it_showed_is_told_of(fault: str, shown: str) -> None:
+    world, unit = _held(fault)
+    world.read["nginx"]["a"] = "newer a"
+    unit.go()
+    assert unit.reports[0].state == "rolled_back"
+    told = [f"a:443 does not show again what it showed before: {shown}."] if shown else []
+    assert unit.reports[0].messages[1:] == told
+
+
+def test_one_of_two_services_takes_what_another_one_showed() -> None:
+    def world() -> _World:
+        made = _World([_wanted("a", services=("nginx", "haproxy"))])
+        made.disk["a"] = "new a"
+        made.stopped = {"haproxy"}
+        return made
+
+    for reports in (_foreseen(world()), _go(world())):
+        assert (reports["a"].state, reports["a"].changed) == ("in_service", True)
+
+
+def test_a_certificate_that_nobody_installed_is_waited_for_by_nobody() -> None:
+    world = _World([_wanted("a", fingerprint=None)])
+    world.disk["a"] = ""
+    assert _go(world)["a"].state == "unproven"
+    assert world.waited_for == [{"a:443": ""}]
+
+
+def test_one_that_is_shown_where_a_service_is_stopped_is_no_silence() -> None:
+    world = _World([_wanted("a", services=("nginx", "haproxy"))], {"a": "elsewhere"})
+    world.disk["a"] = "new a"
+    world.stopped = {"haproxy"}
+    reports = _go(world)
+    assert reports["a"].state == "unproven"
+    assert reports["a"].messages == [
+        "a:443 does not show the certificate: it shows foreign. Its files are those that are wanted."
+    ]
+
+
+def test_what_falls_silent_goes_back_whatever_else_is_stopped() -> None:
+    world = _World([_wanted("a", services=("nginx", "haproxy"))], {"a": "falls silent"})
+    world.stopped = {"haproxy"}
+    assert _go(world)["a"].state == "rolled_back"
+
+
+def test_what_showed_another_one_and_falls_silent_goes_back() -> None:
+    world = _World([_wanted("a")], {"a": "falls silent"})
+    world.read["nginx"]["a"] = "foreign"
+    assert _go(world)["a"].state == "rolled_back"
+
+
+def test_the_first_one_of_all_has_nothing_to_go_back_to() -> None:
+    world = _World([_wanted("a")], {"a": "silent"})
+    world.disk["a"] = ""
+    reports = _go(world)
+    assert (reports["a"].state, world.disk["a"]) == ("unproven", "new a")
+    assert reports["a"].messages == [
+        f"a:443 does not show the certificate: nothing listens there. {engine.NOTHING_TO_RESTORE}"
+    ]
+
+
+@pytest.mark.parametrize("endpoints", [("a:443", "a:444"), ("a:444", "a:443")])
+def test_going_back_for_one_endpoint_is_enough(endpoints: tuple[str, ...]) -> None:
+    world = _World([_wanted("a", endpoints=endpoints)], {"a:443": "falls silent", "a:444": "silent"})
+    reports = _go(world)
+    assert reports["a"].state == "rolled_back"
+    assert reports["a"].messages[0].startswith("a:443 does not show the certificate")

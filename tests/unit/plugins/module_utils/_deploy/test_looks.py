@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
 import typing as t
 
@@ -53,6 +54,27 @@ def test_not_more_at_a_time_than_a_small_host_bears() -> None:
 
     looks.look({str(number): number for number in range(200)}, probe)
     assert most[0] <= looks._AT_A_TIME
+
+
+@pytest.mark.parametrize(("count", "threads"), [(0, [1]), (1, []), (3, [3]), (200, [looks._AT_A_TIME])])
+def test_how_many_threads_are_made(count: int, threads: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    real = concurrent.futures.ThreadPoolExecutor
+
+    def pool(most: int) -> concurrent.futures.ThreadPoolExecutor:
+        made.append(most)
+        return real(most)
+
+    monkeypatch.setattr(concurrent.futures, "ThreadPoolExecutor", pool)
+    looks.look({str(number): number for number in range(count)}, lambda number: {"fingerprint_sha256": str(number)})
+    assert made == threads
+
+
+def test_of_a_reason_nothing_but_its_full_stop_is_left_out() -> None:
+    def probe(name: str) -> t.NoReturn:
+        raise EndpointError(f"It is {name}.")
+
+    assert looks.look({"a": "the MX"}, probe) == {"a": Seen(None, "It is the MX")}
 
 
 def test_what_is_right_is_not_looked_at_again() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import typing as t
 
@@ -159,7 +160,7 @@ def test_a_refusal_is_told(sysv: _Host) -> None:
 def test_an_unknown_service_is_a_sentence(sysv: _Host) -> None:
     sysv.file("etc/init.d/README", mode=0o644)
     for name in ("ngnix", "README"):
-        with pytest.raises(InstallError, match=f"no service {name} here"):
+        with pytest.raises(InstallError, match=f"no service {name} here, by the init scripts\\."):
             sysv.take(name)
     assert sysv.ran == []
 
@@ -180,6 +181,8 @@ def test_systemd(tmp_path: pathlib.Path) -> None:
         ("redis", "loaded", "active", "no"),
         ("standby", "loaded", "inactive", "yes"),
         ("half", "loaded", "failed", "yes"),
+        ("alias", "merged", "reloading", "yes"),
+        ("fresh", "loaded", "refreshing", "yes"),
         ("gone", "not-found", "inactive", "no"),
         ("masked", "masked", "inactive", "no"),
     ):
@@ -189,13 +192,15 @@ def test_systemd(tmp_path: pathlib.Path) -> None:
     assert host.take("standby", ran=True) == "left_stopped"
     assert host.take("half") == "left_stopped"
     assert host.take("half", ran=True) == "started"
+    assert [host.take(name) for name in ("alias", "fresh")] == ["reloaded", "reloaded"]
     assert [line for line in host.ran if not line.startswith(show)] == [
         *("systemctl reload -- nginx.service", "systemctl restart -- redis", "systemctl start -- half"),
+        *("systemctl reload -- alias", "systemctl reload -- fresh"),
     ]
     with pytest.raises(InstallError, match="redis knows no reload"):
         host.take("redis")
     for name in ("gone", "masked"):
-        with pytest.raises(InstallError, match="by systemd"):
+        with pytest.raises(InstallError, match="by systemd\\."):
             host.take(name)
 
 
@@ -203,6 +208,8 @@ def test_systemd(tmp_path: pathlib.Path) -> None:
     ("marker", "script", "platform", "command"),
     [
         ("run/openrc/softlevel", "etc/init.d/custom", "linux", "rc-service custom"),
+        ("sbin/openrc-run", "etc/init.d/custom", "linux", "rc-service custom"),
+        ("etc/rc.conf", "etc/rc.d/custom", "dragonfly6", "service custom"),
         ("etc/rc.conf", "usr/local/etc/rc.d/custom", "freebsd14", "service custom"),
         ("etc/rc.conf", "etc/rc.d/custom", "netbsd10", "service custom"),
     ],
@@ -220,6 +227,9 @@ def test_other_managers(marker: str, script: str, platform: str, command: str, t
     host.file("etc/runlevels/default/custom")
     assert host.take("custom", ran=True) == "started"
     assert host.ran[-1] == f"{command} start"
+    title = "OpenRC" if command.startswith("rc-") else "the rc scripts"
+    with pytest.raises(InstallError, match=f"no service other here, by {title}\\."):
+        host.take("other")
 
 
 def test_a_process_can_be_there_where_the_kernel_has_no_folder_of_them(tmp_path: pathlib.Path) -> None:
@@ -229,3 +239,95 @@ def test_a_process_can_be_there_where_the_kernel_has_no_folder_of_them(tmp_path:
     assert host.take("custom") == "reloaded"
     host.file("run/custom.pid", "4194999\n")
     assert host.take("custom") == "left_stopped"
+
+
+@pytest.mark.parametrize(
+    ("name", "programs"),
+    [
+        ("apache2", ["apache2", "httpd"]),
+        ("httpd", ["httpd", "apache2"]),
+        ("postfix", ["master"]),
+        ("ssh", ["sshd"]),
+        ("openldap", ["slapd"]),
+        ("mariadb", ["mariadbd", "mysqld"]),
+        ("mysql", ["mysqld", "mariadbd"]),
+        ("postgresql", ["postgres", "postmaster"]),
+        ("cyrus-imapd", ["cyrmaster", "master"]),
+        ("exim4", ["exim4", "exim"]),
+    ],
+)
+def test_what_the_programs_of_services_are_called(name: str, programs: list[str], tmp_path: pathlib.Path) -> None:
+    host = _Host(tmp_path)
+    host.file(f"etc/init.d/{name}", mode=0o755)
+    host.process(1, "init")
+    assert host.take(name) == "left_stopped"
+    for program in programs:
+        host.process(80, program)
+        assert host.take(name) == "reloaded"
+    # What the file of the first of them says counts for more than what there is besides.
+    host.file(f"run/{programs[0]}.pid", "1")
+    assert host.take(name) == "left_stopped"
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "program"),
+    [
+        ("custom", "run/custom/any.pid", "custom"),
+        ("postfix", "var/spool/postfix/pid/master.pid", "master"),
+    ],
+)
+def test_where_the_files_of_services_are(sysv: _Host, name: str, path: str, program: str) -> None:
+    sysv.file(f"etc/init.d/{name}", mode=0o755)
+    sysv.process(80, program)
+    sysv.file(path, "1\n")
+    assert sysv.take(name) == "left_stopped"
+    # Of several, one is enough; what is none says nothing.
+    (sysv.root / "run" / name / "folder.pid").mkdir(parents=True)
+    sysv.file(f"run/{name}/torn.pid", "x")
+    assert sysv.take(name) == "left_stopped"
+    sysv.file(f"run/{name}/other.pid", "80\n")
+    assert sysv.take(name) == "reloaded"
+
+
+@pytest.mark.parametrize(
+    ("name", "comm"),
+    [("prometheus-node-exporter", b"prometheus-node"), ("BoX", b"BoX"), ("latin", b"lat\xefn")],
+)
+def test_what_the_kernel_keeps_of_a_name(sysv: _Host, name: str, comm: bytes) -> None:
+    sysv.file(f"etc/init.d/{name}", mode=0o755)
+    sysv.file(f"run/{name}.pid", "80")
+    sysv.process(80, "")
+    (sysv.root / "proc/80/comm").write_bytes(comm + b"\n")
+    assert sysv.take(name) == ("left_stopped" if name == "latin" else "reloaded")
+
+
+def test_a_process_is_there_where_the_kernel_has_a_folder_of_it(sysv: _Host) -> None:
+    sysv.file("run/custom.pid", str(os.getpid()))
+    assert sysv.take("custom") == "left_stopped"
+
+
+def test_without_a_folder_of_processes_the_manager_is_believed(tmp_path: pathlib.Path) -> None:
+    host = _Host(tmp_path, "openbsd7")
+    host.file("etc/rc.d/apache2", mode=0o755)
+    assert host.take("apache2") == "reloaded"
+
+
+def test_a_process_of_somebody_else_is_there_and_gets_no_signal(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = _Host(tmp_path, "openbsd7")
+    host.file("etc/rc.d/custom", mode=0o755)
+    host.file("run/custom.pid", "77\n")
+    sent: list[tuple[int, int]] = []
+
+    def refuse(*signal: int) -> None:
+        sent.append((signal[0], signal[1]))
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert host.take("custom") == "reloaded"
+    assert sent == [(77, 0)]
+
+
+def test_it_is_the_manager_of_this_host_unless_a_test_says_otherwise(tmp_path: pathlib.Path) -> None:
+    assert services.manager(_Host(tmp_path).run)._root == "/"
