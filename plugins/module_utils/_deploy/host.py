@@ -239,18 +239,20 @@ class ThisHost(Host):
     def run(self, what: str, command: str, name: str) -> None:
         words = _commands.words(what, command)
         try:
-            ended = self._run(words, self._variables(name))
+            ended = self._run(words, self._variables(what, name))
         except OSError as exc:
             raise InstallError(f"{what}: {words[0]} could not be run: {cause(exc)}.") from exc
         if not ended.well:
             raise InstallError(f"{what}: the command {words[0]} {ended.how}.", ended.details)
 
-    def _variables(self, name: str) -> Dict[str, str]:
+    def _variables(self, what: str, name: str) -> Dict[str, str]:
         certificate = self.certificates[name]
         installed = certificate.look(self._files.view)
         notes = self._open.get(name, self._due.get(name))
         before = (notes.notes or {}).get(_TLSA, _NOTHING) if notes is not None else tlsa(installed)
-        return certificate.variables(installed, "" if before == _NOTHING else before)
+        # What is due may be so since an earlier run, and the one that is wanted by now have been refused or gone back.
+        told = None if what == "run_before" and certificate.parts is not None else installed
+        return certificate.variables(told, "" if before == _NOTHING else before)
 
     def _run(self, words: List[str], variables: Optional[Dict[str, str]] = None) -> _commands.Ended:
         given = _commands.environment(variables or {}, os.environ)

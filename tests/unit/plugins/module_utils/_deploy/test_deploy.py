@@ -238,6 +238,21 @@ def test_what_a_hook_hears(host: _Host) -> None:
     assert told["CERTFLEET_TLSA"] == _pem.tlsa_of(leaf) == told["CERTFLEET_TLSA_BEFORE"]
 
 
+def test_what_a_due_hook_hears_is_installed_whatever_is_wanted_by_now(host: _Host) -> None:
+    """The one that came meanwhile was gone back from: DNS must not hear of that."""
+    host.serial = 1
+    host.options["a"] = {"run_after": ["/bin/false"]}
+    assert host.states(host.deploy("a")) == {"a": "failed"}
+    host.options["a"] = {}
+    host.serial = 2
+    host.fault("a", "deaf")
+    assert host.states(host.deploy("a")) == {"a": "rolled_back"}
+    leaf = _pem.dearmour(host.installed("a"))
+    assert leaf is not None
+    assert host.has("a", 1)
+    assert f"CERTFLEET_FINGERPRINT={_pem.fingerprint(leaf)}\n" in (host.folder / "after-a").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("fault", sorted(_ENDS))
 def test_a_fault_of_one_within_a_unit(fault: str, host: _Host) -> None:
     host.deploy()
