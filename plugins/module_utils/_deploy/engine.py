@@ -20,7 +20,7 @@ through ``Host`` alone, so that every way through can be walked without one.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 
@@ -75,10 +75,14 @@ class Comparison(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """How it was before a switch: which certificate was installed, and what endpoints showed, by endpoint."""
+    """How it was before a switch: which certificate was installed, and what endpoints showed, by endpoint.
+
+    ``ran`` are services that were running then, as far as a run that left something to another one noted that.
+    """
 
     installed: Optional[str]
     shown: Mapping[str, str]
+    ran: FrozenSet[str] = frozenset()
 
 
 class Host:
@@ -111,6 +115,10 @@ class Host:
         """Say that the new files may stay, if they turn out to serve."""
         raise NotImplementedError
 
+    def note_running(self, names: Sequence[str], services: Sequence[str]) -> None:
+        """Remember which services ran, with what is held of some; where that cannot be done, it is not known later."""
+        raise NotImplementedError
+
     def put_back(self, names: Sequence[str]) -> Dict[str, InstallError]:
         """Put the old files back."""
         raise NotImplementedError
@@ -127,8 +135,11 @@ class Host:
         """Run a command; ``what`` is the option it comes from, ``name`` the certificate that it is told of."""
         raise NotImplementedError
 
-    def take_new_files(self, service: str) -> str:
-        """Have a service read its files; what was done, as ``services.take_new_files`` says it."""
+    def take_new_files(self, service: str, ran: bool) -> str:
+        """Have a service read its files; what was done, as ``services.take_new_files`` says it.
+
+        Where it ``ran`` when its files began to change, and has died of that, it is started again.
+        """
         raise NotImplementedError
 
     def foresee(self, service: str) -> str:
@@ -201,6 +212,7 @@ class Unit:
         self.reports = [Report(wanted) for wanted in certificates]
         self.services: Dict[str, str] = {}
         self.seen: Dict[str, Seen] = {}
+        self._ran: Set[str] = set()
 
     # The way
 
@@ -243,6 +255,7 @@ class Unit:
         held = self._of(found)
         for report in held:
             report.memory = found[report.name]
+            self._ran.update(report.memory.ran)
             report.before = report.memory.installed
             report.changed = True
             report.showing = self._host.installed(report.name)
@@ -343,6 +356,8 @@ class Unit:
         )
         staying = [report for report in reports if report.is_open]
         waiting = [report for report in staying if report.name not in wrong and self._waits(report)]
+        if waiting:
+            self._host.note_running(self._names(waiting), [one for one in self._services(waiting) if one in self._ran])
         for report in waiting:
             report.end(TO_BE_LOOKED_AT)
         self._let_go([report for report in staying if report.is_open], wrong)
@@ -363,12 +378,11 @@ class Unit:
         reports = reports + [report for report in self._tied(reports) if report.is_open]
         self._put_back(reports, why)
         back = [report for report in reports if report.state == ROLLED_BACK]
-        try:
-            self._reload(back)
-        except InstallError as exc:
-            for report in back:
-                report.messages.append(f"With them back: {exc}")
-            return
+        # One that refuses the old files is no reason to leave others with the new ones.
+        refused = self._reload_each(back)
+        for report in back:
+            report.messages += [f"With them back: {why}" for why in refused.get(report.name, ())]
+        back = [report for report in back if report.name not in refused]
         old = {endpoint: shown for report in back for endpoint, shown in report.memory.shown.items()}
         shown = self._look_until(old)
         for report in back:
@@ -393,15 +407,13 @@ class Unit:
         wrong = self._look_at(reports)
         stale = [report for report in reports if report.touched or report.name in wrong]
         if stale:
-            try:
-                if self._reload(stale):
-                    for report in stale:
-                        report.changed = True
-                    wrong = self._look_until_right(stale)
-                else:
-                    wrong = {report.name: wrong[report.name] for report in stale if report.name in wrong}
-            except InstallError as exc:
-                wrong = {report.name: _Wrong(str(exc), False) for report in stale}
+            refused = self._reload_each(stale)
+            taken = [report for report in stale if report.name not in refused]
+            if any(self._is_taken(report) for report in taken):
+                for report in taken:
+                    report.changed = True
+                wrong = self._look_until_right(taken)
+            wrong.update({name: _Wrong(" ".join(why), False) for name, why in refused.items()})
         for report in reports:
             if report.name in wrong and not self._is_stopped(report):
                 report.end(UNPROVEN, f"{wrong[report.name].why} Its files are those that are wanted.")
@@ -444,13 +456,29 @@ class Unit:
     def _services(self, reports: Iterable[Report]) -> List[str]:
         return list(dict.fromkeys(service for report in reports for service in report.wanted.services))
 
-    def _reload(self, reports: List[Report]) -> bool:
-        """Have the services of these certificates take new files, each once; whether any did."""
-        done = []
+    def _reload(self, reports: List[Report]) -> None:
+        """Have the services of these certificates take new files, each once, up to the first that refuses."""
         for service in self._services(reports):
-            self.services[service] = self._host.take_new_files(service)
-            done.append(self.services[service])
-        return any(one != LEFT_STOPPED for one in done)
+            self._take_new_files(service)
+
+    def _reload_each(self, reports: List[Report]) -> Dict[str, List[str]]:
+        """As ``_reload``, whoever refuses; why, by the name of each certificate that such a service reads."""
+        refused: Dict[str, str] = {}
+        for service in self._services(reports):
+            try:
+                self._take_new_files(service)
+            except InstallError as exc:
+                refused[service] = str(exc)
+        found = {report.name: [refused[one] for one in report.wanted.services if one in refused] for report in reports}
+        return {name: why for name, why in found.items() if why}
+
+    def _take_new_files(self, service: str) -> None:
+        ran = service in self._ran
+        # What refuses runs, too, or did so until it was asked.
+        self._ran.add(service)
+        self.services[service] = self._host.take_new_files(service, ran)
+        if self.services[service] == LEFT_STOPPED:
+            self._ran.discard(service)
 
     def _look_at(self, reports: List[Report]) -> Dict[str, _Wrong]:
         """What is wrong with endpoints now, be it that the controller saw it."""

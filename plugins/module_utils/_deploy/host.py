@@ -6,6 +6,7 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import contextlib
 import hashlib
 import os
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence
@@ -57,6 +58,11 @@ class Files(NamedTuple):
 def _showed(endpoint: str) -> str:
     """Under which name it is noted what an endpoint showed; whatever that is called, a journal takes it."""
     return f"showed {hashlib.sha256(endpoint.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+
+
+def _ran(service: str) -> str:
+    """Under which name it is noted that a service ran."""
+    return f"ran {hashlib.sha256(service.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
 
 
 class NotLocked(Exception):
@@ -117,7 +123,8 @@ class ThisHost(Host):
                 installed = notes.get(_INSTALLED, _NOTHING)
                 noted = {endpoint: _showed(endpoint) for endpoint in self._endpoints}
                 shown = {endpoint: notes[note] for endpoint, note in noted.items() if note in notes}
-                found[name] = Memory(None if installed == _NOTHING else installed, shown)
+                ran = frozenset(one for one in self.certificates[name].params["services"] if _ran(one) in notes)
+                found[name] = Memory(None if installed == _NOTHING else installed, shown, ran)
         return found
 
     def due(self, names: Sequence[str]) -> List[str]:
@@ -195,6 +202,14 @@ class ThisHost(Host):
 
         return self._each(names, one)
 
+    def note_running(self, names: Sequence[str], services: Sequence[str]) -> None:
+        for name in names:
+            if name in self._open and services:
+                # Without room for it there is no note; what is held stays so all the same.
+                with contextlib.suppress(InstallError, OSError):
+                    noted = {_ran(one): _NOTHING for one in services}
+                    self._open[name] = transaction.note(self._open[name], noted)
+
     def put_back(self, names: Sequence[str]) -> Dict[str, InstallError]:
         def one(name: str) -> None:
             if name in self._open:
@@ -264,8 +279,8 @@ class ThisHost(Host):
         words = None if command is None else _commands.words(f"services: {name}", str(command))
         return services.Service(name, how.get("state") == "restarted", words)
 
-    def take_new_files(self, service: str) -> str:
-        return services.take_new_files(self._service(service), services.manager(self._run), self._run)
+    def take_new_files(self, service: str, ran: bool) -> str:
+        return services.take_new_files(self._service(service), services.manager(self._run), self._run, ran)
 
     def foresee(self, service: str) -> str:
         services.require_name(service)

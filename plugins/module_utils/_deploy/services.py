@@ -219,15 +219,19 @@ def require_name(name: str) -> None:
         raise InstallError(f"services: {name!r} is not the name of a service.")
 
 
-def take_new_files(service: Service, host: Manager, run: Runner) -> str:
+def take_new_files(service: Service, host: Manager, run: Runner, ran: bool = False) -> str:
     """Have a service read its files anew; what was done: ``reloaded``, ``restarted``, ``command`` or ``left_stopped``.
 
-    One that does not run is left stopped. Raises ``InstallError`` where it refuses, or where there is no such service.
+    One that does not run is left stopped, unless it ``ran`` before this run had it take other files: then these are
+    what ended it, and it is started again. Raises ``InstallError`` where it refuses, or where there is no such service.
     """
     require_name(service.name)
     known = host.knows(service.name)
     if known and not host.runs(service.name):
-        return "left_stopped"
+        if not ran:
+            return "left_stopped"
+        restarted = Service(service.name, restarted=True)
+        return _carried_out(restarted, host.command(service.name, restarted.verb), run)
     if service.command is not None:
         return _carried_out(service, service.command, run)
     if not known:

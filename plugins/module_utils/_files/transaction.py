@@ -281,6 +281,13 @@ def hold(module: Any, begun: Open) -> Open:
     return held
 
 
+def note(begun: Open, more: Dict[str, str]) -> Open:
+    """Remember more with one that is open. Raises ``InstallError`` or ``OSError``, and then it is as it was."""
+    noted: Journal = begun._replace(notes={**(begun.notes or {}), **more})
+    journal.write(noted)
+    return noted
+
+
 def let_go(module: Any, held: Open) -> Dict[str, str]:
     """Forget what the files were that are held; the backups that were made of them, by the path of the file.
 

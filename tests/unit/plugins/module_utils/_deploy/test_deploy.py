@@ -394,6 +394,32 @@ class _Stopped(services.Manager):
         return False
 
 
+class _Ended(_Stopped):
+    """A manager that starts the service by its own command."""
+
+    reload = ""
+
+    def command(self, name: str, verb: str) -> list[str]:
+        assert verb == "restart"
+        return [self.reload]
+
+
+def test_a_service_that_died_before_the_controller_looked_is_started_again(
+    host: _Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.serial = 1
+    endpoint = {"host": "192.0.2.1", "port": 443, "connect_from": "controller"}
+    host.options["a"] = {"endpoints": [endpoint]}
+    assert host.states(host.deploy("a")) == {"a": "to_be_looked_at"}
+    monkeypatch.setattr(services, "manager", _Ended)
+    monkeypatch.setattr(_Ended, "reload", str(host.services["a"].command))
+    result = host.deploy("a", _shown={"a": "192.0.2.1 port 443 shows nothing."})
+    assert host.states(result) == {"a": "rolled_back"}
+    assert result["services"] == [{"name": "service-a", "action": "restarted"}]
+    assert host.serves("a", 0)
+    assert host.left() == []
+
+
 def test_a_service_that_does_not_run_is_left_stopped(host: _Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.serial = 1
     reloads = host.services["a"].reloads

@@ -48,11 +48,18 @@ class _World(Host):
         self.to_run: list[str] = []
         self.touched: set[str] = set()
         self.stopped: set[str] = set()
+        self.fragile: set[str] = set()
+        self.refuses_always: set[str] = set()
+        self.running: dict[str, frozenset[str]] = {}
         self.read = {service: dict(self.disk) for one in certificates for service in one.services}
         self.told: list[str] = []
 
     def held(self, names: t.Sequence[str]) -> dict[str, Memory]:
-        return {name: self.memories[name] for name in names if name in self.holding}
+        found = {name: self.memories[name] for name in names if name in self.holding}
+        return {name: one._replace(ran=self.running.get(name, frozenset())) for name, one in found.items()}
+
+    def note_running(self, names: t.Sequence[str], services: t.Sequence[str]) -> None:
+        self.running.update(dict.fromkeys(names, frozenset(services)))
 
     def due(self, names: t.Sequence[str]) -> list[str]:
         return [name for name in names if name in self.to_run]
@@ -122,13 +129,19 @@ class _World(Host):
         if refusing[what]:
             raise InstallError(f"{what}: {command} failed.")
 
-    def take_new_files(self, service: str) -> str:
+    def take_new_files(self, service: str, ran: bool) -> str:
         self.told.append(f"reload {service}")
-        if service in self.stopped:
+        if service in self.stopped and not ran:
             return self.foresee(service)
         readers = [one for one in self.wanted.values() if service in one.services]
-        if any(self.faults.get(one.name) == "reload" and self.disk[one.name].startswith("new") for one in readers):
+        new = [one for one in readers if self.disk[one.name].startswith("new")]
+        if new and service in self.fragile:
+            # It ends of them, and says so or not.
+            self.stopped.add(service)
+        if service in self.refuses_always or any(self.faults.get(one.name) == "reload" for one in new):
             raise InstallError(f"The service {service} did not take the new files.")
+        if not new:
+            self.stopped.discard(service)
         for one in readers:
             if self.faults.get(one.name) != "stale":
                 self.read[service][one.name] = self.disk[one.name]
@@ -255,6 +268,57 @@ def test_a_stopped_service_is_left_so_and_its_silence_is_no_fault() -> None:
     assert reports["b"].state == "in_service"
 
 
+@pytest.mark.parametrize("fault", ["", "reload"])
+def test_a_service_that_the_new_files_end_runs_again_with_the_old_ones(fault: str) -> None:
+    """Be it that it says that it does not take them, or ends in silence."""
+    world = _World([_wanted("a"), _wanted("b")], {"a": fault})
+    world.fragile = {"nginx"}
+    reports = _go(world)
+    assert [report.state for report in reports.values()] == ["rolled_back"] * 2
+    assert (world.stopped, world.disk) == (set(), {"a": "old a", "b": "old b"})
+    assert world.read["nginx"] == world.disk
+
+
+def test_a_service_that_the_new_files_end_runs_again_where_the_controller_saw_that() -> None:
+    certificates = [_wanted("a", looked_at_elsewhere=True, endpoints=())]
+    world = _World(certificates)
+    assert _go(world)["a"].state == "to_be_looked_at"
+    world.fragile = world.stopped = {"nginx"}
+    unit = Unit(world, certificates, {"a": "It shows nothing."})
+    unit.go()
+    assert (unit.reports[0].state, world.stopped, world.disk) == ("rolled_back", set(), {"a": "old a"})
+
+
+def test_one_that_refuses_the_old_files_leaves_no_other_with_the_new_ones() -> None:
+    world = _World([_wanted("a"), _wanted("b", "haproxy", validate="nginx -t")], {"b": "reload"})
+    world.read["other"] = {"a": "old a"}
+    world.wanted["a"] = world.wanted["a"]._replace(services=("nginx", "other"))
+    taken = world.take_new_files
+
+    def take(service: str, ran: bool) -> str:
+        # It took the new ones, and is at its end since.
+        if ran and service == "nginx":
+            raise InstallError("nginx hangs.")
+        return taken(service, ran)
+
+    world.take_new_files = take  # type: ignore[method-assign]
+    reports = _go(world)
+    assert [report.state for report in reports.values()] == ["rolled_back"] * 2
+    assert world.read["other"]["a"] == "old a"
+    assert "With them back: nginx hangs." in reports["a"].messages
+    assert not any("nginx hangs" in message for message in reports["b"].messages)
+
+
+def test_a_service_that_refuses_is_told_of_those_that_it_reads_alone() -> None:
+    world = _World([_wanted("a"), _wanted("b", "haproxy", validate="nginx -t")])
+    world.disk = {"a": "new a", "b": "new b"}
+    world.refuses_always = {"nginx"}
+    reports = _go(world)
+    assert {name: report.state for name, report in reports.items()} == {"a": "unproven", "b": "in_service"}
+    assert world.read["haproxy"]["b"] == "new b"
+    assert not reports["b"].messages
+
+
 def test_a_service_that_shows_something_else_takes_what_is_installed() -> None:
     world = _World([_wanted("a")])
     world.disk["a"] = "new a"
@@ -291,7 +355,7 @@ def test_what_a_run_held_and_did_not_prove_is_ended_first(fault: str, reloaded: 
     world.switch({"a": Memory("old a", {} if seen is None else {"a:443": seen})})
     world.hold(["a"])
     if reloaded and fault not in ("reload", "stale"):
-        world.take_new_files("nginx")
+        world.take_new_files("nginx", ran=False)
     reports = _go(world)
     assert (reports["a"].state, reports["a"].changed) == (_ENDS[fault][0] if fault else "in_service", True)
     assert (reports["a"].before, world.disk) == ("old a", undisturbed.disk)
@@ -381,7 +445,7 @@ def test_one_that_is_to_be_absent() -> None:
 def test_an_absent_one_is_back_where_the_service_can_not_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
     world = _World([_wanted("a", absent=True)], {"a": "reload"})
 
-    def take(dummy: str) -> str:
+    def take(_service: str, _ran: bool) -> str:
         if world.disk["a"] == "gone":
             raise InstallError("no.")
         return "reloaded"

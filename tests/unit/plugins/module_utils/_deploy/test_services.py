@@ -41,9 +41,9 @@ class _Host:
         (self.root / "proc/self").mkdir(parents=True, exist_ok=True)
         self.file(f"proc/{number}/comm", comm + "\n")
 
-    def take(self, name: str, **how: t.Any) -> str:
+    def take(self, name: str, ran: bool = False, **how: t.Any) -> str:
         host = services.manager(self.run, str(self.root), self.platform)
-        return services.take_new_files(Service(name, **how), host, self.run)
+        return services.take_new_files(Service(name, **how), host, self.run, ran)
 
 
 @pytest.fixture(name="sysv")
@@ -100,6 +100,13 @@ def test_one_that_is_stopped_stays_so(sysv: _Host, how: dict[str, t.Any]) -> Non
     sysv.ends["service nginx status"] = Ended(3, "nginx is not running", "")
     assert sysv.take("nginx", **how) == "left_stopped"
     assert sysv.ran == ["service nginx status"]
+
+
+@pytest.mark.parametrize("how", [{}, {"restarted": True}, {"command": ["kick"]}])
+def test_one_that_ran_and_was_ended_by_other_files_is_started_again(sysv: _Host, how: dict[str, t.Any]) -> None:
+    sysv.ends["service nginx status"] = Ended(3, "nginx is not running", "")
+    assert sysv.take("nginx", ran=True, **how) == "restarted"
+    assert sysv.ran == ["service nginx status", "service nginx restart"]
 
 
 def test_a_refusal_is_told(sysv: _Host) -> None:
