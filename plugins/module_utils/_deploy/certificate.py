@@ -187,13 +187,10 @@ def conflict(one: Certificate, other: Certificate) -> Optional[InstallError]:
     for path in sorted(set(wanted) & set(also)):
         if wanted[path] != also[path]:
             return InstallError(
-                f"{other.name} wants another content of the file {path}. Each needs files of its own. No file was "
-                "changed."
+                f"{other.name} wants another content of the file {path}. Each needs files of its own."
             )
     combined = {file.real for file in one.wanted.files if file.role == COMBINED}
     both = sorted(path for path in combined & other.paths if one.fingerprint != other.fingerprint)
     if both and one.is_to_change and other.is_to_change:
-        return InstallError(
-            f"{other.name} names the file {both[0]}, too. Each needs one of its own. No file was changed."
-        )
+        return InstallError(f"{other.name} names the file {both[0]}, too. Each needs one of its own.")
     return None

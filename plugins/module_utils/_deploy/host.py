@@ -145,7 +145,8 @@ class ThisHost(Host):
         except InstallError as exc:
             if not sure:
                 raise NotLocked from exc
-            raise self.barred.get(name, exc) from exc
+            why = exc if exc.settled else InstallError(f"{exc} No file was changed.", exc.details, settled=True)
+            raise self.barred.get(name, why) from exc
         changes = plan is not None and plan.replaces
         if changes and not sure:
             raise NotLocked

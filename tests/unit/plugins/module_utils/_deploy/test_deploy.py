@@ -10,6 +10,7 @@ import errno
 import itertools
 import os
 import pathlib
+import re
 import signal
 import typing as t
 
@@ -267,7 +268,11 @@ def test_a_fault_of_one_within_a_unit(fault: str, host: _Host) -> None:
     assert host.serves("b", int(not whole))
     if fault not in ("silent", "key"):
         assert host.serves("a", int(new))
-    assert result["certificates"][0]["msg"]
+    said = result["certificates"][0]["msg"]
+    assert said
+    # What was left as it was is said to be so.
+    if state == "refused":
+        assert re.search(r"No file was changed\.|Nothing was changed\.|left as they were\.", said), said
     if not whole:
         assert result["certificates"][1]["msg"] == ""
     # A hook that failed is due until it has run, and what is somebody else's stays there.
@@ -286,6 +291,15 @@ def test_a_fault_of_one_across_units(fault: str, apart: _Host) -> None:
     assert apart.has("b", 1)
     assert apart.serves("b", 1)
     assert result["certificates"][1]["msg"] == ""
+
+
+def test_check_mode_foresees_that_somebody_else_keeps_things_there(host: _Host) -> None:
+    host.deploy()
+    host.fault("a", "foreign")
+    host.serial = 1
+    foreseen = host.deploy(check=True)
+    assert host.states(foreseen) == {"a": "refused", "b": "in_service"}
+    assert foreseen["certificates"][0]["msg"] == host.deploy()["certificates"][0]["msg"]
 
 
 @pytest.mark.parametrize("fault", ["foreign", "read-only"])
