@@ -186,9 +186,7 @@ def conflict(one: Certificate, other: Certificate) -> Optional[InstallError]:
     wanted, also = one.contents(), other.contents()
     for path in sorted(set(wanted) & set(also)):
         if wanted[path] != also[path]:
-            return InstallError(
-                f"{other.name} wants another content of the file {path}. Each needs files of its own."
-            )
+            return InstallError(f"{other.name} wants another content of the file {path}. Each needs files of its own.")
     combined = {file.real for file in one.wanted.files if file.role == COMBINED}
     both = sorted(path for path in combined & other.paths if one.fingerprint != other.fingerprint)
     if both and one.is_to_change and other.is_to_change:

@@ -38,6 +38,9 @@ _CALLED = {
 #: As much of the name of a program as the kernel keeps.
 _COMM = 15
 
+#: By how much the beginning of a process may seem later than it was (seconds).
+_ROUNDED = 2.0
+
 #: Runs a command, in words.
 Runner = Callable[[List[str]], Ended]
 
@@ -131,14 +134,14 @@ class _Scripted(Manager):
         """Whether a process of the service is there; where nothing can be seen of it, the manager is believed."""
         found = self._numbers(name)
         if found:
-            return any(self._is_called(number, name) for number in found)
+            return any(self._is_called(number, name) or self._is_older(number, at, name) for number, at in found)
         if name not in _CALLED or not os.path.isdir(self._path("/proc/self")):
             return True
         everything = [entry for entry in os.listdir(self._path("/proc")) if entry.isdigit()]
         return any(self._is_called(int(number), name) for number in everything)
 
-    def _numbers(self, name: str) -> List[int]:
-        """The processes that the files of the service speak of."""
+    def _numbers(self, name: str) -> List[Tuple[int, float]]:
+        """The processes that the files of the service speak of, and when each file was written."""
         program = _CALLED.get(name, (name,))[0]
         patterns = [f"/run/{one}{rest}" for one in dict.fromkeys((name, program)) for rest in (".pid", "/*.pid")]
         patterns += [f"/var/spool/{name}/pid/{program}.pid"]
@@ -147,7 +150,7 @@ class _Scripted(Manager):
             for path in glob.glob(self._path(pattern)):
                 try:
                     with open(path, "rb") as file:
-                        numbers.append(int(file.read(32)))
+                        numbers.append((int(file.read(32)), os.fstat(file.fileno()).st_mtime))
                 except (OSError, ValueError):
                     continue
         return numbers
@@ -160,6 +163,23 @@ class _Scripted(Manager):
             # Without such a file it can only be said whether there is a process.
             return not os.path.isdir(self._path("/proc/self")) and _exists(number)
         return any(comm == called[:_COMM] for called in _CALLED.get(name, (name,)))
+
+    def _is_older(self, number: int, at: float, name: str) -> bool:
+        """Whether a process, of which nobody knows what it would be called, is older than the file that speaks of it.
+
+        One that has taken the number of another, which has died, is younger.
+        """
+        if name in _CALLED:
+            return False
+        try:
+            with open(self._path(f"/proc/{number}/stat"), "rb") as file:
+                # Behind its name, in which there may be anything.
+                ticks = int(file.read(4096).rpartition(b")")[2].split()[19])
+            with open(self._path("/proc/stat"), "rb") as file:
+                booted = next(int(line.split()[1]) for line in file if line.startswith(b"btime "))
+        except (OSError, ValueError, IndexError, StopIteration):
+            return False
+        return booted + ticks / os.sysconf("SC_CLK_TCK") <= at + _ROUNDED
 
 
 def _exists(number: int) -> bool:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import typing as t
 
@@ -85,6 +86,24 @@ def test_a_status_that_says_running_and_is_wrong(sysv: _Host, number: str, comm:
         sysv.process(77, comm)
     assert sysv.take("apache2") == "left_stopped"
     assert sysv.ran == ["service apache2 status"]
+
+
+@pytest.mark.parametrize(
+    ("began", "end"),
+    [
+        pytest.param(90, "reloaded", id="the program has another name"),
+        pytest.param(150, "left_stopped", id="somebody else has its number by now"),
+    ],
+)
+def test_a_process_of_another_name_is_the_one_that_was_there_first(sysv: _Host, began: int, end: str) -> None:
+    """Java and Lua run services, and a daemon may be called as it likes; who has a dead one's number came later."""
+    sysv.file("run/custom/custom.pid", "77\n")
+    os.utime(sysv.root / "run/custom/custom.pid", (1100, 1100))
+    sysv.process(77, "java")
+    sysv.file("proc/stat", "cpu 1 2 3\nbtime 1000\n")
+    ticks = began * os.sysconf("SC_CLK_TCK")
+    sysv.file("proc/77/stat", f"77 (a ) b) S {' '.join(['1'] * 18)} {ticks} 0 0\n")
+    assert sysv.take("custom") == end
 
 
 def test_a_status_without_a_file_is_believed_where_nothing_speaks_against_it(sysv: _Host) -> None:
