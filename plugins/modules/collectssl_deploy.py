@@ -238,7 +238,7 @@ options:
           - The services that read the files, as the service manager of the host calls them. Each is reloaded once,
             however many certificates it has, unless O(services) says otherwise.
           - The service manager is systemd, OpenRC, the init scripts, or the C(service) of the BSDs. A service that does
-            not run is left stopped, and said to be.
+            not run is left stopped, and said to be. One that the new files ended is started again with the old ones.
         type: list
         elements: str
         default: []

@@ -143,10 +143,10 @@ class Certificate:
     def variables(self, installed: Optional[str], tlsa_before: str) -> Dict[str, str]:
         """What a command is told of it, as variables.
 
-        ``installed`` is the one that is installed, as PEM text; ``tlsa_before`` the TLSA value of the one that was in
-        its place before.
+        ``installed`` is the one that is installed, as PEM text, None where it is the one to come that counts;
+        ``tlsa_before`` the TLSA value of the one that was in its place before.
         """
-        leaf = self.parts.leaf if self.parts is not None else installed
+        leaf = self.parts.leaf if installed is None and self.parts is not None else installed
         path = next((one.path for one in self.wanted.files if one.role in _WITH_LEAF), self.wanted.files[0].path)
         return {
             "CERTFLEET_NAME": self.name,
@@ -186,14 +186,9 @@ def conflict(one: Certificate, other: Certificate) -> Optional[InstallError]:
     wanted, also = one.contents(), other.contents()
     for path in sorted(set(wanted) & set(also)):
         if wanted[path] != also[path]:
-            return InstallError(
-                f"{other.name} wants another content of the file {path}. Each needs files of its own. No file was "
-                "changed."
-            )
+            return InstallError(f"{other.name} wants another content of the file {path}. Each needs files of its own.")
     combined = {file.real for file in one.wanted.files if file.role == COMBINED}
     both = sorted(path for path in combined & other.paths if one.fingerprint != other.fingerprint)
     if both and one.is_to_change and other.is_to_change:
-        return InstallError(
-            f"{other.name} names the file {both[0]}, too. Each needs one of its own. No file was changed."
-        )
+        return InstallError(f"{other.name} names the file {both[0]}, too. Each needs one of its own.")
     return None

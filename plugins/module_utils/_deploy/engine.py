@@ -20,7 +20,7 @@ through ``Host`` alone, so that every way through can be walked without one.
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 
@@ -135,10 +135,11 @@ class Host:
         """Those of some services that run."""
         raise NotImplementedError
 
-    def take_new_files(self, service: str) -> str:
+    def take_new_files(self, service: str, ended: bool) -> str:
         """Have a service read its files; what was done, as ``services.take_new_files`` says it.
 
-        One that ran when a switch began that was interrupted, and could not start since, is started.
+        One that ran when this run had it read others, and was ``ended`` by them, is started again; so is one that ran
+        when a switch began that was interrupted, and could not start since.
         """
         raise NotImplementedError
 
@@ -213,6 +214,8 @@ class Unit:
         self.services: Dict[str, str] = {}
         #: How those ended that an earlier run had switched, and this one proved to be in service.
         self._proven: Dict[str, str] = {}
+        #: Services that this run had read files, and which ran until then.
+        self._asked: Set[str] = set()
 
     # The way
 
@@ -367,12 +370,11 @@ class Unit:
         reports = reports + [report for report in self._tied(reports) if report.is_open]
         self._put_back(reports, why)
         back = [report for report in reports if report.state == ROLLED_BACK]
-        try:
-            self._reload(back)
-        except InstallError as exc:
-            for report in back:
-                report.messages.append(f"With them back: {exc}")
-            return
+        # One that refuses the old files is no reason to leave others with the new ones.
+        refused = self._reload_each(back)
+        for report in back:
+            report.messages += [f"With them back: {why}" for why in refused.get(report.name, ())]
+        back = [report for report in back if report.name not in refused]
         old = {endpoint: shown for report in back for endpoint, shown in report.memory.shown.items()}
         shown = self._look_until(old)
         for report in back:
@@ -402,13 +404,13 @@ class Unit:
         reports = [report for report in reports if report.is_open]
         wrong = self._look_at(reports)
         stale = [report for report in reports if report.touched or report.name in wrong]
-        try:
-            if self._reload(stale):
-                for report in stale:
-                    report.changed = True
-                wrong = self._look_until_right(stale)
-        except InstallError as exc:
-            wrong = {report.name: _Wrong(str(exc), False) for report in stale}
+        refused = self._reload_each(stale)
+        taken = [report for report in stale if report.name not in refused]
+        if any(self._is_taken(report) for report in taken):
+            for report in taken:
+                report.changed = True
+            wrong = self._look_until_right(taken)
+        wrong.update({name: _Wrong(" ".join(why), False) for name, why in refused.items()})
         for report in reports:
             if report.name in wrong and not self._is_stopped(report):
                 report.end(UNPROVEN, f"{wrong[report.name].why} Its files are those that are wanted.")
@@ -450,13 +452,29 @@ class Unit:
     def _services(self, reports: Iterable[Report]) -> List[str]:
         return list(dict.fromkeys(service for report in reports for service in report.wanted.services))
 
-    def _reload(self, reports: List[Report]) -> bool:
-        """Have the services of these certificates take new files, each once; whether any did."""
-        done = []
+    def _reload(self, reports: List[Report]) -> None:
+        """Have the services of these certificates take new files, each once, up to the first that refuses."""
         for service in self._services(reports):
-            self.services[service] = self._host.take_new_files(service)
-            done.append(self.services[service])
-        return any(one != LEFT_STOPPED for one in done)
+            self._take_new_files(service)
+
+    def _reload_each(self, reports: List[Report]) -> Dict[str, List[str]]:
+        """As ``_reload``, whoever refuses; why, by the name of each certificate that such a service reads."""
+        refused: Dict[str, str] = {}
+        for service in self._services(reports):
+            try:
+                self._take_new_files(service)
+            except InstallError as exc:
+                refused[service] = str(exc)
+        found = {report.name: [refused[one] for one in report.wanted.services if one in refused] for report in reports}
+        return {name: why for name, why in found.items() if why}
+
+    def _take_new_files(self, service: str) -> None:
+        ended = service in self._asked
+        # What refuses runs, too, or did so until it was asked.
+        self._asked.add(service)
+        self.services[service] = self._host.take_new_files(service, ended)
+        if self.services[service] == LEFT_STOPPED:
+            self._asked.discard(service)
 
     def _look_at(self, reports: List[Report]) -> Dict[str, _Wrong]:
         """What is wrong with endpoints now, be it that the controller saw it."""

@@ -143,7 +143,8 @@ class ThisHost(Host):
         except InstallError as exc:
             if not sure:
                 raise NotLocked from exc
-            raise self.barred.get(name, exc) from exc
+            why = exc if exc.settled else InstallError(f"{exc} No file was changed.", exc.details, settled=True)
+            raise self.barred.get(name, why) from exc
         changes = plan is not None and plan.replaces
         if changes and not sure:
             raise NotLocked
@@ -247,18 +248,20 @@ class ThisHost(Host):
     def run(self, what: str, command: str, name: str) -> None:
         words = _commands.words(what, command)
         try:
-            ended = self._run(words, self._variables(name))
+            ended = self._run(words, self._variables(what, name))
         except OSError as exc:
             raise InstallError(f"{what}: {words[0]} could not be run: {cause(exc)}.") from exc
         if not ended.well:
             raise InstallError(f"{what}: the command {words[0]} {ended.how}.", ended.details)
 
-    def _variables(self, name: str) -> Dict[str, str]:
+    def _variables(self, what: str, name: str) -> Dict[str, str]:
         certificate = self.certificates[name]
         installed = certificate.look(self._files.view)
         notes = self._open.get(name, self._due.get(name))
         before = (notes.notes or {}).get(_TLSA, _NOTHING) if notes is not None else tlsa(installed)
-        return certificate.variables(installed, "" if before == _NOTHING else before)
+        # What is due may be so since an earlier run, and the one that is wanted by now have been refused or gone back.
+        told = None if what == "run_before" and certificate.parts is not None else installed
+        return certificate.variables(told, "" if before == _NOTHING else before)
 
     def _run(self, words: List[str], variables: Optional[Dict[str, str]] = None) -> _commands.Ended:
         given = _commands.environment(variables or {}, os.environ)
@@ -273,9 +276,9 @@ class ThisHost(Host):
     def running(self, names: Sequence[str]) -> FrozenSet[str]:
         return services.running(names, services.manager(self._run))
 
-    def take_new_files(self, service: str) -> str:
+    def take_new_files(self, service: str, ended: bool) -> str:
         meant, ran = self._service(service), _noted(_RAN, service) in self._remembered
-        return services.take_new_files(meant, services.manager(self._run), self._run, ran)
+        return services.take_new_files(meant, services.manager(self._run), self._run, ended, ran)
 
     def foresee(self, service: str) -> str:
         ran = _noted(_RAN, service) in self._remembered

@@ -40,6 +40,9 @@ _CALLED = {
 #: As much of the name of a program as the kernel keeps.
 _COMM = 15
 
+#: By how much the beginning of a process may seem later than it was (seconds).
+_ROUNDED = 2.0
+
 #: Runs a command, in words.
 Runner = Callable[[List[str]], Ended]
 
@@ -91,7 +94,7 @@ class Manager:
         raise NotImplementedError
 
     def command(self, name: str, verb: str) -> List[str]:
-        """What makes it ``reload``, ``restart`` or ``start``."""
+        """What makes it ``reload`` or ``restart``."""
         raise NotImplementedError
 
     def _path(self, path: str) -> str:
@@ -150,14 +153,14 @@ class _Scripted(Manager):
         """Whether a process of the service is there; where nothing can be seen of it, the manager is believed."""
         found = self._numbers(name)
         if found:
-            return any(self._is_called(number, name) for number in found)
+            return any(self._is_called(number, name) or self._is_older(number, at, name) for number, at in found)
         if name not in _CALLED or not os.path.isdir(self._path("/proc/self")):
             return True
         everything = [entry for entry in os.listdir(self._path("/proc")) if entry.isdigit()]
         return any(self._is_called(int(number), name) for number in everything)
 
-    def _numbers(self, name: str) -> List[int]:
-        """The processes that the files of the service speak of."""
+    def _numbers(self, name: str) -> List[Tuple[int, float]]:
+        """The processes that the files of the service speak of, and when each file was written."""
         program = _CALLED.get(name, (name,))[0]
         patterns = [f"/run/{one}{rest}" for one in dict.fromkeys((name, program)) for rest in (".pid", "/*.pid")]
         patterns += [f"/var/spool/{name}/pid/{program}.pid"]
@@ -165,7 +168,7 @@ class _Scripted(Manager):
         for pattern in patterns:
             for path in glob.glob(self._path(pattern)):
                 with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
-                    numbers.append(int(file.read(32)))
+                    numbers.append((int(file.read(32)), os.fstat(file.fileno()).st_mtime))
         return numbers
 
     def _is_called(self, number: int, name: str) -> bool:
@@ -176,6 +179,23 @@ class _Scripted(Manager):
             # Without such a file it can only be said whether there is a process.
             return not os.path.isdir(self._path("/proc/self")) and _exists(number)
         return any(comm == called[:_COMM] for called in _CALLED.get(name, (name,)))
+
+    def _is_older(self, number: int, at: float, name: str) -> bool:
+        """Whether a process, of which nobody knows what it would be called, is older than the file that speaks of it.
+
+        One that has taken the number of another, which has died, is younger.
+        """
+        if name in _CALLED:
+            return False
+        try:
+            with open(self._path(f"/proc/{number}/stat"), "rb") as file:
+                # Behind its name, in which there may be anything.
+                ticks = int(file.read(4096).rpartition(b")")[2].split()[19])
+            with open(self._path("/proc/stat"), "rb") as file:
+                booted = next(int(line.split()[1]) for line in file if line.startswith(b"btime "))
+        except (OSError, ValueError, IndexError, StopIteration):
+            return False
+        return booted + ticks / os.sysconf("SC_CLK_TCK") <= at + _ROUNDED
 
 
 def _exists(number: int) -> bool:
@@ -253,19 +273,21 @@ def running(names: Iterable[str], host: Manager) -> FrozenSet[str]:
     return frozenset(name for name in names if _NAME.match(name) and host.knows(name) and host.runs(name))
 
 
-def take_new_files(service: Service, host: Manager, run: Runner, ran: bool = False) -> str:
+def take_new_files(service: Service, host: Manager, run: Runner, ended: bool = False, ran: bool = False) -> str:
     """Have a service read its files anew; what was done, as results say it.
 
-    One that does not run is left stopped. But ``ran`` says that it did until a run was interrupted that changed its
-    files: a host that came back with half of them could not start it, so it is started. Raises ``InstallError`` where
-    it refuses, or where there is no such service.
+    One that does not run is left stopped, but for two. ``ended`` says that it ran until it was had to read others: then
+    these are what ended it. ``ran`` says that it did so until a run was interrupted that changed its files: a host that
+    came back with half of them could not start it. Both are started again. Raises ``InstallError`` where it refuses, or
+    where there is no such service.
     """
     require_name(service.name)
     known = host.knows(service.name)
     if known and not host.runs(service.name):
-        if not (ran and host.is_missed(service.name)):
+        if not (ended or (ran and host.is_missed(service.name))):
             return LEFT_STOPPED
-        _carried_out(service, host.command(service.name, "start"), run)
+        # Whatever may be left of it.
+        _carried_out(service, host.command(service.name, "restart"), run)
         return STARTED
     if service.command is not None:
         return _carried_out(service, service.command, run)

@@ -132,6 +132,9 @@ class UnitHere:
                 self._or_bar(certificate, certificate.make_directory)
             for certificate in self._certificates:
                 self._or_bar(certificate, certificate.find_again)
+            if self._module.check_mode:
+                # Who changes nothing takes nothing, and would not come to see what a real run could not.
+                self._require_own()
             if transaction.is_clean(self._places()):
                 self._look_before(View({}))
                 # Where nothing is to change, nobody is kept waiting.
@@ -154,8 +157,7 @@ class UnitHere:
         # What the other units of the call hold in the same folder is theirs to end.
         names = [params["name"] for params in self._module.params["certificates"]]
         module = self._certificates[0].module
-        for certificate in self._certificates:
-            self._or_bar(certificate, functools.partial(transaction.require_own, certificate.places))
+        self._require_own()
         with contextlib.ExitStack() as stack:
             if self._module.check_mode:
                 locked = self._lock(stack, transaction.locked_for_reading)
@@ -167,6 +169,10 @@ class UnitHere:
                 self._host.take(Files(view, settled, (), locked))
             self._look_before(view)
             self._on_their_way()
+
+    def _require_own(self) -> None:
+        for certificate in self._certificates:
+            self._or_bar(certificate, functools.partial(transaction.require_own, certificate.places))
 
     def _lock(self, stack: contextlib.ExitStack, take: Callable[..., Any]) -> transaction.Locked:
         """Take the files for this run, to the end of ``stack``; less those whose folder does not allow that."""

@@ -42,6 +42,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,149}\Z")
 
 _SPEC = deploy_certificate_spec()
 
+_COMMANDS = ("run_before", "run_after")
+
 #: Those of a file with the end-entity certificate, by which the host knows what endpoints have to serve.
 WITH_LEAF = ("path", "fullchain_path", "combined_path")
 
@@ -89,7 +91,7 @@ class Certificate(t.NamedTuple):
         told = {"name": self.name, "state": self.options["state"]}
         # As the task spells them: the home folder and the variables in a path are the target's.
         told.update({option: self.given[option] for option in (*TARGET_OPTIONS, "directory") if option in self.given})
-        told.update({option: self.options[option] for option in ("run_before", "run_after")})
+        told.update({option: self.options[option] for option in _COMMANDS})
         told.update(services=self.services, endpoints=[dict(address.told) for address in self.endpoints])
         if content is not None:
             told["content"] = content
@@ -153,12 +155,16 @@ def _certificate(name: str, given: dict[str, t.Any], options: Options, address: 
     check_known(given, _SPEC)
     texts = identifiers_as_text({**given, "product": options["product"]})
     given = {option: texts[option] for option in given}
+    for option in _COMMANDS:
+        if isinstance(given.get(option), str):
+            # One command: a comma in it is no end of it.
+            given[option] = [given[option]]
     # Endpoints have options of their own, and are told apart in messages.
     known = validated({option: value for option, value in given.items() if option != "endpoints"}, _SPEC)
     check_files(given, known)
     if given.get("directory") is not None:
         check_path("directory", given["directory"])
-    for option in ("run_before", "run_after"):
+    for option in _COMMANDS:
         for command in known[option]:
             check_command(option, command)
     for service in known["services"]:

@@ -291,6 +291,14 @@ def test_only_what_the_target_needs_travels_there(host: Host) -> None:
 
 
 @pytest.mark.usefixtures("answers")
+def test_a_command_that_stands_alone_is_one_whatever_is_in_it(host: Host) -> None:
+    """A list that is given as a text is split at commas, which would make other commands of it."""
+    deploy(certificate(run_before="/bin/tell --to a,b", run_after=["/bin/tell --to c,d"]))
+    one = host.runs[0]["certificates"][0]
+    assert (one["run_before"], one["run_after"]) == (["/bin/tell --to a,b"], ["/bin/tell --to c,d"])
+
+
+@pytest.mark.usefixtures("answers")
 def test_a_layout_is_merged_in_and_may_be_overruled(host: Host) -> None:
     deploy(
         {"name": "www", "layout": "nginx", "order_number": "1", "owner": "nobody", "group": None},

@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import signal
 import typing as t
 
@@ -239,6 +240,21 @@ def test_what_a_hook_hears(host: _Host) -> None:
     assert told["CERTFLEET_TLSA"] == _pem.tlsa_of(leaf) == told["CERTFLEET_TLSA_BEFORE"]
 
 
+def test_what_a_due_hook_hears_is_installed_whatever_is_wanted_by_now(host: _Host) -> None:
+    """The one that came meanwhile was gone back from: DNS must not hear of that."""
+    host.serial = 1
+    host.options["a"] = {"run_after": ["/bin/false"]}
+    assert host.states(host.deploy("a")) == {"a": "failed"}
+    host.options["a"] = {}
+    host.serial = 2
+    host.fault("a", "deaf")
+    assert host.states(host.deploy("a")) == {"a": "rolled_back"}
+    leaf = _pem.dearmour(host.installed("a"))
+    assert leaf is not None
+    assert host.has("a", 1)
+    assert f"CERTFLEET_FINGERPRINT={_pem.fingerprint(leaf)}\n" in (host.folder / "after-a").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("fault", sorted(_ENDS))
 def test_a_fault_of_one_within_a_unit(fault: str, host: _Host) -> None:
     host.deploy()
@@ -253,7 +269,11 @@ def test_a_fault_of_one_within_a_unit(fault: str, host: _Host) -> None:
     assert host.serves("b", int(not whole))
     if fault not in ("silent", "key"):
         assert host.serves("a", int(new))
-    assert result["certificates"][0]["msg"]
+    said = result["certificates"][0]["msg"]
+    assert said
+    # What was left as it was is said to be so.
+    if state == "refused":
+        assert re.search(r"No file was changed\.|Nothing was changed\.|left as they were\.", said), said
     if not whole:
         assert result["certificates"][1]["msg"] == ""
     # A hook that failed is due until it has run, and what is somebody else's stays there.
@@ -272,6 +292,15 @@ def test_a_fault_of_one_across_units(fault: str, apart: _Host) -> None:
     assert apart.has("b", 1)
     assert apart.serves("b", 1)
     assert result["certificates"][1]["msg"] == ""
+
+
+def test_check_mode_foresees_that_somebody_else_keeps_things_there(host: _Host) -> None:
+    host.deploy()
+    host.fault("a", "foreign")
+    host.serial = 1
+    foreseen = host.deploy(check=True)
+    assert host.states(foreseen) == {"a": "refused", "b": "in_service"}
+    assert foreseen["certificates"][0]["msg"] == host.deploy()["certificates"][0]["msg"]
 
 
 @pytest.mark.parametrize("fault", ["foreign", "read-only"])
@@ -380,6 +409,41 @@ class _Stopped(services.Manager):
         return False
 
 
+class _Booted(services.Manager):
+    """A manager of one service, which runs where there is a file of its name."""
+
+    def knows(self, name: str) -> bool:
+        return True
+
+    def runs(self, name: str) -> bool:
+        return os.path.exists(self._path(f"{name}/runs"))
+
+    def is_missed(self, name: str) -> bool:
+        return True
+
+    def command(self, name: str, verb: str) -> list[str]:
+        assert verb == "restart"
+        return ["/bin/sh", "-c", f"touch {self._path(name)}/runs; {self._path(name)}/reload"]
+
+
+def test_a_service_that_died_before_the_controller_looked_is_started_again(
+    host: _Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "manager", lambda run: _Booted(run, str(host.folder)))
+    runs = host.folder / "service-a/runs"
+    runs.touch()
+    host.serial = 1
+    endpoint = {"host": "192.0.2.1", "port": 443, "connect_from": "controller"}
+    host.options["a"] = {"endpoints": [endpoint]}
+    assert host.states(host.deploy("a")) == {"a": "to_be_looked_at"}
+    runs.unlink()
+    result = host.deploy("a", _shown={"a": "192.0.2.1 port 443 shows nothing."})
+    assert host.states(result) == {"a": "rolled_back"}
+    assert result["services"] == [{"name": "service-a", "action": "started"}]
+    assert host.serves("a", 0)
+    assert host.left() == []
+
+
 def test_a_service_that_does_not_run_is_left_stopped(host: _Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.serial = 1
     reloads = host.services["a"].reloads
@@ -483,23 +547,6 @@ def test_a_host_that_dies_ends_as_an_undisturbed_one_in_the_next_run(begin: int,
         if not died:
             assert number > 50
             return
-
-
-class _Booted(services.Manager):
-    """A manager of one service, which runs where there is a file of its name."""
-
-    def knows(self, name: str) -> bool:
-        return True
-
-    def runs(self, name: str) -> bool:
-        return os.path.exists(self._path(f"{name}/runs"))
-
-    def is_missed(self, name: str) -> bool:
-        return True
-
-    def command(self, name: str, verb: str) -> list[str]:
-        assert verb == "start"
-        return ["/bin/sh", "-c", f"touch {self._path(name)}/runs; {self._path(name)}/reload"]
 
 
 def test_a_service_that_half_of_the_files_kept_from_starting_is_started_in_the_next_run(

@@ -50,6 +50,8 @@ class _World(Host):
         self.stopped: set[str] = set()
         self.missed: set[str] = set()
         self.flaps = False
+        self.fragile: set[str] = set()
+        self.refuses_always: set[str] = set()
         self.read = {service: dict(self.disk) for one in certificates for service in one.services}
         self.told: list[str] = []
         self.looked_at: list[list[str]] = []
@@ -129,14 +131,19 @@ class _World(Host):
     def running(self, services: t.Sequence[str]) -> frozenset[str]:
         return frozenset(services) - self.stopped
 
-    def take_new_files(self, service: str) -> str:
+    def take_new_files(self, service: str, ended: bool) -> str:
         self.told.append(f"reload {service}")
-        if service in self.stopped and service not in self.missed:
+        if service in self.stopped and not (ended or service in self.missed):
             return self.foresee(service)
-        self.stopped.discard(service)
         readers = [one for one in self.wanted.values() if service in one.services]
-        if any(self.faults.get(one.name) == "reload" and self.disk[one.name].startswith("new") for one in readers):
+        new = [one for one in readers if self.disk[one.name].startswith("new")]
+        if new and service in self.fragile:
+            # It ends of them, and says so or not.
+            self.stopped.add(service)
+        if service in self.refuses_always or any(self.faults.get(one.name) == "reload" for one in new):
             raise InstallError(f"The service {service} did not take the new files.")
+        if not (new and service in self.fragile):
+            self.stopped.discard(service)
         for one in readers:
             if self.faults.get(one.name) != "stale":
                 self.read[service][one.name] = self.disk[one.name]
@@ -278,6 +285,57 @@ def test_a_stopped_service_is_left_so_and_its_silence_is_no_fault() -> None:
     assert world.waited_for == [{"b:443": "new b"}]
 
 
+@pytest.mark.parametrize("fault", ["", "reload"])
+def test_a_service_that_the_new_files_end_runs_again_with_the_old_ones(fault: str) -> None:
+    """Be it that it says that it does not take them, or ends in silence."""
+    world = _World([_wanted("a"), _wanted("b")], {"a": fault})
+    world.fragile = {"nginx"}
+    reports = _go(world)
+    assert [report.state for report in reports.values()] == ["rolled_back"] * 2
+    assert (world.stopped, world.disk) == (set(), {"a": "old a", "b": "old b"})
+    assert world.read["nginx"] == world.disk
+
+
+def test_a_service_that_the_new_files_end_runs_again_where_the_controller_saw_that() -> None:
+    certificates = [_wanted("a", looked_at_elsewhere=True, endpoints=())]
+    world = _World(certificates)
+    assert _go(world)["a"].state == "to_be_looked_at"
+    world.fragile, world.stopped, world.missed = {"nginx"}, {"nginx"}, {"nginx"}
+    unit = Unit(world, certificates, {"a": "It shows nothing."})
+    unit.go()
+    assert (unit.reports[0].state, world.stopped, world.disk) == ("rolled_back", set(), {"a": "old a"})
+
+
+def test_one_that_refuses_the_old_files_leaves_no_other_with_the_new_ones() -> None:
+    world = _World([_wanted("a"), _wanted("b", "haproxy", validate="nginx -t")], {"b": "reload"})
+    world.read["other"] = {"a": "old a"}
+    world.wanted["a"] = world.wanted["a"]._replace(services=("nginx", "other"))
+    taken = world.take_new_files
+
+    def take(service: str, ended: bool) -> str:
+        # It took the new ones, and is at its end since.
+        if ended and service == "nginx":
+            raise InstallError("nginx hangs.")
+        return taken(service, ended)
+
+    world.take_new_files = take  # type: ignore[method-assign]
+    reports = _go(world)
+    assert [report.state for report in reports.values()] == ["rolled_back"] * 2
+    assert world.read["other"]["a"] == "old a"
+    assert "With them back: nginx hangs." in reports["a"].messages
+    assert not any("nginx hangs" in message for message in reports["b"].messages)
+
+
+def test_a_service_that_refuses_is_told_of_those_that_it_reads_alone() -> None:
+    world = _World([_wanted("a"), _wanted("b", "haproxy", validate="nginx -t")])
+    world.disk = {"a": "new a", "b": "new b"}
+    world.refuses_always = {"nginx"}
+    reports = _go(world)
+    assert {name: report.state for name, report in reports.items()} == {"a": "unproven", "b": "in_service"}
+    assert world.read["haproxy"]["b"] == "new b"
+    assert not reports["b"].messages
+
+
 def test_a_service_that_shows_something_else_takes_what_is_installed() -> None:
     world = _World([_wanted("a")])
     world.disk["a"] = "new a"
@@ -314,7 +372,7 @@ def test_what_a_run_held_and_did_not_prove_is_ended_first(fault: str, reloaded: 
     world.switch({"a": Memory("old a", {} if seen is None else {"a:443": seen})})
     world.hold(["a"])
     if reloaded and fault not in ("reload", "stale"):
-        world.take_new_files("nginx")
+        world.take_new_files("nginx", ended=False)
     reports = _go(world)
     assert (reports["a"].state, reports["a"].changed) == (_ENDS[fault][0] if fault else "in_service", True)
     assert (reports["a"].before, world.disk) == ("old a", undisturbed.disk)
@@ -439,7 +497,7 @@ def test_one_that_is_to_be_absent() -> None:
 def test_an_absent_one_is_back_where_the_service_can_not_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
     world = _World([_wanted("a", absent=True)], {"a": "reload"})
 
-    def take(dummy: str) -> str:
+    def take(_service: str, _ended: bool) -> str:
         if world.disk["a"] == "gone":
             raise InstallError("no.")
         return "reloaded"
@@ -594,7 +652,8 @@ def test_all_that_were_refused_are_named() -> None:
 def test_what_is_remembered_of_before() -> None:
     world = _World([_wanted("a"), _wanted("b")], {"a": "silent"})
     _go(world)
-    assert world.memories == {"a": Memory("old a", {}), "b": Memory("old b", {"b:443": "old b"})}
+    ran = frozenset({"nginx"})
+    assert world.memories == {"a": Memory("old a", {}, ran), "b": Memory("old b", {"b:443": "old b"}, ran)}
 
 
 def test_without_a_command_that_validates_none_is_run() -> None:
@@ -652,7 +711,7 @@ def test_what_cannot_be_put_back_is_not_reloaded() -> None:
 def test_a_service_that_refuses_the_old_files_too(monkeypatch: pytest.MonkeyPatch) -> None:
     world, unit = _held()
 
-    def refuse(service: str) -> str:
+    def refuse(service: str, _ended: bool) -> str:
         raise InstallError(f"The service {service} is broken.")
 
     monkeypatch.setattr(world, "take_new_files", refuse)

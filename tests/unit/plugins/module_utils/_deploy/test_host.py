@@ -35,6 +35,7 @@ class _Certificate:
         self.name = name
         self.paths = frozenset([f"/{name}.pem"])
         self.module = types.SimpleNamespace(check_mode=check_mode)
+        self.params: dict[str, t.Any] = {"services": []}
         self.replaces = replaces
         self.heard: list[tuple[str | None, str]] = []
         self.parts = None
@@ -149,13 +150,13 @@ def test_where_an_earlier_run_after_is_due_the_one_before_that_is_told_of() -> N
         host = _host(certificate)
         host.take(_locked(_open("a", transaction.DUE, notes)))
         assert host._notes(t.cast(t.Any, certificate), Memory(None, {})) == {"installed": "-", "tlsa": before}
-        assert host._variables("a") == {"CERTFLEET_NAME": "a"}
+        assert host._variables("validate", "a") == {"CERTFLEET_NAME": "a"}
         assert certificate.heard.pop() == (_LEAF, "" if before == "-" else before)
 
 
 def test_without_a_story_a_command_is_told_of_what_is_installed() -> None:
     certificate = _Certificate("a")
-    _host(certificate)._variables("a")
+    _host(certificate)._variables("validate", "a")
     der = _pem.dearmour(_LEAF)
     assert der is not None
     assert certificate.heard == [(_LEAF, _pem.tlsa_of(der))]

@@ -46,8 +46,8 @@ class _Host:
     def manager(self) -> services.Manager:
         return services.manager(self.run, str(self.root), self.platform)
 
-    def take(self, name: str, ran: bool = False, **how: t.Any) -> str:
-        return services.take_new_files(Service(name, **how), self.manager, self.run, ran)
+    def take(self, name: str, ended: bool = False, ran: bool = False, **how: t.Any) -> str:
+        return services.take_new_files(Service(name, **how), self.manager, self.run, ended, ran)
 
     def foresee(self, name: str, ran: bool = False, **how: t.Any) -> str:
         self.ran.clear()
@@ -98,6 +98,24 @@ def test_a_status_that_says_running_and_is_wrong(sysv: _Host, number: str, comm:
     assert sysv.ran == ["service apache2 status"]
 
 
+@pytest.mark.parametrize(
+    ("began", "end"),
+    [
+        pytest.param(90, "reloaded", id="the program has another name"),
+        pytest.param(150, "left_stopped", id="somebody else has its number by now"),
+    ],
+)
+def test_a_process_of_another_name_is_the_one_that_was_there_first(sysv: _Host, began: int, end: str) -> None:
+    """Java and Lua run services, and a daemon may be called as it likes; who has a dead one's number came later."""
+    sysv.file("run/custom/custom.pid", "77\n")
+    os.utime(sysv.root / "run/custom/custom.pid", (1100, 1100))
+    sysv.process(77, "java")
+    sysv.file("proc/stat", "cpu 1 2 3\nbtime 1000\n")
+    ticks = began * os.sysconf("SC_CLK_TCK")
+    sysv.file("proc/77/stat", f"77 (a ) b) S {' '.join(['1'] * 18)} {ticks} 0 0\n")
+    assert sysv.take("custom") == end
+
+
 def test_a_status_without_a_file_is_believed_where_nothing_speaks_against_it(sysv: _Host) -> None:
     assert sysv.take("custom") == "reloaded"
     # It is known what its processes are called, and none is there.
@@ -124,8 +142,8 @@ def test_one_that_ran_and_could_not_start_since_is_started(sysv: _Host, how: dic
     sysv.file("etc/rc3.d/S01nginx")
     assert sysv.foresee("nginx", **how) == sysv.take("nginx", **how) == "left_stopped"
     assert sysv.foresee("nginx", ran=True, **how) == sysv.take("nginx", ran=True, **how) == "started"
-    assert sysv.ran == ["service nginx status", "service nginx start"]
-    sysv.ends["service nginx start"] = Ended(1, "", "key values mismatch")
+    assert sysv.ran == ["service nginx status", "service nginx restart"]
+    sysv.ends["service nginx restart"] = Ended(1, "", "key values mismatch")
     with pytest.raises(InstallError, match="key values mismatch"):
         sysv.take("nginx", ran=True, **how)
 
@@ -141,6 +159,13 @@ def test_what_is_foreseen_of_a_service(sysv: _Host) -> None:
     assert sysv.foresee("unknown", command=["kick"]) == "command"
     with pytest.raises(InstallError, match="not the name"):
         sysv.foresee("../nginx")
+
+
+@pytest.mark.parametrize("how", [{}, {"restarted": True}, {"command": ["kick"]}])
+def test_one_that_ran_and_was_ended_by_other_files_is_started_again(sysv: _Host, how: dict[str, t.Any]) -> None:
+    sysv.ends["service nginx status"] = Ended(3, "nginx is not running", "")
+    assert sysv.take("nginx", ended=True, **how) == "started"
+    assert sysv.ran == ["service nginx status", "service nginx restart"]
 
 
 def test_a_refusal_is_told(sysv: _Host) -> None:
@@ -194,7 +219,7 @@ def test_systemd(tmp_path: pathlib.Path) -> None:
     assert host.take("half", ran=True) == "started"
     assert [host.take(name) for name in ("alias", "fresh")] == ["reloaded", "reloaded"]
     assert [line for line in host.ran if not line.startswith(show)] == [
-        *("systemctl reload -- nginx.service", "systemctl restart -- redis", "systemctl start -- half"),
+        *("systemctl reload -- nginx.service", "systemctl restart -- redis", "systemctl restart -- half"),
         *("systemctl reload -- alias", "systemctl reload -- fresh"),
     ]
     with pytest.raises(InstallError, match="redis knows no reload"):
@@ -226,7 +251,7 @@ def test_other_managers(marker: str, script: str, platform: str, command: str, t
     host.ends["service custom enabled"] = Ended(0, "", "")
     host.file("etc/runlevels/default/custom")
     assert host.take("custom", ran=True) == "started"
-    assert host.ran[-1] == f"{command} start"
+    assert host.ran[-1] == f"{command} restart"
     title = "OpenRC" if command.startswith("rc-") else "the rc scripts"
     with pytest.raises(InstallError, match=f"no service other here, by {title}\\."):
         host.take("other")
