@@ -88,7 +88,11 @@ def test_without_a_folder_of_its_own_none_is_made(places: Places, tmp_path: path
 @pytest.mark.parametrize("option", ["path", "fullchain_path", "combined_path"])
 def test_what_is_installed(option: str, places: Places, tmp_path: pathlib.Path) -> None:
     file = tmp_path / "a.pem"
-    options = {option: str(file), "chain_path": str(tmp_path / "chain.pem"), "privatekey_path": str(tmp_path / "a.key")}
+    options: dict[str, t.Any] = {
+        option: str(file),
+        "chain_path": str(tmp_path / "chain.pem"),
+        "privatekey_path": str(tmp_path / "a.key"),
+    }
     certificate = _certificate(places, **options)
     (tmp_path / "chain.pem").write_text(_OTHER)
     assert certificate.look(View({})) is None
@@ -119,11 +123,14 @@ def test_what_is_told_of_one_that_stays_or_is_not_there(places: Places, tmp_path
 def test_what_is_no_certificate_has_no_tlsa_value() -> None:
     torn = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     assert (tlsa(torn), tlsa(None), tlsa("")) == ("", "", "")
+    der = _pem.dearmour(_LEAF)
+    assert der is not None
+    assert tlsa(_LEAF) == _pem.tlsa_of(der)
     assert (fingerprint(None), fingerprint("")) == (None, None)
 
 
 def test_what_makes_a_unit_of_several(places: Places, tmp_path: pathlib.Path) -> None:
-    paths = {"path": str(tmp_path / "b.pem"), "chain_path": str(tmp_path / "a.pem")}
+    paths: dict[str, t.Any] = {"path": str(tmp_path / "b.pem"), "chain_path": str(tmp_path / "a.pem")}
     files = [("file", str(tmp_path / "a.pem")), ("file", str(tmp_path / "b.pem"))]
     assert shared(_certificate(places, **paths)) == files
     assert shared(_certificate(places, services=["x", "y"], validate="v -t", **paths)) == [
@@ -152,3 +159,49 @@ def test_two_that_want_one_file(places: Places, tmp_path: pathlib.Path) -> None:
     gone = wanting("h", "combined_path", state="absent")
     assert str(conflict(together, gone)).startswith("h names the file ")
     assert conflict(together, _certificate(places, "i", path=str(tmp_path / "y.pem"), content=_OTHER)) is None
+
+
+def test_the_first_file_that_two_want_is_named(places: Places, tmp_path: pathlib.Path) -> None:
+    options = ("path", "chain_path", "fullchain_path", "root_path")
+    paths: dict[str, t.Any] = {option: str(tmp_path / option) for option in options}
+    content = _BUNDLE + installation.root()
+    one = _certificate(places, content=content, **paths)
+    gone = _certificate(places, "b", state="absent", **paths)
+    assert str(conflict(one, gone)).startswith(f"b wants another content of the file {tmp_path}/chain_path.")
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_files_are_found_again_in_a_folder_that_was_not_there(
+    new: bool, places: Places, tmp_path: pathlib.Path
+) -> None:
+    folder = tmp_path / "new"
+    if not new:
+        folder.mkdir()
+    certificate = _certificate(places, path=str(folder / "a.pem"), chain_path=str(tmp_path / "chain.pem"))
+    folder.mkdir(exist_ok=True)
+    before = certificate.wanted
+    certificate.find_again()
+    assert (certificate.wanted is not before) == new
+    assert all(place.folder is not None for place in certificate.places)
+
+
+def test_what_there_is_to_do(places: Places, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.key").write_bytes(installation.key_pem("ec-a"))
+    paths: dict[str, t.Any] = {"path": str(tmp_path / "a.pem"), "privatekey_path": str(tmp_path / "a.key")}
+
+    def replaces(**more: t.Any) -> bool | None:
+        plan = _certificate(places, **{**paths, **more}).make_plan(View({}), frozenset())
+        return None if plan is None else plan.replaces
+
+    assert (replaces(), replaces(content=None), replaces(state="absent", privatekey_path=None)) == (True, None, False)
+    (tmp_path / "a.pem").write_text(_LEAF)
+    assert replaces(state="absent", privatekey_path=None) is True
+
+
+def test_the_key_that_waits(places: Places, tmp_path: pathlib.Path) -> None:
+    waits: dict[str, t.Any] = {"path": str(tmp_path / "a.pem"), "privatekey_path": str(tmp_path / "a.key")}
+    assert _certificate(places, content=None, **waits).pending_key is None
+    waits["pending_privatekey_path"] = str(tmp_path / "a.next")
+    assert _certificate(places, content=None, **waits).pending_key is None
+    (tmp_path / "a.next").write_bytes(installation.key_pem("ec-next"))
+    assert _certificate(places, content=None, **waits).pending_key == str(tmp_path / "a.next")

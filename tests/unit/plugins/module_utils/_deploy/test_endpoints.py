@@ -78,7 +78,7 @@ def test_what_is_told() -> None:
     def known(name: str) -> Endpoint:
         return Endpoint(name, {"host": f"h of {name}"}, None, False)
 
-    looked = {
+    looked: dict[str, dict[str, t.Any]] = {
         "right": {"fingerprint_sha256": "AA", "certificate": "PEM", "verified": False, "verify_error": "old"},
         "wrong": {"fingerprint_sha256": "BB", "certificate": "PEM", "verified": True},
         "silent": {"reason": "Nothing listens there."},

@@ -73,10 +73,11 @@ def _host(*certificates: _Certificate, how: dict[str, t.Any] | None = None) -> T
     return ThisHost(t.cast(t.Any, certificates), {"e": "AA", "s": "silent"}, probe, conditions)
 
 
-class _Story(types.SimpleNamespace):
+class _Story:
     """What a journal tells; each is another one."""
 
-    __hash__ = object.__hash__
+    def __init__(self, **told: t.Any) -> None:
+        vars(self).update(told)
 
 
 def _open(subject: str, state: str, notes: dict[str, str] | None = None, owes: bool = False) -> t.Any:
