@@ -76,6 +76,7 @@ def test_the_folder_is_made_where_something_comes_into_it(
     certificate = _certificate(places, directory=str(folder), path=str(folder / "a.pem"), **options)
     certificate.make_directory()
     assert folder.exists() == made
+    assert not made or folder.stat().st_mode & 0o777 == 0o755
     certificate.unmake_directory()
     assert not folder.exists()
 
@@ -111,6 +112,7 @@ def test_what_is_installed(option: str, places: Places, tmp_path: pathlib.Path) 
 
 def test_what_is_told_of_one_that_stays_or_is_not_there(places: Places, tmp_path: pathlib.Path) -> None:
     stays = _certificate(places, content=None, chain_path=str(tmp_path / "chain.pem"))
+    assert stays.contents() == {}
     told = stays.variables(_LEAF, "")
     assert (told["CERTFLEET_PATH"], told["CERTFLEET_FINGERPRINT"]) == (
         str(tmp_path / "chain.pem"),
