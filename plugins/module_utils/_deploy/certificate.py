@@ -160,7 +160,7 @@ class Certificate:
 def shared(certificate: Certificate) -> List[Tuple[str, str]]:
     """What makes a unit of it with whoever else has the same: services, its ``validate`` command, files."""
     params = certificate.params
-    things = [("service", service) for service in params.get("services") or ()]
+    things = [("service", service) for service in params["services"]]
     if params.get("validate"):
         things.append(("validate", params["validate"]))
     return things + [("file", path) for path in sorted(certificate.paths)]

@@ -136,7 +136,7 @@ class ThisHost(Host):
         sure = certificate.module.check_mode or self._files.locked is not None
         try:
             for other in self.certificates.values():
-                clash = conflict(certificate, other) if other is not certificate else None
+                clash = conflict(certificate, other)
                 if clash is not None:
                     raise clash
             plan = certificate.make_plan(self._files.view, self._undone)

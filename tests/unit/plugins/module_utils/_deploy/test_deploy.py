@@ -499,6 +499,7 @@ def test_what_check_mode_tells_of_a_key_that_waits(host: _Host) -> None:
     leaf = _pem.dearmour(_pem.blocks(installation.leaf("ec-next"))[0])
     assert leaf is not None
     assert host.deploy(check=True)["certificates"][0]["pending_tlsa"] == _pem.tlsa_of(leaf)
+    assert host.deploy()["certificates"][0]["pending_tlsa"] is None
     (conf / "a.next").write_bytes(installation.key_pem("rsa-next", "secret"))
     assert host.deploy(check=True)["certificates"][0]["pending_tlsa"] is None
 

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _commands, _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._commands import Ended
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import services
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.certificate import fingerprint
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import Memory, Seen
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.host import (
     Conditions,
@@ -41,9 +42,12 @@ class _Certificate:
         self.parts = None
         self.is_to_change = True
         self.wanted = types.SimpleNamespace(files=[])
+        self.content = b"the same"
+        self.attributes = None
+        self.params: dict[str, t.Any] = {"backup": True, "run_after": ["tell"]}
 
     def contents(self) -> dict[str, bytes]:
-        return {}
+        return {"/shared.pem": self.content}
 
     def look(self, _view: View) -> str | None:
         return _LEAF
@@ -51,7 +55,9 @@ class _Certificate:
     def make_plan(self, _view: View, _undone: frozenset[str]) -> t.Any:
         if isinstance(self.replaces, InstallError):
             raise self.replaces
-        return None if self.replaces is None else types.SimpleNamespace(replaces=self.replaces)
+        if self.replaces is None:
+            return None
+        return types.SimpleNamespace(replaces=self.replaces, steps=lambda backup: ["step", backup])
 
     def variables(self, installed: str | None, tlsa_before: str) -> dict[str, str]:
         self.heard.append((installed, tlsa_before))
@@ -68,8 +74,15 @@ def _host(*certificates: _Certificate, how: dict[str, t.Any] | None = None) -> T
     return ThisHost(t.cast(t.Any, certificates), {"e": "AA", "s": "silent"}, probe, conditions)
 
 
+class _Story:
+    """What a journal tells; each is another one."""
+
+    def __init__(self, **told: t.Any) -> None:
+        vars(self).update(told)
+
+
 def _open(subject: str, state: str, notes: dict[str, str] | None = None, owes: bool = False) -> t.Any:
-    return types.SimpleNamespace(subject=subject, state=state, notes=notes, owes=owes)
+    return _Story(subject=subject, state=state, notes=notes, owes=owes)
 
 
 def _locked(*kept: t.Any) -> Files:
@@ -98,7 +111,7 @@ def test_what_earlier_runs_left(locked: bool, done: list[tuple[str, t.Any]]) -> 
     stories = (
         _open("a", transaction.HELD, {"installed": "AA"}),
         _open("b", transaction.DUE, {}),
-        _open("c", transaction.SWITCHING, {}),
+        _open("c", "switching", {}),
         _open("foreign", transaction.HELD, {}),
         _open("foreign", transaction.DUE, {}),
     )
@@ -180,6 +193,15 @@ def test_what_only_who_holds_the_files_is_sure_of(what: bool | InstallError) -> 
             sure.compare("a")
 
 
+def test_what_is_there_against_what_is_wanted() -> None:
+    host = _host(_Certificate("a", True), _Certificate("b", None))
+    host.take(_locked())
+    for name in "ab":
+        compared = host.compare(name)
+        assert (compared.changes, compared.installed) == (name == "a", fingerprint(_LEAF))
+    assert (host.plans["a"] is not None, host.plans["b"]) == (True, None)
+
+
 def test_what_bars_files_is_no_fault_where_they_stay() -> None:
     host = _host(_Certificate("a", False))
     host.barred["a"] = InstallError("Its folder is read-only.")
@@ -200,6 +222,12 @@ def test_what_is_let_go_is_held_no_more_and_due(done: list[tuple[str, t.Any]]) -
     assert host.let_go(["a", "b", "a"]) == {}
     assert done == [("let go", a), ("done", earlier), ("let go", b)]
     assert (host.held(["a", "b"]), host.due(["a", "b"])) == ({}, ["a"])
+    # Nothing is done for what was not due before.
+    done.clear()
+    again = _open("b", transaction.HELD, owes=True)
+    host.take(_locked(again))
+    assert host.let_go(["b"]) == {}
+    assert (done, host.due(["b"])) == ([("let go", again)], ["b"])
     assert host.backups == {"a": {"/a.pem": "/a.pem~"}, "b": {"/a.pem": "/a.pem~"}}
 
 
@@ -212,6 +240,53 @@ def test_what_is_put_back_is_no_more_planned_and_the_last_comes_first(done: list
     assert host.put_back(["a", "b", "a"]) == {}
     assert done == [("undone", a), ("undone", b)]
     assert (host.held(["a", "b"]), host.plans) == ({}, {})
+
+
+def test_two_that_want_different_things_of_one_file() -> None:
+    a, b, c = (_Certificate(name, False) for name in "abc")
+    host = _host(a, b, c)
+    host.take(_locked())
+    assert not host.compare("a").changes
+    c.content = b"another"
+    for name, other in (("a", "c"), ("c", "a")):
+        with pytest.raises(InstallError, match=f"{other} wants another content of the file /shared.pem"):
+            host.compare(name)
+
+
+def test_what_is_switched_and_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = _open("a", "switching", {"installed": "AA"})
+    held = _open("a", transaction.HELD, {"installed": "BB"})
+    switched: list[t.Any] = []
+
+    def switch(module: t.Any, *what: t.Any) -> t.Any:
+        switched.append(what)
+        return begun
+
+    monkeypatch.setattr(transaction, "switch", switch)
+    monkeypatch.setattr(transaction, "hold", lambda _module, one: {begun: held}[one])
+    # What is shared with one that came before may be in place by then.
+    certificates = [_Certificate("a", True), _Certificate("b", False), _Certificate("c", None)]
+    host = _host(*certificates)
+    files = _locked()
+    host.take(files)
+    memories = {name: Memory("AA", {}) for name in "abc"}
+    assert host.switch(memories) == {}
+    notes = host._notes(t.cast(t.Any, certificates[0]), memories["a"])
+    assert switched == [(files.locked, ["step", True], None, "a", notes, True)]
+    assert host.held(["a", "b", "c"]) == {"a": Memory("AA", {})}
+    assert host.hold(["a", "b", "c"]) == {}
+    assert host.held(["a", "b", "c"]) == {"a": Memory("BB", {})}
+    certificates[0].params = {"backup": False, "run_after": []}
+    host.switch({"a": Memory("AA", {})})
+    assert switched[1:] == [(files.locked, ["step", False], None, "a", notes, False)]
+
+
+def test_a_service_is_taken_care_of_by_its_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "manager", lambda run: ("manager", run))
+    monkeypatch.setattr(services, "take_new_files", lambda *what: what)
+    host = _host()
+    what: t.Any = host.take_new_files("web")
+    assert what == (services.Service("web"), ("manager", host._run), host._run)
 
 
 def test_what_fails_for_one_is_told_and_done_for_the_others() -> None:

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._commands import Ended
-from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import services
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import engine, services
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.services import Service
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 
@@ -127,7 +127,7 @@ def test_a_status_without_a_file_is_believed_where_nothing_speaks_against_it(sys
 @pytest.mark.parametrize("how", [{}, {"restarted": True}, {"command": ["kick"]}])
 def test_one_that_is_stopped_stays_so(sysv: _Host, how: dict[str, t.Any]) -> None:
     sysv.ends["service nginx status"] = Ended(3, "nginx is not running", "")
-    assert sysv.take("nginx", **how) == "left_stopped"
+    assert sysv.take("nginx", **how) == "left_stopped" == engine.LEFT_STOPPED
     assert sysv.ran == ["service nginx status"]
 
 

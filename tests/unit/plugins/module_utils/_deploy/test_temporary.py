@@ -99,3 +99,16 @@ def test_one_that_another_run_removed_before_it_was_held(above: pathlib.Path, mo
     with temporary.folder() as path:
         assert path != taken[0]
         assert pathlib.Path(path).exists()
+
+
+def test_no_descriptor_is_left_open(above: pathlib.Path) -> None:
+    _left_by_one_that_was_killed(above)
+    with temporary.folder():
+        pass
+    before = os.listdir("/proc/self/fd")
+    with temporary.folder() as path:
+        # Another run finds it in use.
+        with temporary.folder():
+            pass
+        assert pathlib.Path(path).name.startswith("ansible-certfleet-")
+    assert os.listdir("/proc/self/fd") == before
