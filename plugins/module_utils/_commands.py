@@ -18,7 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable, last_line
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable, last_line, without_pem
 
 if TYPE_CHECKING:
     _Popen = subprocess.Popen[bytes]
@@ -67,7 +67,7 @@ class Ended(NamedTuple):
     @property
     def how(self) -> str:
         """The end of a sentence about one that did not succeed: ``failed with exit status 2: no such directive``."""
-        said = last_line(self.stderr, _LINES) or last_line(self.stdout, _LINES)
+        said = last_line(without_pem(self.stderr), _LINES) or last_line(without_pem(self.stdout), _LINES)
         saying = f": {said}" if said else ""
         if self.rc is None:
             return f"did not come to its end in time, and was ended{saying}"
@@ -77,7 +77,11 @@ class Ended(NamedTuple):
     @property
     def details(self) -> Dict[str, Any]:
         """What a task's result says of it besides."""
-        return {"rc": self.rc, "stdout": decodable(self.stdout), "stderr": decodable(self.stderr)}
+        return {
+            "rc": self.rc,
+            "stdout": decodable(without_pem(self.stdout)),
+            "stderr": decodable(without_pem(self.stderr)),
+        }
 
 
 def words(option: str, command: str) -> List[str]:

@@ -30,6 +30,11 @@ _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
+# Something in PEM, be it that its end is not there; and what is left of one whose beginning is not.
+_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
+_PEM_CUT = re.compile(r"\A.*?-----END ([A-Z0-9 ]+)-----", re.DOTALL)
+
+
 def printable(text: str, lines: bool = False) -> str:
     """A text in which every sign that is not seen is written out as in a literal of Python.
 
@@ -65,6 +70,11 @@ def last_line(text: str, most: int = 1) -> str:
     # Colours, which may be all that a line holds.
     lines = [line for line in _COLOURS.sub("", text).splitlines() if excerpt(line)]
     return "; ".join(excerpt(line).rstrip(".") for line in lines[-most:])
+
+
+def without_pem(text: str) -> str:
+    """What a program printed, as people and logs may see it: what is in PEM may be a private key."""
+    return _PEM_CUT.sub(r"[\1]", _PEM.sub(r"[\1]", text))
 
 
 def decodable(text: str) -> str:

@@ -48,7 +48,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.recovery import put_back, view_once_undone
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.step import Step
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
-from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable, last_line
+from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable, last_line, without_pem
 
 #: What the folder is called in which a transaction keeps its things, beside the files.
 HIDDEN = hidden.NAME
@@ -644,6 +644,7 @@ class Transaction:
                 f"validate: {self._validate_command[0]} could not be run: {cause(exc)}.{advice_on_it}"
             ) from exc
         if rc != 0:
+            stdout, stderr = without_pem(stdout), without_pem(stderr)
             said = last_line(stderr) or last_line(stdout)
             saying = f": {said}" if said else ""
             # A negative one is a signal, by which something else ended it.

@@ -50,6 +50,16 @@ def test_how_a_command_ends(script: str, rc: int, how: str) -> None:
     assert rc == 0 or ended.how == how
 
 
+def test_a_private_key_that_it_prints_is_told_to_nobody() -> None:
+    ended = _run(
+        "printf -- '-----BEGIN PRIVATE KEY-----\\nSECRET\\n-----END PRIVATE KEY-----\\nno good\\n' >&2; exit 2"
+    )
+    assert ended.how == "failed with exit status 2: [PRIVATE KEY]; no good"
+    assert "SECRET" not in str(ended.details)
+    # What reads it has all of it.
+    assert "SECRET" in ended.stderr
+
+
 def test_it_gets_little_of_its_surroundings_and_nothing_to_read() -> None:
     assert _run("cat").stdout == ""
     told = _run("env", CERTFLEET_NAME="www").stdout

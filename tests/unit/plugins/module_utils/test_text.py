@@ -13,6 +13,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._text import 
     last_line,
     listed,
     quoted,
+    without_pem,
 )
 
 
@@ -115,3 +116,16 @@ def test_the_last_lines_with_words() -> None:
 def test_a_list_is_cut_with_a_count(parts: list[str], shown: str) -> None:
     assert listed(parts, size=20) == shown
     assert listed(iter(parts), "; ", 20) == shown.replace(", ", "; ")
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("a\n-----BEGIN EC PRIVATE KEY-----\nMHc\n-----END EC PRIVATE KEY-----\nb", "a\n[EC PRIVATE KEY]\nb"),
+        ("a\n-----BEGIN PRIVATE KEY-----\nMHc", "a\n[PRIVATE KEY]"),
+        ("Hc\n-----END PRIVATE KEY-----\nb", "[PRIVATE KEY]\nb"),
+        ("no such directive -----", "no such directive -----"),
+    ],
+)
+def test_nothing_in_pem_is_shown(printed: str, shown: str) -> None:
+    assert without_pem(printed) == shown
