@@ -21,8 +21,10 @@ _NAMES = _ONE, _TWO, _THREE = "one.fleet.test", "two.fleet.test", "three.fleet.t
 _ORDERS = {_ONE: "8100", _TWO: "8200", _THREE: "8300"}
 _REVOKED, _REJECTED, _OTHER_KEY = "8101", "8102", "8103"
 _PORTS = {_ONE: 443, _TWO: 443, _THREE: 8443}
-_STALE = 10443
+_STALE, _FADING = 10443, 11443
 _TLS, _SECOND, _FULL = "/etc/nginx/tls", "/etc/nginx/second.conf", "/srv/full"
+_FIRST, _FADE = "/etc/nginx/first.pem", "/usr/local/sbin/fade"
+_HANGS = "sleep did not come to its end in time"
 
 
 class _Fault(t.NamedTuple):
@@ -49,8 +51,25 @@ _FAULTS = {
     "stale": _Fault("rolled_back", False, "in_service", f"127.0.0.1 port {_STALE} "),
     "before": _Fault("refused", False, "in_service", "run_before: the command false failed"),
     "after": _Fault("failed", True, "in_service", "run_after: the command false failed"),
-    "hang": _Fault("refused", False, "in_service", "run_before: the command sleep did not come to its end in time"),
+    "before hangs": _Fault("refused", False, "in_service", f"run_before: the command {_HANGS}"),
+    "validate hangs": _Fault("rolled_back", False, "rolled_back", f"validate: the command {_HANGS}"),
+    "reload hangs": _Fault(
+        "rolled_back", False, "rolled_back", f"The service nginx did not take the new files: {_HANGS}"
+    ),
+    "after hangs": _Fault("failed", True, "in_service", f"run_after: the command {_HANGS}"),
+    "falls silent": _Fault("rolled_back", False, "in_service", f"127.0.0.1 port {_FADING} "),
 }
+
+# A server that ends where its certificate is not the first, and comes back with that.
+_FADES = f"""\
+#!/bin/sh
+pkill -f 'accept {_FADING}'
+while pgrep -f 'accept {_FADING}' >/dev/null; do sleep 0.05; done
+cmp -s {_TLS}/{_ONE}.pem {_FIRST} || exit 0
+setsid openssl s_server -accept {_FADING} -quiet -cert {_TLS}/{_ONE}.pem -key {_TLS}/{_ONE}.key \
+    </dev/null >/dev/null 2>&1 &
+until ss -tln | grep -q :{_FADING}; do sleep 0.05; done
+"""
 
 _SERVER = """
     server {{
@@ -141,7 +160,10 @@ _OF_FAULT: dict[str, dict[str, t.Any]] = {
     "stale": {"endpoints": [{"port": _STALE}]},
     "before": {"run_before": ["false"]},
     "after": {"run_after": ["false"]},
-    "hang": {"run_before": ["sleep 1000"]},
+    "before hangs": {"run_before": ["sleep 1000"]},
+    "validate hangs": {"validate": "sleep 1000"},
+    "after hangs": {"run_after": ["sleep 1000"]},
+    "falls silent": {"services": ["nginx", "fading"], "endpoints": [{"port": _FADING}]},
 }
 
 
@@ -151,11 +173,14 @@ def _settings(stage: Stage, hosts: t.Mapping[str, Host], faulty: bool) -> None:
         host.name: _certificates(fault if faulty or fault in ("revoked", "rejected") else "")
         for fault, host in hosts.items()
     }
+    services = {"second": {"command": f"nginx -c {_SECOND} -s reload"}, "fading": {"command": _FADE}}
+    hanging = {**services, "nginx": {"command": "sleep 1000"}} if faulty else services
     nowhere = "https://127.0.0.1:1/collect"
     unreachable = hosts["unreachable"].name if faulty else ""
     stage.settings(
         collectssl_deploy_certificates="{{ fleet_certificates[inventory_hostname] }}",
-        collectssl_deploy_services={"second": {"command": f"nginx -c {_SECOND} -s reload"}},
+        collectssl_deploy_services="{{ fleet_services[inventory_hostname] }}",
+        fleet_services={host.name: hanging if fault == "reload hangs" else services for fault, host in hosts.items()},
         collectssl_deploy_probe_retries=4,
         collectssl_deploy_command_timeout=5 if faulty else 60,
         collectssl_deploy_serial=["100%"],
@@ -176,6 +201,10 @@ def _faults(hosts: t.Mapping[str, Host]) -> t.Iterator[None]:
         full.run(["mkdir", _FULL])
         stack.enter_context(full.small_disk(_FULL))
         full.run(["sh", "-c", f"dd if=/dev/zero of={_FULL}/filler bs=1k 2>/dev/null; ls {_FULL}"])
+        fading = hosts["falls silent"]
+        fading.run(["cp", f"{_TLS}/{_ONE}.pem", _FIRST])
+        fading.write(_FADE, _FADES, 0o755)
+        fading.run([_FADE])
         stale = hosts["stale"]
         stale.run(["sh", "-c", f"setsid {serve} </dev/null >/dev/null 2>&1 & "])
         stale.run(["sh", "-c", f"until ss -tln | grep -q :{_STALE}; do sleep 0.05; done"])
@@ -261,4 +290,6 @@ def _check(
         assert told[name]["msg"].startswith("It was brought into service") == well[name], told[name]["msg"]
     assert expected.words in told[_ONE]["msg"], told[_ONE]["msg"]
     # A hook is due until it has run.
-    assert bool(host.run(["find", _TLS, "-name", ".collectssl"]).stdout) == (fault == "after")
+    assert bool(host.run(["find", _TLS, "-name", ".collectssl"]).stdout) == (fault in ("after", "after hangs"))
+    assert host.run(["pgrep", "-fx", "sleep 1000"], check=False).returncode == 1
+    assert "does not show again" not in told[_ONE]["msg"]

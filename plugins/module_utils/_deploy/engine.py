@@ -131,6 +131,10 @@ class Host:
         """Run a command; ``what`` is the option it comes from, ``name`` the certificate that it is told of."""
         raise NotImplementedError
 
+    def require_services(self, services: Sequence[str]) -> None:
+        """Raise ``InstallError`` for a service that this host does not have, and for which no command is given."""
+        raise NotImplementedError
+
     def running(self, services: Sequence[str]) -> FrozenSet[str]:
         """Those of some services that run."""
         raise NotImplementedError
@@ -230,6 +234,7 @@ class Unit:
     def foresee(self) -> None:
         """Say how it would go; nothing is changed. Whatever can only be found out by trying is taken to go well."""
         held = self._host.held(self._names(self.reports))
+        due = self._host.due(self._names(self.reports))
         changing, staying = self._compare()
         # What those show that can't be brought into service, people want to know all the same.
         self._look(self._endpoints(report for report in self.reports if report not in staying))
@@ -244,7 +249,7 @@ class Unit:
         for report in self.reports:
             if report.is_open:
                 stuck = report.name in wrong and not self._is_taken(report)
-                report.changed = report.changed and not stuck
+                report.changed = (report.changed and not stuck) or report.name in due
                 if stuck and not self._is_stopped(report):
                     report.end(UNPROVEN, wrong[report.name].why)
                 else:
@@ -279,6 +284,8 @@ class Unit:
                 continue
             try:
                 found = self._host.compare(report.name)
+                if found.changes:
+                    self._host.require_services(report.wanted.services)
             except InstallError as exc:
                 report.end(REFUSED, str(exc))
                 continue
@@ -422,6 +429,7 @@ class Unit:
     def _after(self) -> None:
         """What is to run once a certificate is in its place; nothing is taken back for it."""
         for report in self._of(self._host.due(self._names(self.reports))):
+            report.changed = True
             try:
                 for command in report.wanted.run_after:
                     self._host.run("run_after", command, report.name)

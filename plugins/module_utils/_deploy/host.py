@@ -273,6 +273,13 @@ class ThisHost(Host):
         words = None if command is None else _commands.words(f"services: {name}", str(command))
         return services.Service(name, how.get("state") == "restarted", words)
 
+    def require_services(self, names: Sequence[str]) -> None:
+        try:
+            for name in names:
+                services.require_known(self._service(name), services.manager(self._run))
+        except InstallError as exc:
+            raise InstallError(f"{exc} No file was changed.", settled=True) from exc
+
     def running(self, names: Sequence[str]) -> FrozenSet[str]:
         return services.running(names, services.manager(self._run))
 

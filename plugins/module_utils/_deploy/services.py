@@ -268,6 +268,13 @@ def foresee(service: Service, host: Manager, ran: bool = False) -> str:
     return STARTED if ran and host.is_missed(service.name) else LEFT_STOPPED
 
 
+def require_known(service: Service, host: Manager) -> None:
+    """Raise ``InstallError`` for one that ``take_new_files`` could do nothing about."""
+    require_name(service.name)
+    if service.command is None and not host.knows(service.name):
+        raise _unknown(service, host)
+
+
 def running(names: Iterable[str], host: Manager) -> FrozenSet[str]:
     """Those of some services that run, as far as they are of this manager."""
     return frozenset(name for name in names if _NAME.match(name) and host.knows(name) and host.runs(name))
@@ -292,11 +299,15 @@ def take_new_files(service: Service, host: Manager, run: Runner, ended: bool = F
     if service.command is not None:
         return _carried_out(service, service.command, run)
     if not known:
-        raise InstallError(
-            f"There is no service {service.name} here, by {host.title}. Mend its name, or give services: "
-            f"{{{service.name}: {{command: ...}}}} for one that is looked after in another way."
-        )
+        raise _unknown(service, host)
     return _carried_out(service, host.command(service.name, service.verb), run)
+
+
+def _unknown(service: Service, host: Manager) -> InstallError:
+    return InstallError(
+        f"There is no service {service.name} here, by {host.title}. Mend its name, or give services: "
+        f"{{{service.name}: {{command: ...}}}} for one that is looked after in another way."
+    )
 
 
 def _carried_out(service: Service, command: List[str], run: Runner) -> str:

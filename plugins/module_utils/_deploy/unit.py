@@ -103,11 +103,14 @@ class UnitHere:
     @property
     def seen(self) -> List[Dict[str, Any]]:
         """What endpoints showed, as results say it."""
-        # Of one that was refused, what is installed is what is to be seen.
-        showing = {
-            report.name: report.showing or fingerprint(self._before.get(report.name)) for report in self._unit.reports
-        }
+        showing = {report.name: self._to_be_shown(report) for report in self._unit.reports}
         return endpoints.told(self._around.endpoints, self._host.looked, showing)
+
+    def _to_be_shown(self, report: engine.Report) -> Optional[str]:
+        """Of one that went back, or was refused, what is installed is what is to be seen."""
+        if report.state == engine.ROLLED_BACK:
+            return report.memory.installed
+        return report.showing or fingerprint(self._before.get(report.name))
 
     def run(self) -> None:
         """Their way, and what is told of it."""

@@ -220,10 +220,20 @@ def stage(fleet: Fleet) -> t.Iterator[Stage]:
 
 def kill_modules(host: Host) -> None:
     """SIGKILL to everything of Python that runs on a host: the module, and the process of it that does the work."""
-    for pid, line in host.processes().items():
-        if line.split()[0].rpartition("/")[2].startswith("python3"):
+    stopped: set[int] = set()
+    # All stand still before the first is killed: whoever waits for that one would start another in its place.
+    while found := {pid for pid, line in host.processes().items() if _is_python(line)} - stopped:
+        for pid in found:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGSTOP)
+        stopped |= found
+    for pid in stopped:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _is_python(line: str) -> bool:
+    return line.split()[0].rpartition("/")[2].startswith("python3")
 
 
 @contextlib.contextmanager

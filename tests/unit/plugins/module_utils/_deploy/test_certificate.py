@@ -100,7 +100,8 @@ def test_what_is_installed(option: str, places: Places, tmp_path: pathlib.Path) 
     file.write_text("words\n" + _BUNDLE)
     certificate = _certificate(places, **options)
     assert certificate.look(View({})) == _LEAF
-    told = certificate.variables(_OTHER, "before")
+    assert certificate.variables(_OTHER, "before")["CERTFLEET_FINGERPRINT"] == fingerprint(_OTHER)
+    told = certificate.variables(None, "before")
     assert told == {
         "CERTFLEET_NAME": "a",
         "CERTFLEET_PATH": str(file),

@@ -49,6 +49,7 @@ class _World(Host):
         self.touched: set[str] = set()
         self.stopped: set[str] = set()
         self.missed: set[str] = set()
+        self.unknown: set[str] = set()
         self.flaps = False
         self.fragile: set[str] = set()
         self.refuses_always: set[str] = set()
@@ -127,6 +128,11 @@ class _World(Host):
         }
         if refusing[what]:
             raise InstallError(f"{what}: {command} failed.")
+
+    def require_services(self, services: t.Sequence[str]) -> None:
+        for service in services:
+            if service in self.unknown:
+                raise InstallError(f"There is no service {service}.")
 
     def running(self, services: t.Sequence[str]) -> frozenset[str]:
         return frozenset(services) - self.stopped
@@ -381,6 +387,26 @@ def test_what_a_run_held_and_did_not_prove_is_ended_first(fault: str, reloaded: 
         assert world.read == undisturbed.read
     if not fault:
         assert world.told[-1] == "run_after tell a"
+
+
+def test_a_service_that_is_not_there_refuses_its_certificate_before_anything_changes() -> None:
+    world = _World([_wanted("a", services=("ngnix",)), _wanted("b")])
+    world.unknown = {"ngnix"}
+    for reports in (_foreseen(world), _go(world)):
+        assert {name: report.state for name, report in reports.items()} == {"a": "refused", "b": "in_service"}
+        assert reports["a"].messages == ["There is no service ngnix."]
+    assert world.disk == {"a": "old a", "b": "new b"}
+    assert not [line for line in world.told if line.endswith((" a", "ngnix"))]
+
+
+def test_a_run_after_that_is_due_is_a_change() -> None:
+    world = _World([_wanted("a")])
+    _go(world)
+    world.to_run = ["a"]
+    world.told.clear()
+    assert (_foreseen(world)["a"].changed, _go(world)["a"].changed) == (True, True)
+    assert world.told == ["run_after tell a"]
+    assert (_foreseen(world)["a"].changed, _go(world)["a"].changed) == (False, False)
 
 
 def test_what_was_just_proven_is_not_looked_at_again() -> None:

@@ -19,6 +19,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.host 
     Files,
     NotLocked,
     ThisHost,
+    _noted,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.looks import Patience
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError, InstallError
@@ -36,7 +37,7 @@ class _Certificate:
         self.name = name
         self.paths = frozenset([f"/{name}.pem"])
         self.module = types.SimpleNamespace(check_mode=check_mode)
-        self.params: dict[str, t.Any] = {"services": []}
+        self.params: dict[str, t.Any] = {"backup": True, "run_after": ["tell"], "services": ["web"]}
         self.replaces = replaces
         self.heard: list[tuple[str | None, str]] = []
         self.parts = None
@@ -44,7 +45,6 @@ class _Certificate:
         self.wanted = types.SimpleNamespace(files=[])
         self.content = b"the same"
         self.attributes = None
-        self.params: dict[str, t.Any] = {"backup": True, "run_after": ["tell"]}
 
     def contents(self) -> dict[str, bytes]:
         return {"/shared.pem": self.content}
@@ -276,7 +276,7 @@ def test_what_is_switched_and_held(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host.held(["a", "b", "c"]) == {"a": Memory("AA", {})}
     assert host.hold(["a", "b", "c"]) == {}
     assert host.held(["a", "b", "c"]) == {"a": Memory("BB", {})}
-    certificates[0].params = {"backup": False, "run_after": []}
+    certificates[0].params.update({"backup": False, "run_after": []})
     host.switch({"a": Memory("AA", {})})
     assert switched[1:] == [(files.locked, ["step", False], None, "a", notes, False)]
 
@@ -285,8 +285,24 @@ def test_a_service_is_taken_care_of_by_its_manager(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(services, "manager", lambda run: ("manager", run))
     monkeypatch.setattr(services, "take_new_files", lambda *what: what)
     host = _host()
-    what: t.Any = host.take_new_files("web")
-    assert what == (services.Service("web"), ("manager", host._run), host._run)
+    meant = (services.Service("web"), ("manager", host._run), host._run)
+    what: t.Any = host.take_new_files("web", ended=True)
+    assert what == (*meant, True, False)
+    host._remembered = {_noted("ran", "web")}
+    what = host.take_new_files("web", ended=False)
+    assert what == (*meant, False, True)
+
+
+def test_which_services_ran_is_noted_for_whoever_ends_it() -> None:
+    certificate = t.cast(t.Any, _Certificate("a"))
+    host = _host(certificate)
+    host.take(_locked())
+    ran = _noted("ran", "web")
+    assert ran not in host._notes(certificate, Memory(None, {}))
+    assert ran in host._notes(certificate, Memory(None, {}, frozenset(["web"])))
+    # Also where the run before could not start it either.
+    host._remembered = {ran, _noted("ran", "other")}
+    assert [note for note in host._notes(certificate, Memory(None, {})) if note.startswith("ran ")] == [ran]
 
 
 def test_what_fails_for_one_is_told_and_done_for_the_others() -> None:

@@ -148,6 +148,15 @@ def test_one_that_ran_and_could_not_start_since_is_started(sysv: _Host, how: dic
         sysv.take("nginx", ran=True, **how)
 
 
+def test_what_has_to_be_known(sysv: _Host) -> None:
+    services.require_known(Service("nginx"), sysv.manager)
+    services.require_known(Service("podman", command=["kick"]), sysv.manager)
+    with pytest.raises(InstallError, match="no service ngnix here"):
+        services.require_known(Service("ngnix"), sysv.manager)
+    with pytest.raises(InstallError, match="not the name"):
+        services.require_known(Service("../nginx", command=["kick"]), sysv.manager)
+
+
 def test_those_that_run(sysv: _Host) -> None:
     sysv.ends["service nginx status"] = Ended(3, "", "")
     assert services.running(["nginx", "custom", "unknown", "../nginx"], sysv.manager) == {"custom"}
