@@ -555,9 +555,9 @@ services:
     action:
       description:
         - V(reloaded), V(restarted), or V(command) where its own command was run; V(left_stopped) where it does not run.
-        - V(started) where it does not run, and did so before its files changed. That is so where the new ones ended it, as
-          a restart that fails does, and where a host came back in the middle of a change, with a certificate that does
-          not go with its key.
+        - V(started) where it does not run, and did so before its files changed. That is so where the new ones ended it,
+          as a restart that fails does, and where a host came back in the middle of a change, with a certificate that
+          does not go with its key.
       type: str
       returned: always
   sample:

@@ -13,7 +13,12 @@ import signal
 import subprocess
 import typing as t
 
-from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import SERVER_NAME, Fleet, Host
+from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import (
+    SERVER_NAME,
+    Fleet,
+    Host,
+    _processes,
+)
 from ansible_collections.certfleet.collectssl.tests.support.authority import new_key, private_pem
 from ansible_collections.certfleet.collectssl.tests.support.certificates import public_key
 from ansible_collections.certfleet.collectssl.tests.support.simulator import SimulatorProcess
@@ -230,6 +235,8 @@ def kill_modules(host: Host) -> None:
     for pid in stopped:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    for pid in stopped:
+        assert _processes.wait_gone(pid)
 
 
 def _is_python(line: str) -> bool:
