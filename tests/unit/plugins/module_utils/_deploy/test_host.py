@@ -211,7 +211,8 @@ def test_what_bars_files_is_no_fault_where_they_stay() -> None:
 @pytest.mark.parametrize("kind", ["put_back", "let_go"])
 def test_files_that_an_interrupted_run_had_been_at(kind: str) -> None:
     host = _host(_Certificate("a", False), _Certificate("b", False))
-    host.take(Files(View({}), transaction.Settled()._replace(**{kind: frozenset(["/a.pem"])})))
+    undone: dict[str, t.Any] = {kind: frozenset(["/a.pem"])}
+    host.take(Files(View({}), transaction.Settled(**undone)))
     assert [host.compare(name).touched for name in "ab"] == [True, False]
 
 
