@@ -30,7 +30,7 @@ LAYOUT: dict[str, t.Any] = {
 SERVICES = {"web": {"command": "{{ dir }}/reload"}}
 """How it takes new files there."""
 
-# A server that was killed may hold its port for a moment still.
+# A server that was killed may hold its port for a moment still. What the one before it said is not to be taken for its.
 _RELOAD = """\
 #!/bin/sh
 cd "$(dirname "$0")" || exit 1
@@ -42,6 +42,7 @@ done
 for name in {names}; do
     [ -e "tls/$name.pem" ] || continue
     for _attempt in $(seq 600); do
+        : >"$name.log"
         openssl s_server -accept "127.0.0.1:$(cat "$name.port")" -cert "tls/$name.pem" -key "tls/$name.key" -www \\
             </dev/null >"$name.log" 2>&1 &
         echo $! >"$name.pid"

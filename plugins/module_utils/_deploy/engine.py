@@ -131,11 +131,11 @@ class Host:
         """Run a command; ``what`` is the option it comes from, ``name`` the certificate that it is told of."""
         raise NotImplementedError
 
-    def require_services(self, services: Sequence[str]) -> None:
+    def require_services(self, names: Sequence[str]) -> None:
         """Raise ``InstallError`` for a service that this host does not have, and for which no command is given."""
         raise NotImplementedError
 
-    def running(self, services: Sequence[str]) -> FrozenSet[str]:
+    def running(self, names: Sequence[str]) -> FrozenSet[str]:
         """Those of some services that run."""
         raise NotImplementedError
 

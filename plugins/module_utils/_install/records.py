@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import os
 import pwd
+import time
 from typing import List, NamedTuple, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
@@ -31,6 +32,9 @@ FOLDER, IN_HOME = "/var/lib/certfleet-collectssl/proven", ".cache/certfleet-coll
 _MOST = 16
 
 _SIZE = 32
+
+#: After how long a draft is nobody's any more (seconds).
+_WHILE = 600
 
 
 class Proof(NamedTuple):
@@ -103,5 +107,10 @@ def _leave(where: Folder, proof: Proof) -> None:
     # Several certificates may go with one private key.
     right = [one for one in others if disk.read(one) == proof.record]
     stale = [one for one in others if one not in right or len(right) >= _MOST]
-    # Drafts of runs that were killed; whoever is about to rename one does without.
-    disk.remove(*stale, *(in_folder(where, name) for name in names if "-" not in name))
+    disk.remove(*stale, *(in_folder(where, name) for name in names if "-" not in name and _is_left(where, name)))
+
+
+def _is_left(where: Folder, name: str) -> bool:
+    """Whether this is a draft of a run that was killed: whoever writes one renames it at once."""
+    status = where.status(name)
+    return status is not None and abs(time.time() - status.st_mtime) > _WHILE

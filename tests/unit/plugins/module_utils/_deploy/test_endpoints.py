@@ -26,7 +26,7 @@ def _params(**certificates: list[dict[str, t.Any]]) -> dict[str, t.Any]:
 def test_what_is_looked_at_from_here() -> None:
     here = _endpoint(server_name="www.example.com", starttls="smtp")
     found = endpoints(_params(a=[here, _endpoint(connect_from="controller", port=25)]))
-    one, other = found.values()
+    one, other = list(found.values())
     assert (one.name, one.elsewhere) == ("a", False)
     assert (one.look.host, one.look.port, one.look.timeout, one.look.starttls) == ("h", 443, 7, "smtp")
     assert one.address == {
@@ -63,7 +63,7 @@ def test_an_option_that_breaks_a_rule() -> None:
 def test_a_host_without_ssl(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes whatever it does not look at, and says why it does not."""
     monkeypatch.setattr(under_test, "HAS_SSL", False)
-    (found,) = endpoints(_params(a=[_endpoint(port=0)])).values()
+    found = next(iter(endpoints(_params(a=[_endpoint(port=0)])).values()))
     assert (found.look, found.elsewhere) == (None, False)
     with pytest.raises(EndpointError, match=r"could not be looked at from this host: the Python of this host"):
         under_test.look_at(found.look)

@@ -129,13 +129,13 @@ class _World(Host):
         if refusing[what]:
             raise InstallError(f"{what}: {command} failed.")
 
-    def require_services(self, services: t.Sequence[str]) -> None:
-        for service in services:
+    def require_services(self, names: t.Sequence[str]) -> None:
+        for service in names:
             if service in self.unknown:
                 raise InstallError(f"There is no service {service}.")
 
-    def running(self, services: t.Sequence[str]) -> frozenset[str]:
-        return frozenset(services) - self.stopped
+    def running(self, names: t.Sequence[str]) -> frozenset[str]:
+        return frozenset(names) - self.stopped
 
     def take_new_files(self, service: str, ended: bool) -> str:
         self.told.append(f"reload {service}")

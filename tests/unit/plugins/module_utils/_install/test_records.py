@@ -63,8 +63,15 @@ def test_what_a_file_is_not_any_more_is_not_on_record(tmp_path: pathlib.Path) ->
 def test_what_a_killed_run_left_is_swept_up(tmp_path: pathlib.Path) -> None:
     folder = pathlib.Path(records.FOLDER)
     folder.mkdir(parents=True)
-    (folder / ("0" * 32)).write_bytes(b"half of a reco")
+    left, another = folder / ("0" * 32), folder / ("1" * 32)
+    for draft in (left, another):
+        draft.write_bytes(b"half of a reco")
+    os.utime(left, (1, 1))
     _installed(tmp_path)
+    assert not left.exists()
+    # Another run is about to finish that one.
+    assert another.exists()
+    another.unlink()
     assert sorted(len(name) for name in _records()) == [65, 65]
 
 
