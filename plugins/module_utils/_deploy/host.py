@@ -96,8 +96,9 @@ class ThisHost(Host):
         """Work on these files from here on."""
         self._files = files
         left = files.unfinished if files.locked is None else list(files.locked.kept)
-        for one in (*left, *files.settled.ended):
-            if one.subject in self.certificates and one.state != transaction.DUE:
+        self._remembered.update(note for subject, note in files.settled.noted if subject in self.certificates)
+        for one in left:
+            if one.subject in self.certificates and one.state == transaction.HELD:
                 self._remembered.update(one.notes or {})
         for one in left:
             if one.subject not in self.certificates or one.state not in (transaction.HELD, transaction.DUE):

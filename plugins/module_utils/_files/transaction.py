@@ -162,12 +162,13 @@ def _taken(
 class Settled(NamedTuple):
     """What was ended, by the paths of the files: put back, or let go as the run that changed them would have done.
 
-    Of neither did the interrupted run tell anybody. ``ended`` are these transactions, for what they remember.
+    Of neither did the interrupted run tell anybody. ``noted`` has the subjects of these transactions, each with the name
+    of something that it noted.
     """
 
     put_back: FrozenSet[str] = frozenset()
     let_go: FrozenSet[str] = frozenset()
-    ended: Tuple[Open, ...] = ()
+    noted: FrozenSet[Tuple[str, str]] = frozenset()
 
 
 def preview(module: Any, locked: Locked, subjects: Container[str] = ()) -> Tuple[View, Settled]:
@@ -335,7 +336,7 @@ def _to_settle(view: View, unfinished: Unfinished) -> Settled:
     return Settled(
         frozenset(place.path for state, place in found if state == SWITCHING and view.alters(place)),
         frozenset(place.path for state, place in found if state == HELD),
-        tuple(unfinished),
+        frozenset((begun.subject, note) for begun in unfinished if begun.subject for note in begun.notes or ()),
     )
 
 

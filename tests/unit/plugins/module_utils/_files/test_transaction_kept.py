@@ -97,7 +97,7 @@ def fixture_store(tmp_path: pathlib.Path) -> t.Iterator[_Store]:
         store.place("a/x"), store.place("b/x")
         before = set(os.listdir("/proc/self/fd"))
         yield store
-        assert set(os.listdir("/proc/self/fd")) == before
+        assert set(os.listdir("/proc/self/fd")) <= before  # those of others may be closed meanwhile
 
 
 @contextlib.contextmanager

@@ -117,15 +117,17 @@ def test_a_refusing_validation_puts_everything_back(tmp_path: pathlib.Path) -> N
     options = _fresh_key(host)
     before = host.state()
     inodes = {path: path.stat().st_ino for path in (host.key, host.pending, host.path, host.combined)}
-    script = tmp_path / "check"
-    script.write_text(f'#!/bin/sh\ncat {host.path} {host.key}; ls {host.pending}; echo "$1|$2|$3" >&2; exit 3\n')
+    script, seen = tmp_path / "check", tmp_path / "seen"
+    looks = f"cat {host.path} {host.key} >{seen}; cat {seen}; ls {host.pending}"
+    script.write_text(f'#!/bin/sh\n{looks}; echo "$1|$2|$3" >&2; exit 3\n')
     script.chmod(0o755)
     with pytest.raises(InstallError) as failure:
         host.install(**dict(options, validate=f"{script} 'two words' $HOME '~'"))
     assert failure.value.details["rc"] == 3
     # It saw the new files in their places, and no pending key any more.
-    seen = failure.value.details["stdout"]
-    assert seen == leaf("ec-new", 1) + key_pem("ec-new").decode()
+    assert seen.read_text() == leaf("ec-new", 1) + key_pem("ec-new").decode()
+    # What is told of it has no key in it.
+    assert failure.value.details["stdout"] == "[CERTIFICATE]\n[PRIVATE KEY]\n"
     assert failure.value.details["stderr"].endswith("two words|$HOME|~\n")
     assert "exit status 3" in str(failure.value)
     assert "Every file has been put back as it was." in str(failure.value)
