@@ -162,8 +162,8 @@ def _taken(
 class Settled(NamedTuple):
     """What was ended, by the paths of the files: put back, or let go as the run that changed them would have done.
 
-    Of neither did the interrupted run tell anybody. ``noted`` has the subjects of these transactions, each with the name
-    of something that it noted.
+    Of neither did the interrupted run tell anybody. ``noted`` has the subjects of these transactions, each with the
+    name of something that it noted.
     """
 
     put_back: FrozenSet[str] = frozenset()
