@@ -37,7 +37,6 @@ SHELL_SCRIPTS = (
     ".ci/run",
     "tests/dev/find-python",
     "tests/dev/prepare",
-    "tests/fleet/files/gate",
     "tests/fleet/files/init",
 )
 

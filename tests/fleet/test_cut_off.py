@@ -24,9 +24,9 @@ from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deployi
     kill_modules,
 )
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import Host
-from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet._places import FILES
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_gates import (
     PROGRAM,
+    SCRIPT,
     STEPS,
     Gate,
     commands,
@@ -97,7 +97,7 @@ def held(stage: Stage) -> Stage:
         host.run(["sed", "-i", "1i auth sufficient pam_permit.so", "/etc/pam.d/su"])
         # Who is cut off is to be noticed soon.
         host.run(["sh", "-c", f"{_NOTICING} >>/etc/ssh/sshd_config && kill -HUP $(cat /run/sshd.pid)"])
-        host.write(PROGRAM, (FILES / "gate").read_text(encoding="utf-8"), 0o755)
+        host.write(PROGRAM, SCRIPT.read_text(encoding="utf-8"), 0o755)
         assert name == host.name
     inventory = {"all": {"hosts": {name: _WAYS[n % len(_WAYS)].variables for n, name in enumerate(stage.fleet.hosts)}}}
     (stage.fleet.directory / "ways.json").write_text(json.dumps(inventory))

@@ -10,12 +10,13 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_deploying import FOLDER
 from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet import FleetError, Host, Trap
-from ansible_collections.certfleet.collectssl.tests.fleet.lib.collectssl_fleet._places import FILES
+from ansible_collections.certfleet.collectssl.tests.support import places
 
 STEPS = ("run_before", "switch", "validate", "reload", "look", "back", "run_after")
 """At ``switch`` some of the files are new; at ``look`` the service has not read them yet; at ``back`` the old ones are
 there again, and the service has not been told."""
 
+SCRIPT = places.COLLECTION / "tests/support/gate.sh"
 PROGRAM, PLACE, AFTER = "/usr/local/sbin/gate", "/run/gate", "/var/log/after"
 
 
@@ -40,7 +41,7 @@ class Gate:
     def close(self, step: str) -> None:
         """From here on, what comes to this step is held there."""
         self.open_for_good()
-        self.host.write(PROGRAM, (FILES / "gate").read_text(encoding="utf-8"), 0o755)
+        self.host.write(PROGRAM, SCRIPT.read_text(encoding="utf-8"), 0o755)
         self.host.run(["sh", "-c", f"mkdir -p {PLACE}; rm -f {AFTER}"])
         if step == "switch":
             self._trap.hold_before(f"{FOLDER}/fullchain.pem")

@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# A command of a deployment that does what it is for, and is held before that where a test says so: see Gate in
-# collectssl_gates. FOLDER/stop has the step at which to hold; without it nothing is held.
+# A command of a deployment that does what it is for, and is held before that where a test says so: FOLDER/stop has the
+# step at which to hold, and without it nothing is held. FOLDER/reached is there once something is, until FOLDER/go is.
 #   gate FOLDER STEP COMMAND...
 folder=$1 step=$2
 shift 2
