@@ -59,6 +59,8 @@ _PROGRAM = """
 import os, signal, sys, time
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.detached import detached
 folder = sys.argv[1]
+# What a shell has run in its background ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def work():
     open(folder + "/begun", "w").write(str(os.getpid()))
