@@ -58,6 +58,11 @@ def _noted(what: str, name: str) -> str:
     return f"{what} {hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
 
 
+def unchanged(exc: InstallError) -> InstallError:
+    """An error that came up before any change, saying so unless it says already how files are."""
+    return exc if exc.settled else InstallError(f"{exc} No file was changed.", exc.details, settled=True)
+
+
 class NotLocked(Exception):
     """There is something to do, or to refuse, which only who has taken the files for himself can be sure of."""
 
@@ -98,11 +103,10 @@ class ThisHost(Host):
         left = files.unfinished if files.locked is None else list(files.locked.kept)
         self._remembered.update(note for subject, note in files.settled.noted if subject in self.certificates)
         for one in left:
-            if one.subject in self.certificates and one.state == transaction.HELD:
-                self._remembered.update(one.notes or {})
-        for one in left:
             if one.subject not in self.certificates or one.state not in (transaction.HELD, transaction.DUE):
                 continue
+            if one.state == transaction.HELD:
+                self._remembered.update(one.notes or {})
             known = self._open if one.state == transaction.HELD else self._due
             other = known.get(one.subject)
             known[one.subject] = one
@@ -144,8 +148,7 @@ class ThisHost(Host):
         except InstallError as exc:
             if not sure:
                 raise NotLocked from exc
-            why = exc if exc.settled else InstallError(f"{exc} No file was changed.", exc.details, settled=True)
-            raise self.barred.get(name, why) from exc
+            raise self.barred.get(name, unchanged(exc)) from exc
         changes = plan is not None and plan.replaces
         if changes and not sure:
             raise NotLocked
@@ -275,11 +278,12 @@ class ThisHost(Host):
         return services.Service(name, how.get("state") == "restarted", words)
 
     def require_services(self, names: Sequence[str]) -> None:
+        manager = services.manager(self._run)
         try:
             for name in names:
-                services.require_known(self._service(name), services.manager(self._run))
+                services.require_known(self._service(name), manager)
         except InstallError as exc:
-            raise InstallError(f"{exc} No file was changed.", settled=True) from exc
+            raise unchanged(exc) from exc
 
     def running(self, names: Sequence[str]) -> FrozenSet[str]:
         return services.running(names, services.manager(self._run))

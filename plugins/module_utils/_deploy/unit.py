@@ -20,6 +20,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.host 
     Files,
     NotLocked,
     ThisHost,
+    unchanged,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction
@@ -200,9 +201,8 @@ class UnitHere:
         try:
             work()
         except InstallError as exc:
-            barred = exc if exc.settled else InstallError(f"{exc} No file was changed.", exc.details, settled=True)
-            self._barred.setdefault(certificate.name, barred)
-            self._host.barred.setdefault(certificate.name, barred)
+            self._barred.setdefault(certificate.name, unchanged(exc))
+            self._host.barred.setdefault(certificate.name, unchanged(exc))
 
     def _places(self) -> List[Any]:
         return [place for one in self._certificates if one.name not in self._barred for place in one.places]

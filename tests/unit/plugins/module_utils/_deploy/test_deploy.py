@@ -426,12 +426,16 @@ class _Booted(services.Manager):
         return ["/bin/sh", "-c", f"touch {self._path(name)}/runs; {self._path(name)}/reload"]
 
 
-def test_a_service_that_died_before_the_controller_looked_is_started_again(
-    host: _Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(name="runs")
+def _runs(host: _Host, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """The file that says that the service of the host, which its manager knows, runs."""
     monkeypatch.setattr(services, "manager", lambda run: _Booted(run, str(host.folder)))
     runs = host.folder / "service-a/runs"
     runs.touch()
+    return runs
+
+
+def test_a_service_that_died_before_the_controller_looked_is_started_again(host: _Host, runs: pathlib.Path) -> None:
     host.serial = 1
     endpoint = {"host": "192.0.2.1", "port": 443, "connect_from": "controller"}
     host.options["a"] = {"endpoints": [endpoint]}
@@ -551,11 +555,8 @@ def test_a_host_that_dies_ends_as_an_undisturbed_one_in_the_next_run(begin: int,
 
 
 def test_a_service_that_half_of_the_files_kept_from_starting_is_started_in_the_next_run(
-    host: _Host, monkeypatch: pytest.MonkeyPatch
+    host: _Host, runs: pathlib.Path
 ) -> None:
-    monkeypatch.setattr(services, "manager", lambda run: _Booted(run, str(host.folder)))
-    runs = host.folder / "service-a/runs"
-    runs.touch()
     host.deploy("a")
     seen = set()
     for number in itertools.count(1, 4):
