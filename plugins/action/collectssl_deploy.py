@@ -14,6 +14,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec impo
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import (
     IN_SERVICE,
     INSTALLED,
+    NOTHING_AGAINST_IT,
     NOTHING_TO_RESTORE,
     ROLLED_BACK,
     TO_BE_LOOKED_AT,
@@ -39,7 +40,11 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.p
     work_on_host,
 )
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.quick import to_see, unchanged
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.results import composed, fingerprint_of
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.results import (
+    composed,
+    fingerprint_of,
+    key_type_of,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.runs import GOOD, Runs
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.services import checked_services
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.variables import (
@@ -76,7 +81,9 @@ class ActionModule(TargetActionBase):
     _host: str
     _collecting: Collecting
     _runs: Runs
+    _certificates: list[Certificate]
     _shown_before: dict[tuple[t.Any, ...], str | None]
+    _doubts: dict[str, list[str]]
 
     def argument_spec(self) -> ArgumentSpec:
         """The options of the module, before layouts are merged into the certificates."""
@@ -109,7 +116,9 @@ class ActionModule(TargetActionBase):
         self._host = str(task_vars.get("inventory_hostname") or self._play_context.remote_addr or "this host")
         certificates = certificates_of(options, self._address())
         self._runs = Runs([one.name for one in certificates])
+        self._certificates = certificates
         self._shown_before = {}
+        self._doubts = {}
         self._collecting = Collecting(certificates, options, began, lambda: self.broker(options))
         self._collecting.begin()
         if self._task.check_mode:
@@ -203,17 +212,21 @@ class ActionModule(TargetActionBase):
     def _look_before(self, certificates: t.Sequence[Certificate]) -> None:
         """See what endpoints show before anything changes, by which it is known what going back would restore."""
         if not self._task.check_mode:
-            look = Look(
-                [Sight(one.name, place, None) for one in certificates for place in _seen_from_here(one)], self._say
-            )
+            kinds = {one.name: key_type_of(self._collecting.of(one).content) for one in certificates}
+            sights = [
+                Sight(one.name, place, None, kinds[one.name]) for one in certificates for place in _seen_from_here(one)
+            ]
+            look = Look(sights, self._say)
             look.once()
-            self._shown_before.update({_where(seen): seen["fingerprint_sha256"] for seen in look.results()})
+            self._shown_before.update(
+                {_where(seen): seen["fingerprint_sha256"] for seen in look.results() if seen["serves"] is not None}
+            )
 
     def _restores(self, one: Certificate) -> bool:
         """Whether an endpoint that does not show a certificate would be better off with the one from before."""
         was = self._runs.of(one.name).get("before_fingerprint")
         for seen in self._runs.endpoints:
-            if seen["certificate"] != one.name or seen["serves"] or seen["connect_from"] != "controller":
+            if seen["certificate"] != one.name or seen["serves"] is not False or seen["connect_from"] != "controller":
                 continue
             before = self._shown_before.get(_where(seen))
             # What shows a certificate that was not installed before either has nothing to do with these files.
@@ -246,7 +259,10 @@ class ActionModule(TargetActionBase):
             self._conclude([one for one in open_ones if one.name in told], told, task_vars)
         for one in staying:
             if self._state(one) in GOOD:
-                self._runs.end(one.name, UNPROVEN, f"{wrong[one.name]} {NOTHING_TO_RESTORE}")
+                known = any(seen["serves"] is False for seen in self._runs.endpoints if seen["certificate"] == one.name)
+                why = NOTHING_TO_RESTORE if known else NOTHING_AGAINST_IT
+                self._runs.end(one.name, UNPROVEN, f"{wrong[one.name]} {why}")
+        self._doubt(running)
 
     def _foresee(self, running: t.Sequence[Certificate], wrong: dict[str, str]) -> None:
         """What a real run comes to, if all goes well that can only be found out by trying."""
@@ -257,6 +273,15 @@ class ActionModule(TargetActionBase):
                     continue
                 self._runs.would_change(one.name)
             self._runs.end(one.name, IN_SERVICE)
+        self._doubt(running)
+
+    def _doubt(self, certificates: t.Sequence[Certificate]) -> None:
+        """Say where it can't be told whether a certificate is served, and call in service what is seen somewhere."""
+        for one in certificates:
+            doubts = self._doubts.get(one.name)
+            if doubts and self._state(one) == IN_SERVICE:
+                seen = any(seen["serves"] for seen in self._runs.endpoints if seen["certificate"] == one.name)
+                self._runs.end(one.name, IN_SERVICE if seen else INSTALLED, " ".join(doubts))
 
     def _conclude(self, certificates: t.Sequence[Certificate], told: dict[str, str], task_vars: Result) -> None:
         """Have the host end what it holds, and have services take files anew that show others."""
@@ -280,20 +305,24 @@ class ActionModule(TargetActionBase):
         """What is wrong with the endpoints of each certificate once they had their time, in words, else empty."""
         if not certificates:
             return {}
-        look = Look(self._sights(certificates), self._say, Run().sleep)
+        look = Look(self._sights(certificates), self._say, self._sights(self._certificates), Run().sleep)
         if once:
             look.once()
         else:
             look.until_right(Patience(self._options["probe_retries"], self._options["probe_delay"]))
         self._runs.saw(look.results())
+        self._doubts.update({one.name: look.doubts(one.name) for one in certificates})
         return {one.name: look.wrong(one.name) for one in certificates}
 
     def _sights(self, certificates: t.Sequence[Certificate]) -> list[Sight]:
-        return [
-            Sight(one.name, place, fingerprint_of(self._runs.of(one.name)["installed"]))
-            for one in certificates
-            for place in _seen_from_here(one)
-        ]
+        sights = []
+        for one in certificates:
+            known = self._runs.of(one.name)
+            wanted, kind = fingerprint_of(known["installed"]), key_type_of(known["installed"])
+            before = (known.get("before_fingerprint"), fingerprint_of(known["before"]))
+            own = frozenset(print for print in before if print)
+            sights += [Sight(one.name, place, wanted, kind, own) for place in _seen_from_here(one)]
+        return sights
 
     def _state(self, one: Certificate) -> str:
         return self._runs.state(one.name)

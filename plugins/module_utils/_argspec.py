@@ -222,11 +222,19 @@ def endpoint_spec() -> ArgumentSpec:
             "host": {"type": "str", "required": True},
             "port": {"type": "int", "default": 443},
             "server_name": {"type": "str"},
-            "starttls": {"type": "str", "choices": ["smtp", "imap", "pop3"]},
+            "starttls": {
+                "type": "str",
+                "choices": ["smtp", "imap", "pop3", "ldap", "mysql", "postgres", "ftp", "sieve"],
+            },
+            "key_type": {"type": "str", "choices": ["rsa", "ecdsa"]},
+            "proxy_protocol": {"type": "bool", "default": False},
+            "client_certificate": {"type": "path"},
+            "client_key": {"type": "path"},
             "timeout": {"type": "int", "default": 10},
             "connect_from": {"type": "str", "default": "target", "choices": ["target", "controller"]},
             "ca_path": {"type": "path"},
-        }
+        },
+        required_by={"client_key": ("client_certificate",)},
     )
 
 
@@ -243,7 +251,7 @@ def deploy_certificate_spec() -> ArgumentSpec:
             "mode": {"type": "raw"},
             "unsafe_writes": {"type": "bool", "default": False},
             "services": {"type": "list", "elements": "str", "default": []},
-            "endpoints": {"type": "list", "elements": "dict", "default": [], "options": _deploy_endpoint_options()},
+            "endpoints": _deploy_endpoints(),
             "run_before": {"type": "list", "elements": "str", "default": []},
             "run_after": {"type": "list", "elements": "str", "default": []},
         }
@@ -252,13 +260,26 @@ def deploy_certificate_spec() -> ArgumentSpec:
     return _files_spec() + ArgumentSpec(options, mutually_exclusive=((*IDENTIFIERS, "content"),))
 
 
-def _deploy_endpoint_options() -> Dict[str, Dict[str, Any]]:
+def _deploy_endpoints() -> Dict[str, Any]:
+    spec = deploy_endpoint_spec()
+    return {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": spec.argument_spec,
+        "required_by": spec.kwargs()["required_by"],
+    }
+
+
+def deploy_endpoint_spec() -> ArgumentSpec:
+    """The options of one of the ``endpoints`` of a certificate of ``collectssl_deploy``."""
     options = dict(endpoint_spec().argument_spec)
     # Where it is looked at from, and how patiently, is said for all of them; the host follows from that.
     options["host"] = {"type": "str"}
     options["connect_from"] = {"type": "str", "choices": ["target", "controller"]}
-    del options["timeout"]
-    return options
+    # That of the key is the certificate's.
+    del options["timeout"], options["key_type"]
+    return ArgumentSpec(options, required_by=endpoint_spec().required_by)
 
 
 def deploy_spec(merged: bool = True) -> ArgumentSpec:

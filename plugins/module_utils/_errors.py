@@ -15,7 +15,7 @@
     │   ├── AwaitingPaymentError     not paid: -22
     │   └── RefusedError             any other negative status
     ├── InstallError                 a file or a command on the target failed
-    └── EndpointError                an endpoint served no certificate
+    └── EndpointError                an endpoint served no certificate, or not the one that it was asked for
 
 This module util is private to the collection. It can have breaking changes at any time.
 """
@@ -92,7 +92,16 @@ class InstallError(CollectError):
 
 
 class EndpointError(CollectError):
-    """A TLS endpoint that could not be reached, or did not serve a certificate."""
+    """A TLS endpoint that could not be reached, or did not serve the certificate that it was asked for.
+
+    ``shown`` is what it showed to a look that asked for none in particular, as ``tls_endpoint_info`` returns it.
+    ``undetermined`` says that the reason lies in the looking, so that nothing is known of what the endpoint has.
+    """
+
+    def __init__(self, message: str, shown: Optional[Dict[str, Any]] = None, undetermined: bool = False) -> None:
+        super().__init__(message)
+        self.shown = shown
+        self.undetermined = undetermined
 
 
 _BY_STATE = {

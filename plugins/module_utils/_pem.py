@@ -27,8 +27,10 @@ _BASE64 = re.compile(r"^[A-Za-z0-9+/]+={0,2}\Z")
 _CUT_BOUNDARY = re.compile(r"^[ \t]*-{1,5}(?:B|BE|BEG|BEGI)?\s*\Z", re.MULTILINE)
 
 # Tags of DER, as the parts of a certificate have them (RFC 5280, section 4.1).
-_INTEGER, _BIT_STRING, _SEQUENCE, _VERSION = 0x02, 0x03, 0x30, 0xA0
+_INTEGER, _BIT_STRING, _OBJECT_IDENTIFIER, _SEQUENCE, _VERSION = 0x02, 0x03, 0x06, 0x30, 0xA0
 _BEFORE_KEY = [_INTEGER, _SEQUENCE, _SEQUENCE, _SEQUENCE, _SEQUENCE]
+# What names a kind of public key (RFC 3279, section 2.3): rsaEncryption, ecPublicKey.
+_KEY_TYPES = {b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01": "rsa", b"\x2a\x86\x48\xce\x3d\x02\x01": "ecdsa"}
 
 
 def armour(der: bytes, label: str = CERTIFICATE) -> str:
@@ -72,6 +74,15 @@ def public_key(der: bytes) -> bytes:
     if [tag for tag, dummy, dummy in _parts(key[1])] != [_SEQUENCE, _BIT_STRING]:
         raise ValueError("its public key is not an algorithm and a key")
     return key[2]
+
+
+def key_type(der: bytes) -> Optional[str]:
+    """Of what kind the public key of a certificate is: ``rsa``, ``ecdsa``, or None for any other."""
+    try:
+        algorithm = _parts(_only(public_key(der))[0][1])[0]
+    except (IndexError, ValueError):
+        return None
+    return _KEY_TYPES.get(algorithm[1]) if algorithm[0] == _OBJECT_IDENTIFIER else None
 
 
 _Part = Tuple[int, bytes, bytes]

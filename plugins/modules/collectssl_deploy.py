@@ -245,6 +245,13 @@ options:
       endpoints:
         description:
           - Where the certificate is served. Each endpoint has to show it before the old files are let go.
+          - A server may have a certificate with an RSA key and one with an ECDSA key at the same address. It is asked
+            for the one whose key is of the same kind as that of the certificate, as
+            O(certfleet.collectssl.tls_endpoint_info#module:key_type) says. Where that can't be asked for, or where two
+            certificates with the same kind of key name the same address, it is undetermined whether a certificate is
+            served, which is said, and no failure.
+          - Where an endpoint can't be looked at for a reason that lies in the looking, such as a client certificate
+            that it demands and that is not given, the certificate is V(unproven), and its files stay.
         type: list
         elements: dict
         default: []
@@ -270,7 +277,22 @@ options:
               - The protocol that is spoken in clear before TLS starts, as
                 O(certfleet.collectssl.tls_endpoint_info#module:starttls).
             type: str
-            choices: [smtp, imap, pop3]
+            choices: [smtp, imap, pop3, ldap, mysql, postgres, ftp, sieve]
+          proxy_protocol:
+            description:
+              - Whether the server wants the PROXY protocol before anything else, as
+                O(certfleet.collectssl.tls_endpoint_info#module:proxy_protocol).
+            type: bool
+            default: false
+          client_certificate:
+            description:
+              - A client certificate for a server that demands one, as
+                O(certfleet.collectssl.tls_endpoint_info#module:client_certificate), on the machine that connects.
+            type: path
+          client_key:
+            description:
+              - Its private key, as O(certfleet.collectssl.tls_endpoint_info#module:client_key).
+            type: path
           connect_from:
             description:
               - From where to connect, if not as O(probe_from) says.
@@ -480,11 +502,12 @@ certificates:
       sample: www.example.com
     state:
       description:
-        - V(in_service) where the endpoints show it, V(installed) where there is nothing to look at, or its services do
-          not run, V(absent) where it is removed.
+        - V(in_service) where the endpoints show it, V(installed) where there is nothing to look at, its services do
+          not run, or no endpoint can be asked for it, V(absent) where it is removed.
         - V(pending), V(not_collected) or V(refused) where nothing was to be installed, and what is installed stays;
           the order is still processed, could not be collected, or is one that must not be installed.
-        - V(unproven) where the files are in place, and the endpoints do not show them; V(rolled_back) where the old
+        - V(unproven) where the files are in place, and the endpoints do not show them, or can't be looked at;
+          V(rolled_back) where the old
           files were put back; V(failed) where something else went wrong.
       type: str
       returned: always
@@ -614,11 +637,12 @@ endpoints:
       type: str
       returned: always
     serves:
-      description: Whether it is the certificate that it has to show.
+      description:
+        - Whether it is the certificate that it has to show; null where that is undetermined.
       type: bool
       returned: always
     reason:
-      description: Why no certificate was seen.
+      description: Why no certificate was seen, or not the one that was looked for, or why that is undetermined.
       type: str
       returned: always
 rolled_back:

@@ -62,14 +62,49 @@ options:
     type: str
   starttls:
     description:
-      - The protocol that is spoken in clear before TLS starts; C(STARTTLS) of SMTP and IMAP, C(STLS) of POP3.
-      - Leave it out for a port that speaks TLS from the start, which is so for HTTPS, and for mail on ports 465, 993
-        and 995.
+      - The protocol that is spoken in clear before TLS starts; C(STARTTLS) of SMTP, IMAP, LDAP and ManageSieve
+        (V(sieve)), C(STLS) of POP3, C(AUTH TLS) of FTP, and what MySQL, MariaDB and PostgreSQL have in its place.
+      - Leave it out for a port that speaks TLS from the start, which is so for HTTPS, for mail on ports 465, 993 and
+        995, and for LDAP on port 636.
     type: str
     choices:
       - smtp
       - imap
       - pop3
+      - ldap
+      - mysql
+      - postgres
+      - ftp
+      - sieve
+  key_type:
+    description:
+      - Which one to tell of a server that has a certificate with an RSA key and one with an ECDSA key. By default it is
+        the one that a usual client is served.
+      - It is asked for by the ciphers of TLS 1.2, and where the server speaks TLS 1.3 alone by C(openssl s_client) on
+        the machine that connects. Where that is not there, the task fails, and says that it is undetermined.
+      - The task fails, too, if the server has no such certificate.
+    type: str
+    choices:
+      - rsa
+      - ecdsa
+  proxy_protocol:
+    description:
+      - Whether the server wants the PROXY protocol before anything else, as nginx does with C(listen … proxy_protocol)
+        and HAProxy with C(accept-proxy). It is told that the machine that connects is the client.
+    type: bool
+    default: false
+  client_certificate:
+    description:
+      - A PEM file with a client certificate, and the chain that belongs to it, for a server that demands one. It is on
+        the machine that connects.
+      - A server with TLS 1.2 or older that demands one ends the handshake without, so that nothing can be told of what
+        it serves. The message says so then.
+    type: path
+  client_key:
+    description:
+      - A PEM file with the private key of O(client_certificate), without a passphrase. The default is the one in the
+        same file.
+    type: path
   timeout:
     description:
       - How many seconds everything together may take; resolving the name, connecting, STARTTLS and handshakes.
@@ -98,8 +133,9 @@ notes:
     same, as far as the OpenSSL of that machine can speak it. RV(verified) is V(false) then.
   - A certificate that is not trusted costs three connections instead of one, as the standard library of Python does not
     show a certificate that it refuses. The server's log may show two of them as broken off.
-  - A server with TLS 1.2 or older that insists on a client certificate fails the task, as it ends the handshake without
-    one.
+  - MySQL and MariaDB take a connection that ends before a login for an error of the machine that connects, and after
+    a hundred of them in a row (C(max_connect_errors)) refuse it until one logs in. They do not count those from the
+    loopback interface.
   - The connection is direct; proxies and the environment of the task have no influence on it.
 seealso:
   - module: certfleet.collectssl.collectssl_certificate
@@ -129,6 +165,20 @@ EXAMPLES = r"""
   retries: 10
   delay: 2
 
+- name: See that a server has a certificate for clients without ECDSA, too
+  certfleet.collectssl.tls_endpoint_info:
+    host: www.example.com
+    key_type: rsa
+
+- name: See what a server shows that is reached through a proxy alone, and wants to know its clients
+  certfleet.collectssl.tls_endpoint_info:
+    host: 127.0.0.1
+    port: 8443
+    server_name: api.example.com
+    proxy_protocol: true
+    client_certificate: /etc/monitoring/client.pem
+    client_key: /etc/monitoring/client.key
+
 - name: Check from the controller what an internal service serves, with the certificates of a private authority
   certfleet.collectssl.tls_endpoint_info:
     host: ldap.example.com
@@ -151,6 +201,18 @@ certificate:
   description: The end-entity certificate, in PEM format.
   type: str
   returned: success
+key_type:
+  description: The kind of its public key, V(rsa) or V(ecdsa); null for any other.
+  type: str
+  returned: success
+  sample: ecdsa
+undetermined:
+  description:
+    - Whether the reason lies in the looking, so that nothing is known of what the endpoint serves. So it is where a
+      client certificate is demanded that was not given, and where O(key_type) could not be asked for.
+  type: bool
+  returned: failure
+  sample: false
 protocol:
   description: The version of the protocol that was agreed on.
   type: str
@@ -203,7 +265,7 @@ def main() -> None:
     try:
         result = probe(endpoint_of(module.params))
     except CollectError as exc:
-        module.fail_json(msg=decodable(str(exc)))
+        module.fail_json(msg=decodable(str(exc)), undetermined=getattr(exc, "undetermined", False))
     module.exit_json(changed=False, **result)
 
 

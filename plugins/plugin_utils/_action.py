@@ -17,7 +17,11 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import ArgumentSpec, is_secret_variable
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, OrderError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import (
+    CollectError,
+    EndpointError,
+    OrderError,
+)
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.broker import Broker
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._broker.run import Run, leave
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.proxy import merged_environment
@@ -74,6 +78,8 @@ class CollectActionBase(ActionBase):
             result.update(failed=True, changed=False, msg=f"{error} {self.LEFT_UNTOUCHED}".rstrip())
             if isinstance(error, OrderError):
                 result["order"] = error.order
+            if isinstance(error, EndpointError):
+                result["undetermined"] = error.undetermined
         return result
 
     def _compute_environment_string(self, raw_environment_out: dict[str, t.Any] | None = None) -> str:

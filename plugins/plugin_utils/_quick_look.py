@@ -28,6 +28,7 @@ import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _names, _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import FILE_ROLES
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.key_types import ASKING
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.transaction import HIDDEN
 from ansible_collections.certfleet.collectssl.plugins.module_utils._install.destinations import (
@@ -63,8 +64,10 @@ _STARTTLS = ("smtp", "imap", "pop3", "ftp", "ldap", "mysql", "postgres", "sieve"
 _WITHOUT_WORDS = ("privatekey_passphrase", "attributes", "seuser", "serole", "setype", "selevel")
 
 #: Those of an endpoint that the look can tell of.
-_OF_ENDPOINT = ("host", "port", "server_name", "starttls")
+_OF_ENDPOINT = ("host", "port", "server_name", "starttls", "client_certificate", "client_key")
 _NOT_OF_THE_LOOK = ("connect_from", "timeout")
+
+_CLIENT = ("client_certificate", "client_key")
 
 #: A combined file holds a private key; so it is the owner's alone, unless a task says otherwise.
 _MODE_OF_SECRETS = 0o600
@@ -97,18 +100,34 @@ class Endpoint(t.NamedTuple):
     """An endpoint that is to serve a certificate, in PEM.
 
     ``address`` is host and port, ``name`` the name that is asked for (SNI), None for none; both as openssl takes them.
+    ``client`` are the files of a client certificate and its private key, none or one or two.
     """
 
     address: str
     name: str | None
     starttls: str | None
     certificate: str
+    client: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
         """The arguments of ``openssl s_client``."""
-        name = "-noservername" if self.name is None else f"-servername {self.name}"
-        return f'-connect "{self.address}" {name}' + (f" -starttls {self.starttls}" if self.starttls else "")
+        words = [f'-connect "{self.address}"']
+        words.append("-noservername" if self.name is None else f"-servername {self.name}")
+        if self.starttls:
+            words.append(f"-starttls {self.starttls}")
+        # The one certificate of a server that has several, one for each kind of key.
+        if self.key_type is not None:
+            words.append(f"-sigalgs ${self.key_type}")
+        words += [f"{option} {path}" for option, path in zip(("-cert", "-key"), self.client)]
+        # A question for a passphrase would go to a terminal.
+        return " ".join([*words, "-pass pass:"] if self.client else words)
+
+    @property
+    def key_type(self) -> str | None:
+        """The kind of key that can be asked for."""
+        kind = _pem.key_type(_pem.dearmour(self.certificate) or b"")
+        return kind if kind in ASKING else None
 
 
 class Look:
@@ -169,10 +188,13 @@ class Look:
         """The steps that look at endpoints; each prints one line, with its number and the digest of what it saw."""
         if not self._endpoints:
             return
+        for kind in sorted({endpoint.key_type for endpoint in self._endpoints if endpoint.key_type}):
+            yield f"{kind}={ASKING[kind].signatures}"
         # The first certificate is the server's. Without the trust of this host, to load it takes most of the time.
         yield (
-            f'look() {{ n=$1; shift; d=$(timeout {self._timeout} openssl s_client -no-CAfile -no-CApath "$@" '
-            "2>/dev/null </dev/null | sed -n -e /^-----BEGIN.CERTIFICATE-----/,/^-----END.CERTIFICATE-----/p "
+            f'look() {{ n=$1; shift; d=; o=$(timeout {self._timeout} openssl s_client -no-CAfile -no-CApath "$@" '
+            "2>/dev/null </dev/null) && d=$(printf %s\\\\n \"$o\" | "
+            "sed -n -e /^-----BEGIN.CERTIFICATE-----/,/^-----END.CERTIFICATE-----/p "
             f"-e /^-----END.CERTIFICATE-----/q | sha256sum); echo {self._served} $n $d; }}"
         )
         for begin in range(0, len(self._endpoints), _AT_A_TIME):
@@ -333,11 +355,15 @@ def files_gone(sent: t.Mapping[str, t.Any]) -> list[File]:
 def endpoint_of(options: t.Mapping[str, t.Any], certificate: str) -> Endpoint:
     """An endpoint that the host itself looks at, and the certificate in PEM that it is to serve.
 
-    :arg options: ``host``, ``port``, ``server_name``, ``starttls``, as ``tls_endpoint_info`` takes them.
+    :arg options: those that say where it is and how it is looked at, as ``tls_endpoint_info`` takes them.
     :raises UnfitError: where the look has no words for one of them, or for any other.
     """
     known = (*_OF_ENDPOINT, *_NOT_OF_THE_LOOK)
-    if any(value is not None for option, value in options.items() if option not in known):
+    # What is not asked for needs no words; no proxy is spoken to before TLS.
+    if any(value not in (None, False) for option, value in options.items() if option not in known):
+        raise UnfitError
+    client = tuple(str(options[option]) for option in _CLIENT if options.get(option) is not None)
+    if not all(_PLAIN.match(path) for path in client):
         raise UnfitError
     if options.get("connect_from", "target") != "target":
         raise UnfitError
@@ -349,7 +375,7 @@ def endpoint_of(options: t.Mapping[str, t.Any], certificate: str) -> Endpoint:
     sni = None if _names.address(identity) is not None else identity
     if sni is not None and not _HOST.match(sni):
         raise UnfitError
-    return Endpoint(f"{_host(host)}:{int(options['port'])}", sni, starttls, certificate)
+    return Endpoint(f"{_host(host)}:{int(options['port'])}", sni, starttls, certificate, client)
 
 
 def _host(host: str) -> str:

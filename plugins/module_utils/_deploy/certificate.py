@@ -77,6 +77,12 @@ class Certificate:
         """The one of the certificate that is to be installed, None where there is none."""
         return None if self.parts is None else fingerprint(self.parts.leaf)
 
+    def key_type(self, view: View) -> Optional[str]:
+        """Of what kind the public key is, of the one that is to be installed or else of that which is; None if not told."""
+        leaf = self.parts.leaf if self.parts is not None else self.look(view)
+        der = _pem.dearmour(leaf) if leaf else None
+        return None if der is None else _pem.key_type(der)
+
     def contents(self) -> Dict[str, Optional[bytes]]:
         """What each of its files is to hold, by path; None for one that is to go. Less those with a private key."""
         found: Dict[str, Optional[bytes]] = {}

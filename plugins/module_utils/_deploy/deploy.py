@@ -7,7 +7,7 @@ This module util is private to the collection. It can have breaking changes at a
 """
 
 import contextlib
-from typing import Any, Callable, Dict, Iterator, List, Mapping
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Set
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _pem
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import engine, temporary
@@ -17,7 +17,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.certi
     shared,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.detached import Killed, detached
-from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.endpoints import endpoints
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.endpoints import beside, endpoints
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.host import Conditions
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.looks import Patience
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.unit import Surroundings, Told, UnitHere
@@ -25,6 +25,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.units
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import InstallError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import cause
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.places import Places
+from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import decodable
 
 
@@ -117,6 +118,7 @@ class _Call:
             module.params.get("_shown") or {},
             endpoints(module.params),
             Conditions(module.params["command_timeout"], patience, module.params["services"]),
+            {},
         )
 
     def run(self) -> Dict[str, Any]:
@@ -127,6 +129,7 @@ class _Call:
                 certificates[params["name"]] = Certificate(self._module, params, self._around.places, self._around.warn)
             except InstallError as exc:
                 self._told[params["name"]] = Told(engine.REFUSED, [f"{exc} No file was changed."])
+        self._around.others.update(self._others(certificates))
         for names in units([(name, shared(one)) for name, one in certificates.items()]):
             unit = UnitHere(self._around, [certificates[name] for name in names])
             unit.run()
@@ -134,6 +137,17 @@ class _Call:
             self._services.update(unit.services)
             self._seen.extend(unit.seen)
         return self._result()
+
+    def _others(self, certificates: Mapping[str, Certificate]) -> Dict[str, FrozenSet[str]]:
+        """What other certificates of the call have endpoints show by right: which is installed, and which is to be."""
+        known = beside(self._around.endpoints)
+        prints: Dict[str, Set[str]] = {}
+        for name in frozenset().union(*known.values()).intersection(certificates):
+            one = certificates[name]
+            prints[name] = {one.fingerprint or ""}
+            with contextlib.suppress(InstallError):
+                prints[name].add(fingerprint(one.look(View({}))) or "")
+        return {key: frozenset().union(*(prints.get(name, ()) for name in names)) - {""} for key, names in known.items()}
 
     def _result(self) -> Dict[str, Any]:
         certificates = []

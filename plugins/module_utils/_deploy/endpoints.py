@@ -6,7 +6,7 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Set
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import (
     EndpointError,
@@ -26,6 +26,9 @@ except ImportError as missing:
     if not is_ssl(missing):
         raise
     HAS_SSL = False
+
+#: What an endpoint says of a certificate where two with the same kind of key are to be seen: it shows one at a time.
+ANOTHER = "it shows the certificate of another name that is served at the same address, which says nothing of this one"
 
 
 class Endpoint(NamedTuple):
@@ -69,11 +72,28 @@ def _called(found: Mapping[str, Any], name: str, endpoint: Mapping[str, Any]) ->
     return f"{told} of {name}, {number}"
 
 
-def look_at(endpoint: Any) -> Dict[str, Any]:
-    """What is served there, as ``probe`` says it; raises ``EndpointError`` where nothing is seen."""
+def beside(known: Mapping[str, Endpoint]) -> Dict[str, FrozenSet[str]]:
+    """The names of the other certificates that are to be seen at the address of an endpoint, where there are any."""
+    names: Dict[Any, Set[str]] = {}
+    for one in known.values():
+        if one.look is not None:
+            names.setdefault(one.look, set()).add(one.name)
+    found = {key: names.get(one.look, set()) - {one.name} for key, one in known.items()}
+    return {key: frozenset(others) for key, others in found.items() if others}
+
+
+def look_at(endpoint: Any, key_type: Optional[str], others: FrozenSet[str]) -> Dict[str, Any]:
+    """What is served there of certificates with a kind of key, as ``probe`` says it.
+
+    ``others`` are the fingerprints of certificates that are served at the same address by right. Raises
+    ``EndpointError`` where nothing is seen, or one of these.
+    """
     if not HAS_SSL:
-        raise EndpointError(f"It could not be looked at from this host: {without_ssl()}")
-    return dict(probe(endpoint))
+        raise EndpointError(f"It could not be looked at from this host: {without_ssl()}", undetermined=True)
+    shown = dict(probe(endpoint._replace(key_type=key_type)))
+    if shown["fingerprint_sha256"] in others:
+        raise EndpointError(ANOTHER, shown, undetermined=True)
+    return shown
 
 
 def told(
@@ -91,6 +111,7 @@ def told(
         one = looked[key]
         shown = one.get("fingerprint_sha256")
         serves = shown is not None and shown == showing[endpoint.name]
+        undetermined = one.get("undetermined") and not serves
         seen.append(
             {
                 "certificate": endpoint.name,
@@ -100,8 +121,8 @@ def told(
                 "served": None if serves else one.get("certificate"),
                 "verified": one.get("verified"),
                 "verify_error": one.get("verify_error"),
-                "serves": serves,
-                "reason": one.get("reason", ""),
+                "serves": None if undetermined else serves,
+                "reason": "" if serves else one.get("reason", ""),
             }
         )
     return seen

@@ -33,13 +33,19 @@ TO_BE_LOOKED_AT = "to_be_looked_at"
 LEFT_STOPPED = "left_stopped"
 
 NOTHING_TO_RESTORE = "The new files stay: going back would restore nothing."
+NOTHING_AGAINST_IT = "The new files stay: nothing is known against them."
 
 
 class Seen(NamedTuple):
-    """What an endpoint shows: a fingerprint, or None and why nothing could be seen."""
+    """What an endpoint shows: a fingerprint, or None and why nothing could be seen.
+
+    ``undetermined`` says that the reason lies in the looking, and what is shown, if anything, says nothing of the
+    certificate that was looked for: it may be served or not.
+    """
 
     fingerprint: Optional[str]
     reason: str = ""
+    undetermined: bool = False
 
 
 class Wanted(NamedTuple):
@@ -175,6 +181,8 @@ class Report:
         self.showing: Optional[str] = None
         self.touched = False
         self.memory = Memory(None, {})
+        #: Why it can't be told whether an endpoint serves it, by endpoint.
+        self.undetermined: Dict[str, str] = {}
 
     @property
     def name(self) -> str:
@@ -196,13 +204,20 @@ class Report:
         self.state = state
         if message:
             self.messages.append(message)
+        if state in (IN_SERVICE, INSTALLED, TO_BE_LOOKED_AT):
+            doubts = [doubt(endpoint, why) for endpoint, why in self.undetermined.items()]
+            self.messages += [one for one in doubts if one not in self.messages]
 
 
 class _Wrong(NamedTuple):
-    """What is wrong with an endpoint, in words, and whether going back would restore something."""
+    """What is wrong with an endpoint, in words, and whether going back would restore something.
+
+    ``unseen`` says that it could not be looked at, for a reason that lies in the looking.
+    """
 
     why: str
     restores: bool
+    unseen: bool = False
 
 
 class Unit:
@@ -317,7 +332,8 @@ class Unit:
         seen = self._look(self._endpoints(going))
         running = self._host.running(self._services(going))
         for report in going:
-            shown = {endpoint: seen[endpoint].fingerprint for endpoint in report.endpoints}
+            told = {endpoint: seen[endpoint] for endpoint in report.endpoints if self._tells(report, seen[endpoint])}
+            shown = {endpoint: one.fingerprint for endpoint, one in told.items()}
             report.memory = report.memory._replace(
                 shown={endpoint: fingerprint for endpoint, fingerprint in shown.items() if fingerprint is not None},
                 running=running.intersection(report.wanted.services),
@@ -369,7 +385,8 @@ class Unit:
             self._of([name])[0].messages.append(str(exc))
         for report in reports:
             if report.name in wrong:
-                report.end(UNPROVEN, f"{wrong[report.name].why} {NOTHING_TO_RESTORE}")
+                stays = NOTHING_AGAINST_IT if wrong[report.name].unseen else NOTHING_TO_RESTORE
+                report.end(UNPROVEN, f"{wrong[report.name].why} {stays}")
             else:
                 report.end(self._well(report))
 
@@ -386,7 +403,7 @@ class Unit:
         shown = self._look_until(old)
         for report in back:
             for endpoint in report.memory.shown:
-                if shown[endpoint].fingerprint != old[endpoint]:
+                if shown[endpoint].fingerprint != old[endpoint] and not shown[endpoint].undetermined:
                     report.messages.append(
                         f"{endpoint} does not show again what it showed before: {_told(shown[endpoint])}."
                     )
@@ -503,15 +520,22 @@ class Unit:
     def _found_wrong(self, reports: List[Report], shown: Mapping[str, Seen]) -> Dict[str, _Wrong]:
         wrong = {}
         for report in reports:
+            report.undetermined = {}
             for endpoint in report.endpoints:
                 seen, before = shown[endpoint], report.memory.shown.get(endpoint)
                 if seen.fingerprint == report.showing:
                     continue
                 if seen.fingerprint is None and before is None and self._has_stopped(report):
                     continue
+                if seen.fingerprint is not None and not self._tells(report, seen):
+                    report.undetermined[endpoint] = seen.reason
+                    continue
                 # What shows a certificate that was not installed before either has nothing to do with these files.
                 same = seen.fingerprint == before and before != report.memory.installed
                 restores = before is not None and not same
+                if seen.undetermined:
+                    wrong.setdefault(report.name, _Wrong(f"{endpoint} could not be looked at: {seen.reason}.", False, True))
+                    continue
                 wrong[report.name] = _Wrong(f"{endpoint} does not show the certificate: {_told(seen)}.", restores)
                 if restores:
                     break
@@ -520,12 +544,17 @@ class Unit:
     def _well(self, report: Report) -> str:
         if report.wanted.absent:
             return ABSENT
-        looked_at = report.endpoints or report.wanted.looked_at_elsewhere
+        looked_at = set(report.endpoints).difference(report.undetermined) or report.wanted.looked_at_elsewhere
         return IN_SERVICE if looked_at and not self._is_stopped(report) else INSTALLED
 
     def _waits(self, report: Report) -> bool:
         """Whether the controller has to look before it is known how it ends."""
         return report.wanted.looked_at_elsewhere and not report.wanted.absent and not self._is_stopped(report)
+
+    @staticmethod
+    def _tells(report: Report, seen: Seen) -> bool:
+        """Whether what an endpoint shows says anything of a certificate; the old one does, however it came in sight."""
+        return not seen.undetermined or seen.fingerprint in (report.memory.installed, report.before, report.showing)
 
     def _is_stopped(self, report: Report) -> bool:
         """Whether nothing runs that could show it, so that silence is no fault."""
@@ -558,8 +587,16 @@ class Unit:
         return list(dict.fromkeys(endpoint for report in reports for endpoint in report.endpoints))
 
 
+def doubt(endpoint: object, why: str) -> str:
+    """A sentence about an endpoint that may serve a certificate or not."""
+    return f"Whether {endpoint} serves it is undetermined: {why.rstrip('.')}."
+
+
 def _told(seen: Seen) -> str:
-    return seen.reason if seen.fingerprint is None else f"it shows {seen.fingerprint}"
+    shows = f"it shows {seen.fingerprint}"
+    if seen.fingerprint is None:
+        return seen.reason
+    return f"{shows}: {seen.reason}" if seen.reason else shows
 
 
 def _listed(reports: Iterable[Report]) -> str:

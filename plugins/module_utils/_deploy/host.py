@@ -6,6 +6,7 @@
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
+import contextlib
 import hashlib
 import os
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Set
@@ -19,13 +20,18 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.certi
     fingerprint,
     tlsa,
 )
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.endpoints import Endpoint
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import (
     Comparison,
     Host,
     Memory,
     Seen,
 )
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError, InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import (
+    CollectError,
+    EndpointError,
+    InstallError,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.permissions import cause
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
@@ -70,16 +76,18 @@ class NotLocked(Exception):
 class ThisHost(Host):
     """What the engine may do to this host, for the certificates of a unit.
 
-    :arg probe: looks at an endpoint as ``looks.look`` wants it.
-    :arg endpoints: what it takes for each, by what messages call it.
+    :arg probe: looks at an endpoint as ``looks.look`` wants it, for a certificate with some kind of key.
+    :arg endpoints: those that it looks at, by what messages call them.
+    :arg others: fingerprints of other certificates that are served at the same address by right, by endpoint.
     """
 
     def __init__(
         self,
         certificates: Sequence[Certificate],
-        endpoints: Mapping[str, Any],
-        probe: Callable[[Any], Dict[str, Any]],
+        endpoints: Mapping[str, Endpoint],
+        probe: Callable[[Any, Optional[str], FrozenSet[str]], Dict[str, Any]],
         conditions: Conditions,
+        others: Mapping[str, FrozenSet[str]],
     ) -> None:
         self.certificates = {one.name: one for one in certificates}
         self.plans: Dict[str, Optional[AnyPlan]] = {}
@@ -91,6 +99,7 @@ class ThisHost(Host):
         self._endpoints = endpoints
         self._probe_one = probe
         self._conditions = conditions
+        self._others = others
         self._files = Files()
         self._open: Dict[str, transaction.Open] = {}
         self._due: Dict[str, transaction.Open] = {}
@@ -310,16 +319,39 @@ class ThisHost(Host):
     # Endpoints
 
     def look(self, endpoints: Sequence[str]) -> Dict[str, Seen]:
+        names = {self._endpoints[key].name for key in endpoints}
+        kinds = {name: self._key_type(name) for name in names}
+        own = {name: self._own(name) if any(self._others.values()) else frozenset() for name in names}
+
         def probe(key: str) -> Dict[str, Any]:
             self.looked.pop(key, None)
+            endpoint = self._endpoints[key]
+            others = self._others.get(key, frozenset()) - own[endpoint.name]
             try:
-                self.looked[key] = self._probe_one(self._endpoints[key])
+                self.looked[key] = self._probe_one(endpoint.look, kinds[endpoint.name], others)
+            except EndpointError as exc:
+                told = {"reason": str(exc), "undetermined": exc.undetermined}
+                self.looked[key] = {**(exc.shown or {}), **told}
+                raise
             except CollectError as exc:
-                self.looked[key] = {"reason": str(exc)}
+                self.looked[key] = {"reason": str(exc), "undetermined": True}
                 raise
             return self.looked[key]
 
         return looks.look({key: key for key in endpoints}, probe)
+
+    def _key_type(self, name: str) -> Optional[str]:
+        """Of what kind the key of the certificate is that is looked for."""
+        with contextlib.suppress(InstallError):
+            return self.certificates[name].key_type(self._files.view)
+        return None
+
+    def _own(self, name: str) -> FrozenSet[str]:
+        """The fingerprints of a certificate: as it is to be installed, and as it is."""
+        prints = {self.certificates[name].fingerprint}
+        with contextlib.suppress(InstallError):
+            prints.add(self.installed(name))
+        return frozenset(one for one in prints if one)
 
     def look_until(self, wanted: Dict[str, str]) -> Dict[str, Seen]:
         return looks.look_until(wanted, self._conditions.patience, self.look)

@@ -8,7 +8,7 @@ This module util is private to the collection. It can have breaking changes at a
 
 import contextlib
 import functools
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import endpoints, engine
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.certificate import (
@@ -43,6 +43,8 @@ class Surroundings(NamedTuple):
     shown: Mapping[str, str]
     endpoints: Mapping[str, endpoints.Endpoint]
     conditions: Conditions
+    #: Fingerprints that other certificates of the call have an endpoint show by right, by endpoint.
+    others: Dict[str, FrozenSet[str]]
 
 
 class Told(NamedTuple):
@@ -73,8 +75,10 @@ class UnitHere:
 
     def _begin(self) -> None:
         names = {one.name for one in self._certificates}
-        here = {key: one.look for key, one in self._around.endpoints.items() if one.name in names and not one.elsewhere}
-        self._host = ThisHost(self._certificates, here, endpoints.look_at, self._around.conditions)
+        here = {key: one for key, one in self._around.endpoints.items() if one.name in names and not one.elsewhere}
+        self._host = ThisHost(
+            self._certificates, here, endpoints.look_at, self._around.conditions, self._around.others
+        )
         self._host.barred.update(self._barred)
         wanted = [self._wanted(certificate) for certificate in self._certificates]
         self._unit = engine.Unit(self._host, wanted, self._around.shown)

@@ -32,6 +32,17 @@ _VERSION = (
     "WRONG_SSL_VERSION",
 )
 _REFUSED = ("SSLV3_ALERT_HANDSHAKE_FAILURE", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV13_ALERT_CERTIFICATE_REQUIRED")
+# What a server has against a client certificate, beside those.
+_OF_CLIENTS = (
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    "SSLV3_ALERT_NO_CERTIFICATE",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+    "TLSV1_ALERT_ACCESS_DENIED",
+    "TLSV1_ALERT_DECRYPT_ERROR",
+    "TLSV1_ALERT_UNKNOWN_CA",
+)
 _NAME = ("TLSV1_UNRECOGNIZED_NAME",)
 # Python 3.7 and older take this of OpenSSL 3 for an error of Kerberos, which had the same number in OpenSSL 1.0.
 _END_OF_FILE = ("UNEXPECTED_EOF_WHILE_READING", "KRB5_S_TKT_NYV")
@@ -44,6 +55,8 @@ class Fault(NamedTuple):
     advice: str
     #: Whether it was this side's check of the certificate that failed.
     verification: bool
+    #: Whether it lies in how this side looked, so that it says nothing of what the server has.
+    of_the_look: bool = False
 
     def verify_error(self) -> str:
         """Why a certificate that is served all the same was not verified."""
@@ -52,11 +65,13 @@ class Fault(NamedTuple):
         return f"not checked, as a TLS handshake with the usual settings of this host failed: {self.reason}"
 
 
-def fault_of(exc: Exception, identity: str, mail: bool) -> Fault:
+def fault_of(exc: Exception, identity: str, in_clear: bool, agreed: bool, presented: bool) -> Fault:
     """What an exception of a handshake means.
 
     :arg identity: the name or address that the certificate had to be for.
-    :arg mail: whether TLS was started within a mail protocol.
+    :arg in_clear: whether something was said in clear before.
+    :arg agreed: whether the server had agreed on a cipher by then.
+    :arg presented: whether there was a client certificate to show.
     """
     verification = _verification(exc, identity)
     if verification is not None:
@@ -64,16 +79,18 @@ def fault_of(exc: Exception, identity: str, mail: bool) -> Fault:
     reason = str(getattr(exc, "reason", None) or "")
     if reason in _NOT_TLS:
         advice = "Check the service on this port."
-        if not mail:
+        if not in_clear:
             advice = f"Check the port; if it is a mail server's, such as 25, 143 or 587, set starttls. {advice}"
         return Fault("the server did not answer with TLS", advice, False)
     if reason in _VERSION:
         text = f"the server and this host's {ssl.OPENSSL_VERSION} have no version of TLS in common"
         return Fault(text, "Enable TLS 1.2 or newer on the server.", False)
+    if agreed and reason in (*_REFUSED, *_OF_CLIENTS):
+        return _of_client_certificate(_words(reason), presented)
     if reason in _REFUSED:
         return Fault(
             f"the server refused it ({_words(reason)})",
-            "It may want a client certificate, which is not given here, or have no cipher in common with this host.",
+            "It may want a client certificate (client_certificate), or have no cipher in common with this host.",
             False,
         )
     if reason in _NAME:
@@ -82,21 +99,39 @@ def fault_of(exc: Exception, identity: str, mail: bool) -> Fault:
     if closed or reason in _END_OF_FILE:
         return Fault(
             "the server closed the connection in the middle of it",
-            "See the server's log; it may be reloading, or not speak TLS on this port.",
+            "See the server's log; it may be reloading, not speak TLS on this port, or want the PROXY protocol before "
+            "it (proxy_protocol).",
             False,
         )
     return Fault(_words(reason) or "an error without a reason", "See the server's log.", False)
 
 
+def _of_client_certificate(words: str, presented: bool) -> Fault:
+    if presented:
+        text = f"the server refused the client certificate that it was shown ({words})"
+        advice = "Check client_certificate and client_key against whom the server trusts."
+    else:
+        text = f"the server demands a client certificate ({words}), and none is given"
+        advice = "Give one as client_certificate and client_key."
+    return Fault(text, f"{advice} Without one it can't be told what it serves.", False, True)
+
+
 def _verification(exc: Exception, identity: str) -> Optional[str]:
     # Python 3.6 compares names itself, and raises CertificateError, which is no SSLError there.
-    mismatch = isinstance(exc, ssl.CertificateError) and not isinstance(exc, ssl.SSLError)
-    if mismatch or getattr(exc, "verify_code", None) in _MISMATCHES:
-        kind = "IP address" if is_address(identity) else "hostname"
-        return f"{kind} mismatch, certificate is not valid for '{identity}'"
-    if getattr(exc, "reason", None) != "CERTIFICATE_VERIFY_FAILED":
+    if isinstance(exc, ssl.CertificateError) and not isinstance(exc, ssl.SSLError):
+        return verify_error(_MISMATCHES[0], "", identity)
+    code, reason = getattr(exc, "verify_code", None), getattr(exc, "reason", None)
+    if code not in _MISMATCHES and reason != "CERTIFICATE_VERIFY_FAILED":
         return None
     message = str(getattr(exc, "verify_message", "") or "certificate verify failed; Python 3.6 does not tell why")
+    return verify_error(code, message, identity)
+
+
+def verify_error(code: Optional[int], message: str, identity: str) -> str:
+    """Why OpenSSL does not trust a certificate, by its code and in its words, which differ from version to version."""
+    if code in _MISMATCHES:
+        kind = "IP address" if is_address(identity) else "hostname"
+        return f"{kind} mismatch, certificate is not valid for '{identity}'"
     # OpenSSL 3 has a hyphen there, and OpenSSL 1 none.
     return message.replace("self signed", "self-signed").rstrip(".")
 

@@ -6,6 +6,8 @@
 A socket of the standard library tells nothing of a certificate that it refuses. So a certificate that cannot be
 verified is looked at over a second connection, one that trusts anything; and as the server may have changed its
 certificate between the two, the reason counts only if a third connection gives it again.
+Of a server with several certificates a usual client sees one. Where that has not the kind of key that is looked for, it
+is asked for that (``key_types``).
 This module util is private to the collection. It can have breaking changes at any time.
 """
 
@@ -15,28 +17,31 @@ import re
 import socket
 import ssl
 import threading
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils import _names
-from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint import tls_context
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint import (
+    openssl,
+    proxy_protocol,
+    tls_context,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.deadline import Deadline
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.faults import Fault, fault_of
-from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.starttls import GOODBYE, start_tls
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.key_types import called
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.starttls import PROTOCOLS, start_tls
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.tls_context import (
     check_identity,
     is_address,
     wrap,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError, OptionError
-from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import armour, fingerprint, key_type
 
 #: How often to look before a server that changes all the time is taken as it was last seen.
 _LOOKS = 3
 #: Seconds and bytes for the end of a connection, which nothing depends on.
 _PARTING_SECONDS = 0.5
 _PARTING_BYTES = 64 * 1024
-#: Ports that speak TLS from the start, for messages.
-_IMPLICIT_TLS = {"smtp": 465, "imap": 993, "pop3": 995}
 _NAME_LENGTH = 254
 _NO_NAME = re.compile(r"[\s/@\x00-\x1f\x7f]")
 
@@ -44,7 +49,7 @@ _Address = Tuple[int, Any]
 
 
 class Endpoint(NamedTuple):
-    """Where to look, what for, and with whose trust; ``timeout`` in seconds for everything together."""
+    """Where to look, how, what for, and with whose trust; ``timeout`` in seconds for everything together."""
 
     host: str
     port: int
@@ -52,6 +57,11 @@ class Endpoint(NamedTuple):
     starttls: Optional[str]
     timeout: int
     ca_path: Optional[str]
+    proxy_protocol: bool = False
+    client_certificate: Optional[str] = None
+    client_key: Optional[str] = None
+    #: Of a server with several certificates, the one with this kind of key.
+    key_type: Optional[str] = None
 
     def __str__(self) -> str:
         return f"{self.host} port {self.port}"
@@ -79,7 +89,16 @@ def endpoint_of(options: Mapping[str, Any]) -> Endpoint:
         raise OptionError("timeout must be 1 second or more.")
     # In certificates and in SNI names have no dot at the end, which for resolvers has a meaning.
     return Endpoint(
-        host, options["port"], _names.identity(identity), options["starttls"], options["timeout"], options["ca_path"]
+        host,
+        options["port"],
+        _names.identity(identity),
+        options["starttls"],
+        options["timeout"],
+        options["ca_path"],
+        bool(options.get("proxy_protocol")),
+        options.get("client_certificate"),
+        options.get("client_key"),
+        options.get("key_type"),
     )
 
 
@@ -98,33 +117,53 @@ def _name(option: str, value: Any) -> str:
 def probe(endpoint: Endpoint) -> Dict[str, Any]:
     """What is served there, as ``tls_endpoint_info`` returns it.
 
-    :raises EndpointError: where no certificate could be got.
-    :raises OptionError: where ``ca_path`` holds nothing to trust.
+    :raises EndpointError: where no certificate could be got, or none with the kind of key that is looked for.
+    :raises OptionError: where ``ca_path`` holds nothing to trust, or a client certificate cannot be used.
     """
     look = _Look(endpoint)
-    seen = look.verified()
-    looks = 0
-    while isinstance(seen, Fault):
-        fault, served = seen, look.unverified(seen)
-        looks += 1
-        try:
-            seen = look.verified()
-        except EndpointError:
-            # What is served is known by now, which is more than a failure says.
-            seen = fault
-        if seen == fault or (isinstance(seen, Fault) and looks == _LOOKS):
-            return _described(served, fault)
-    return _described(seen, None)
+    shown = look.shown()
+    if isinstance(shown, Fault):
+        raise EndpointError(
+            f"The TLS handshake with {look.where()} failed: {shown.reason}. {shown.advice}",
+            undetermined=shown.of_the_look,
+        )
+    if endpoint.key_type in (None, shown["key_type"]):
+        return shown
+    return _asked_for(look, str(endpoint.key_type), shown)
 
 
-def _described(served: _Served, fault: Optional[Fault]) -> Dict[str, Any]:
+def _asked_for(look: "_Look", kind: str, shown: Dict[str, Any]) -> Dict[str, Any]:
+    """What is served to a client that takes one kind of key alone; ``shown`` is what a usual one was."""
+    found = look.shown(kind)
+    if isinstance(found, Fault) and shown["protocol"] == "TLSv1.3":
+        by_openssl = look.shown_by_openssl(kind)
+        if by_openssl is None and isinstance(look.without_tls_1_3(), Fault):
+            raise EndpointError(
+                f"{look.where()} speaks TLS 1.3 alone, in which openssl can ask for a certificate with {called(kind)}, "
+                "and Python cannot; there is no such openssl on the machine that looks. So it is undetermined which "
+                f"one it has. To others it serves one with {called(shown['key_type'])}.",
+                shown,
+                undetermined=True,
+            )
+        found = by_openssl or found
+    if isinstance(found, Fault) or found["key_type"] != kind:
+        raise EndpointError(
+            f"{look.where()} serves no certificate with {called(kind)}, but one with {called(shown['key_type'])}. "
+            "Give the server both, or ask for that.",
+            shown,
+        )
+    return found
+
+
+def _described(der: bytes, protocol: str, cipher: str, verify_error: Optional[str]) -> Dict[str, Any]:
     return {
-        "fingerprint_sha256": fingerprint(served.der),
-        "certificate": armour(served.der),
-        "protocol": served.protocol,
-        "cipher": served.cipher,
-        "verified": fault is None,
-        "verify_error": None if fault is None else fault.verify_error(),
+        "fingerprint_sha256": fingerprint(der),
+        "certificate": armour(der),
+        "key_type": key_type(der),
+        "protocol": protocol,
+        "cipher": cipher,
+        "verified": verify_error is None,
+        "verify_error": verify_error,
     }
 
 
@@ -133,28 +172,94 @@ class _Look:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._context = tls_context.verified(endpoint.ca_path)
         self._deadline = Deadline(endpoint.timeout)
         self._addresses = self._resolved()
 
-    def verified(self) -> Union[_Served, Fault]:
-        """What is served to a client with the trust store and the usual settings of this host, or why that failed."""
-        return self._handshake(self._context)
+    def shown(self, kind: Optional[str] = None) -> Union[Dict[str, Any], Fault]:
+        """What is served to a client as there are many, or one that takes one kind of key alone; else why nothing."""
+        try:
+            return self._shown(self._verified(kind), kind)
+        except tls_context.NoCipherError as exc:
+            return Fault(str(exc), "", False, True)
 
-    def unverified(self, fault: Fault) -> _Served:
+    def _shown(self, trusting: ssl.SSLContext, kind: Optional[str]) -> Union[Dict[str, Any], Fault]:
+        seen = self._handshake(trusting)
+        looks = 0
+        while isinstance(seen, Fault):
+            fault, served = seen, self._unverified(seen, kind)
+            if isinstance(served, Fault):
+                return served
+            looks += 1
+            try:
+                seen = self._handshake(trusting)
+            except EndpointError:
+                # What is served is known by now, which is more than a failure says.
+                seen = fault
+            if seen == fault or (isinstance(seen, Fault) and looks == _LOOKS):
+                return _described(*served, verify_error=fault.verify_error())
+        return _described(*seen, verify_error=None)
+
+    def _verified(self, kind: Optional[str]) -> ssl.SSLContext:
+        """For a client with the trust store and the usual settings of this host."""
+        context = self._presenting(tls_context.verified(self._endpoint.ca_path))
+        if kind is not None:
+            tls_context.ask_for(context, kind, lenient=False)
+        return context
+
+    def _unverified(self, fault: Fault, kind: Optional[str]) -> Union[_Served, Fault]:
         """What is served to a client that trusts anything; ``fault`` is what a usual client met."""
         # Where only trust was missing, protocol and cipher are to be those that a usual client gets.
-        seen = self._handshake(tls_context.unverified(lenient=not fault.verification))
-        if isinstance(seen, Fault):
-            raise EndpointError(f"The TLS handshake with {self._where()} failed: {seen.reason}. {seen.advice}")
-        return seen
+        lenient = not fault.verification
+        context = self._presenting(tls_context.unverified(lenient))
+        if kind is not None:
+            tls_context.ask_for(context, kind, lenient)
+        return self._handshake(context)
+
+    def without_tls_1_3(self) -> Union[_Served, Fault]:
+        """What is served to a client that speaks TLS 1.2 at the most."""
+        context = self._presenting(tls_context.unverified(lenient=True))
+        tls_context.without_tls_1_3(context)
+        return self._handshake(context)
+
+    def _presenting(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        endpoint = self._endpoint
+        if endpoint.client_certificate is not None:
+            tls_context.present(context, endpoint.client_certificate, endpoint.client_key)
+        return context
+
+    def shown_by_openssl(self, kind: str) -> Union[Dict[str, Any], Fault, None]:
+        """As ``shown``, whatever version of TLS is spoken; None where no ``openssl`` on this host can ask."""
+        endpoint = self._endpoint
+        manner = openssl.Manner(
+            endpoint.identity, kind, endpoint.ca_path, endpoint.client_certificate, endpoint.client_key
+        )
+        with self._in_clear() as sock:
+            answer = openssl.look(manner, sock, self._left("TLS handshake with"))
+        if answer is None:
+            return None
+        if answer.der is None:
+            return Fault("the server refused it", "", False)
+        return _described(answer.der, answer.protocol, answer.cipher, answer.verify_error)
+
+    def _left(self, step: str) -> float:
+        try:
+            return self._deadline.left()
+        except TimeoutError as exc:
+            raise self._late(step) from exc
+
+    @contextlib.contextmanager
+    def _in_clear(self) -> Iterator[socket.socket]:
+        """A connection that is at the point where TLS begins."""
+        with self._connected() as sock:
+            if self._endpoint.starttls:
+                self._start_tls(sock, self._endpoint.starttls)
+            yield sock
 
     def _handshake(self, context: ssl.SSLContext) -> Union[_Served, Fault]:
-        identity, starttls = self._endpoint.identity, self._endpoint.starttls
+        endpoint, tls = self._endpoint, None
+        identity, starttls = endpoint.identity, endpoint.starttls
         with contextlib.ExitStack() as stack:
-            sock = stack.enter_context(self._connected())
-            if starttls:
-                self._start_tls(sock, starttls)
+            sock = stack.enter_context(self._in_clear())
             try:
                 sock.settimeout(self._deadline.left())
                 tls = stack.enter_context(wrap(context, sock, identity))
@@ -166,7 +271,10 @@ class _Look:
                 raise self._late("TLS handshake with") from exc
             # Before Python 3.7 CertificateError is a ValueError.
             except (OSError, ssl.CertificateError) as exc:
-                return fault_of(exc, identity, bool(starttls))
+                agreed = tls is not None and tls.cipher() is not None
+                return fault_of(
+                    exc, identity, bool(starttls), agreed, presented=endpoint.client_certificate is not None
+                )
             served = self._served(tls)
             _part(tls, starttls)
             return served
@@ -175,17 +283,19 @@ class _Look:
         der = tls.getpeercert(binary_form=True)
         cipher = tls.cipher()
         if not der or not cipher:
-            raise EndpointError(f"{self._where()} speaks TLS without a certificate. Give the server one.")
+            raise EndpointError(f"{self.where()} speaks TLS without a certificate. Give the server one.")
         return _Served(der, str(tls.version()), cipher[0])
 
     def _start_tls(self, sock: socket.socket, protocol: str) -> None:
         try:
             start_tls(sock, protocol, self._deadline)
         except EndpointError as exc:
+            known = PROTOCOLS[protocol]
+            such = "" if known.implicit is None else f", such as {known.implicit},"
             raise EndpointError(
-                f"No TLS with {self._where()} by STARTTLS for {protocol.upper()}: {exc}. Check that the port speaks "
-                f"{protocol.upper()} and offers STARTTLS; one that speaks TLS from the start, such as "
-                f"{_IMPLICIT_TLS[protocol]}, is probed without starttls."
+                f"No TLS with {self.where()} by STARTTLS for {known.called}: {exc}. Check that the port speaks "
+                f"{known.called} and offers STARTTLS; one that speaks TLS from the start{such} is probed without "
+                "starttls."
             ) from exc
 
     def _resolved(self) -> List[_Address]:
@@ -216,6 +326,8 @@ class _Look:
                 sock = socket.socket(family, socket.SOCK_STREAM)
                 sock.settimeout(self._deadline.left(len(self._addresses) - number))
                 sock.connect(address)
+                if self._endpoint.proxy_protocol:
+                    sock.sendall(proxy_protocol.header(sock))
             except OSError as exc:
                 if sock is not None:
                     sock.close()
@@ -228,7 +340,7 @@ class _Look:
             "listens there, and that no firewall is in between."
         )
 
-    def _where(self) -> str:
+    def where(self) -> str:
         """The endpoint, with the address that was reached where that says more."""
         _family, (address, *_rest) = self._addresses[0]
         return str(self._endpoint) if address == self._endpoint.host else f"{self._endpoint} (address {address})"
@@ -259,9 +371,9 @@ def _part(tls: ssl.SSLSocket, starttls: Optional[str]) -> None:
     with contextlib.suppress(OSError, ValueError):
         tls.settimeout(deadline.left())
         if starttls:
-            tls.sendall(GOODBYE[starttls])
+            tls.sendall(PROTOCOLS[starttls].goodbye)
             received = 0
-            while received < _PARTING_BYTES:
+            while received < _PARTING_BYTES and PROTOCOLS[starttls].goodbye:
                 tls.settimeout(deadline.left())
                 data = tls.recv(4096)
                 if not data:

@@ -13,6 +13,7 @@ import re
 import ssl
 from typing import Any, Optional
 
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.key_types import ASKING
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
 
 # From Python 3.7 on OpenSSL compares the name; before, Python did so after the handshake, and sent IP addresses as SNI.
@@ -21,6 +22,10 @@ _CHECKS_NAMES = hasattr(ssl, "HAS_NEVER_CHECK_COMMON_NAME")
 _OP_LEGACY_SERVER_CONNECT = 0x4
 _LENIENT_CIPHERS = "ALL:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=0"
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+$")
+
+
+class NoCipherError(Exception):
+    """A client on this host cannot ask for certificates with some kind of key by ciphers."""
 
 
 def verified(ca_path: Optional[str]) -> ssl.SSLContext:
@@ -65,6 +70,46 @@ def unverified(lenient: bool) -> ssl.SSLContext:
         with contextlib.suppress(ssl.SSLError):
             context.set_ciphers(_LENIENT_CIPHERS)
     return context
+
+
+def ask_for(context: ssl.SSLContext, key_type: str, lenient: bool) -> None:
+    """Have a server choose its certificate with this kind of key, or refuse: by ciphers, so without TLS 1.3.
+
+    :raises NoCipherError: where the settings of this host have no such cipher.
+    """
+    try:
+        context.set_ciphers(ASKING[key_type].ciphers + (":@SECLEVEL=0" if lenient else ""))
+    except ssl.SSLError as exc:
+        raise NoCipherError("the settings of this host allow no cipher for it") from exc
+    without_tls_1_3(context)
+
+
+def without_tls_1_3(context: ssl.SSLContext) -> None:
+    """Speak TLS 1.2 at the most."""
+    context.options |= getattr(ssl, "OP_NO_TLSv1_3", 0)
+
+
+def present(context: ssl.SSLContext, certificate: str, key: Optional[str]) -> None:
+    """Show a server that asks for one a client certificate, from a PEM file; its key may be in the same file.
+
+    :raises OptionError: where there is none, or its key has a passphrase.
+    """
+    for option, path in (("client_certificate", certificate), ("client_key", key)):
+        if path is not None:
+            try:
+                with open(path, "rb"):
+                    pass
+            except OSError as exc:
+                raise OptionError(f"{option} {path} cannot be used: {exc.strerror}.") from exc
+    try:
+        # Without a passphrase there would be a question, on the terminal.
+        context.load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as exc:
+        files = certificate if key is None else f"{certificate} and client_key {key}"
+        raise OptionError(
+            f"client_certificate {files} cannot be used: they have to be a certificate and its private key, in PEM, "
+            "and the key must have no passphrase."
+        ) from exc
 
 
 def wrap(context: ssl.SSLContext, sock: Any, identity: str) -> ssl.SSLSocket:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._argspec import (
-    ArgumentSpec,
-    deploy_certificate_spec,
+    deploy_endpoint_spec,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.probe import Endpoint, endpoint_of
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
@@ -21,7 +20,7 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._validation i
 #: What results say of where an endpoint is.
 ADDRESS = ("host", "port", "server_name", "starttls", "connect_from")
 
-_SPEC = ArgumentSpec(deploy_certificate_spec().argument_spec["endpoints"]["options"])
+_SPEC = deploy_endpoint_spec()
 _PATHS = [option for option, rules in _SPEC.argument_spec.items() if rules["type"] == "path"]
 
 _LOOPBACK = "127.0.0.1"

@@ -22,7 +22,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engin
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import ChainError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import certificates as ders_of
-from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import fingerprint
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import fingerprint, key_type
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.certificates import Certificate
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.collecting import PENDING, Collected
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._deployment.runs import GOOD, Runs
@@ -82,8 +82,19 @@ def composed(
 
 def fingerprint_of(pem: str | None) -> str | None:
     """The fingerprint of the first certificate in a text; None where there is none."""
+    der = _first(pem)
+    return None if der is None else fingerprint(der)
+
+
+def key_type_of(pem: str | None) -> str | None:
+    """Of what kind the public key of the first certificate in a text is; None where it can't be told."""
+    der = _first(pem)
+    return None if der is None else key_type(der)
+
+
+def _first(pem: str | None) -> bytes | None:
     ders = ders_of(pem) if pem else None
-    return fingerprint(ders[0]) if ders else None
+    return ders[0] if ders else None
 
 
 def _is_new(told: Result) -> bool:
