@@ -65,7 +65,10 @@ class Answer(NamedTuple):
 
 
 def look(manner: Manner, sock: socket.socket, seconds: float) -> Optional[Answer]:
-    """What a server shows over a connected socket; None where this host has no ``openssl`` that can ask so."""
+    """What a server shows over a connected socket; None where this host has no ``openssl`` that can ask so.
+
+    Raises ``TimeoutError`` where that is not over in so many seconds.
+    """
     with contextlib.ExitStack() as stack:
         try:
             path = stack.enter_context(_relayed(sock, seconds))
@@ -74,6 +77,8 @@ def look(manner: Manner, sock: socket.socket, seconds: float) -> Optional[Answer
         except OSError:
             return None
     agreed = _AGREED.search(ended.stdout)
+    if ended.rc is None:
+        raise TimeoutError
     if agreed is None:
         # An option that it does not know: it did not come to connecting.
         return None

@@ -234,18 +234,15 @@ class _Look:
             endpoint.identity, kind, endpoint.ca_path, endpoint.client_certificate, endpoint.client_key
         )
         with self._in_clear() as sock:
-            answer = openssl.look(manner, sock, self._left("TLS handshake with"))
+            try:
+                answer = openssl.look(manner, sock, self._deadline.left())
+            except TimeoutError as exc:
+                raise self._late("TLS handshake with") from exc
         if answer is None:
             return None
         if answer.der is None:
             return Fault("the server refused it", "", False)
         return _described(answer.der, answer.protocol, answer.cipher, answer.verify_error)
-
-    def _left(self, step: str) -> float:
-        try:
-            return self._deadline.left()
-        except TimeoutError as exc:
-            raise self._late(step) from exc
 
     @contextlib.contextmanager
     def _in_clear(self) -> Iterator[socket.socket]:
