@@ -201,7 +201,10 @@ class _Look:
 
     def _verified(self, kind: Optional[str]) -> ssl.SSLContext:
         """For a client with the trust store and the usual settings of this host."""
-        context = self._presenting(tls_context.verified(self._endpoint.ca_path))
+        endpoint = self._endpoint
+        if kind is None and endpoint.client_certificate is None:
+            return tls_context.usual(endpoint.ca_path)
+        context = self._presenting(tls_context.verified(endpoint.ca_path))
         if kind is not None:
             tls_context.ask_for(context, kind, lenient=False)
         return context
