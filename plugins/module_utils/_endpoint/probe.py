@@ -172,13 +172,15 @@ class _Look:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        # What can't be used is said before anything is waited for.
+        self._context = self._verified(None)
         self._deadline = Deadline(endpoint.timeout)
         self._addresses = self._resolved()
 
     def shown(self, kind: Optional[str] = None) -> Union[Dict[str, Any], Fault]:
         """What is served to a client as there are many, or one that takes one kind of key alone; else why nothing."""
         try:
-            return self._shown(self._verified(kind), kind)
+            return self._shown(self._context if kind is None else self._verified(kind), kind)
         except tls_context.NoCipherError as exc:
             return Fault(str(exc), "", False, True)
 
