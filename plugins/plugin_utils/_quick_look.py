@@ -195,7 +195,7 @@ class Look:
         yield (
             f'look() {{ n=$1; shift; d=; o=$(timeout {self._timeout} openssl s_client -no-CAfile -no-CApath "$@" '
             # It shows what a server sent that then ended the handshake, too; with TLS 1.3, that may come behind it.
-            '2>/dev/null </dev/null); case "$? $o" in "0 "*|*New,.TLSv1.3,*) d=$(printf %s\\\\n "$o" | '
+            '2>/dev/null </dev/null); case "$? $o" in "0 "*|*New,?TLSv1.3,*) d=$(printf %s\\\\n "$o" | '
             "sed -n -e /^-----BEGIN.CERTIFICATE-----/,/^-----END.CERTIFICATE-----/p "
             f"-e /^-----END.CERTIFICATE-----/q | sha256sum);; esac; echo {self._served} $n $d; }}"
         )

@@ -533,8 +533,9 @@ class Unit:
                 # What shows a certificate that was not installed before either has nothing to do with these files.
                 same = seen.fingerprint == before and before != report.memory.installed
                 restores = before is not None and not same
-                if seen.undetermined:
-                    wrong.setdefault(report.name, _Wrong(f"{endpoint} could not be looked at: {seen.reason}.", False, True))
+                if seen.undetermined and seen.fingerprint is None:
+                    why = f"{endpoint} could not be looked at: {seen.reason}."
+                    wrong.setdefault(report.name, _Wrong(why, False, True))
                     continue
                 wrong[report.name] = _Wrong(f"{endpoint} does not show the certificate: {_told(seen)}.", restores)
                 if restores:

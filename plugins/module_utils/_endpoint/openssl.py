@@ -23,7 +23,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.key
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.tls_context import is_address
 
 _AGREED = re.compile(r"^New, (?P<protocol>\S+), Cipher is (?P<cipher>\S+)", re.MULTILINE)
-_VERIFIED = re.compile(r"^ *Verify return code: (?P<code>[0-9]+) \((?P<words>.*)\)", re.MULTILINE)
+# The first of them is the one that ends a handshake of a usual client.
+_NOT_VERIFIED = re.compile(r"^verify error:num=(?P<code>[0-9]+):(?P<words>.*)$", re.MULTILINE)
 _NOTHING_AGREED = "(NONE)"
 _CHUNK = 16 * 1024
 
@@ -84,11 +85,8 @@ def look(manner: Manner, sock: socket.socket, seconds: float) -> Optional[Answer
         return None
     blocks = _pem.blocks(ended.stdout)
     der = _pem.dearmour(blocks[0]) if blocks and agreed.group("cipher") != _NOTHING_AGREED else None
-    verified = _VERIFIED.search(ended.stdout)
-    error: Optional[str] = "openssl did not say whether it is trusted"
-    if verified is not None:
-        code = int(verified.group("code"))
-        error = faults.verify_error(code, verified.group("words"), manner.identity) if code else None
+    fault = _NOT_VERIFIED.search(ended.stderr)
+    error = fault and faults.verify_error(int(fault.group("code")), fault.group("words"), manner.identity)
     return Answer(der, agreed.group("protocol"), agreed.group("cipher"), error)
 
 
@@ -106,10 +104,12 @@ def _relayed(sock: socket.socket, seconds: float) -> Iterator[str]:
             try:
                 yield path
             finally:
-                # Whoever waits there, or for the server, is not waited for.
-                for one in (listener, sock):
-                    with contextlib.suppress(OSError):
-                        one.shutdown(socket.SHUT_RDWR)
+                # Whoever waits for the server, or for somebody to come, is not waited for.
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as nobody:
+                    nobody.settimeout(0)
+                    nobody.connect(path)
                 worker.join()
 
 

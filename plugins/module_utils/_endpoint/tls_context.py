@@ -103,7 +103,11 @@ def ask_for(context: ssl.SSLContext, key_type: str, lenient: bool) -> None:
 
 def without_tls_1_3(context: ssl.SSLContext) -> None:
     """Speak TLS 1.2 at the most."""
-    context.options |= getattr(ssl, "OP_NO_TLSv1_3", 0)
+    if hasattr(ssl, "TLSVersion"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    else:
+        # Python 3.6.
+        context.options |= getattr(ssl, "OP_NO_TLSv1_3", 0)
 
 
 def present(context: ssl.SSLContext, certificate: str, key: Optional[str]) -> None:
