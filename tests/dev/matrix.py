@@ -102,6 +102,8 @@ TARGETS_ON_SOME_CORES = {
     "costs": (NEWEST,),
     # Which command a look is, and what its answer means, has nothing to do with ansible-core.
     "quick_look": (OLDEST, NEWEST),
+    # What real servers show, and how they take new files, has nothing to do with it either.
+    "endpoint_servers": (OLDEST, NEWEST),
     # With the series in between, the fleet runs them.
     "collectssl_deploy": (OLDEST, NEWEST),
     "playbook_deploy": (OLDEST, NEWEST),

@@ -15,7 +15,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._errors impor
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import quoted
 
 #: All a server may say before TLS starts; far more than any does.
-_BYTES = 64 * 1024
+MOST = 64 * 1024
 
 NOT_OFFERED = "the server does not offer STARTTLS"
 
@@ -61,7 +61,7 @@ class Dialogue:
 
     def octets(self, number: int) -> bytes:
         """The next so many octets."""
-        if number > _BYTES:
+        if number > MOST:
             raise self._too_much()
         while len(self._buffer) < number:
             self._receive()
@@ -78,7 +78,7 @@ class Dialogue:
             raise EndpointError(f"the server closed the connection {self._instead()}")
         self._received += len(data)
         self._buffer += data
-        if self._received > _BYTES:
+        if self._received > MOST:
             raise self._too_much()
 
     def end(self) -> None:
@@ -98,7 +98,7 @@ class Dialogue:
         return EndpointError(f"the server sent {quoted(said)} {self._instead()}, which is not of this protocol")
 
     def _too_much(self) -> EndpointError:
-        return EndpointError(f"the server sent more than {_BYTES // 1024} KiB {self._instead()}")
+        return EndpointError(f"the server sent more than {MOST // 1024} KiB {self._instead()}")
 
     def _instead(self) -> str:
         return f"in place of its {self.step}"

@@ -146,6 +146,13 @@ def _asked_for(look: "_Look", kind: str, shown: Dict[str, Any]) -> Dict[str, Any
                 undetermined=True,
             )
         found = by_openssl or found
+    if isinstance(found, Fault) and found.of_the_look:
+        raise EndpointError(
+            f"Whether {look.where()} serves a certificate with {called(kind)} is undetermined: {found.reason}. To "
+            f"others it serves one with {called(shown['key_type'])}.",
+            shown,
+            undetermined=True,
+        )
     if isinstance(found, Fault) or found["key_type"] != kind:
         raise EndpointError(
             f"{look.where()} serves no certificate with {called(kind)}, but one with {called(shown['key_type'])}. "

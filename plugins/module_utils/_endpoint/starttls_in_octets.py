@@ -8,7 +8,11 @@ This module util is private to the collection. It can have breaking changes at a
 
 from typing import Tuple
 
-from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.dialogue import NOT_OFFERED, Dialogue
+from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.dialogue import (
+    MOST,
+    NOT_OFFERED,
+    Dialogue,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError
 
 # LDAP: tags of BER, and the messages.
@@ -30,13 +34,15 @@ _POSTGRES_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 def ldap(dialogue: Dialogue) -> None:
     """The extended operation that starts TLS; a server says nothing before."""
     dialogue.send(_LDAP_REQUEST, "answer to STARTTLS")
-    tag, length = dialogue.octets(2)
+    head = dialogue.octets(2)
+    tag, length = head
     if tag != _SEQUENCE or length == 0x80:
-        raise dialogue.garbled(_shown(bytes((tag, length))))
+        raise dialogue.garbled(_shown(head))
     if length > 0x80:
         # Some servers write each length with four octets.
-        length = int.from_bytes(dialogue.octets(length - 0x80), "big")
-    message = dialogue.octets(length)
+        octets = dialogue.octets(length - 0x80)
+        head, length = head + octets, int.from_bytes(octets, "big")
+    message = _announced(dialogue, head, length)
     try:
         (_tag, number), (operation, result) = _elements(message)[:2]
         (code_tag, code), (_name_tag, _name), (_text_tag, text) = _elements(result)[:3]
@@ -71,7 +77,7 @@ def _elements(data: bytes) -> Tuple[Tuple[int, bytes], ...]:
 def mysql(dialogue: Dialogue) -> None:
     """The server's greeting, and a request for TLS in place of a login."""
     header = dialogue.octets(4)
-    greeting = dialogue.octets(int.from_bytes(header[:3], "little"))
+    greeting = _announced(dialogue, header, int.from_bytes(header[:3], "little"))
     if greeting[:1] == bytes((_MYSQL_ERROR,)):
         raise dialogue.refused(greeting[3:].decode("utf-8", "replace"))
     _version, end, rest = greeting[1:].partition(b"\0")
@@ -100,6 +106,13 @@ def postgres(dialogue: Dialogue) -> None:
         raise dialogue.refused("an error")
     if letter != b"S":
         raise dialogue.garbled(_shown(letter))
+
+
+def _announced(dialogue: Dialogue, head: bytes, length: int) -> bytes:
+    """So many octets as a head says; what takes the words of another protocol for a number makes a large one of it."""
+    if length > MOST:
+        raise dialogue.garbled(_shown(head))
+    return dialogue.octets(length)
 
 
 def _shown(octets: bytes) -> str:

@@ -32,6 +32,11 @@ _PROGRAMS = {
     "haproxy": _Program(("-v",), "version ", "HAProxy"),
     "nginx": _Program(("-v",), "nginx/", "nginx"),
     "apache2": _Program(("-v",), "Apache/", "Apache"),
+    "slapd": _Program(("-VV",), "slapd ", "OpenLDAP"),
+    "mariadbd": _Program(("--version",), "Ver ", "MariaDB"),
+    "postgres": _Program(("--version",), "(PostgreSQL) ", "PostgreSQL"),
+    "vsftpd": _Program(("-v",), "version ", "vsftpd"),
+    "dovecot": _Program(("--version",), "", "Dovecot"),
     "postconf": _Program(("-d", "mail_version"), "mail_version = ", "Postfix"),
     "ssh": _Program(("-V",), "OpenSSH_", "OpenSSH"),
 }
