@@ -128,6 +128,7 @@ def _undetermined(port: int, **options: t.Any) -> EndpointError:
 
 def test_nobody_can_ask(rsa: Identity, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     """With TLS 1.3 alone, and without openssl, it is not known, and what was seen is told."""
+    fingerprint = good().fingerprint()
     with tls_servers.s_server(good(), *_beside(rsa), "-tls1_3") as port:
         monkeypatch.setattr(_commands, "_PATH", "")
         monkeypatch.setenv("PATH", str(tmp_path))
@@ -137,7 +138,7 @@ def test_nobody_can_ask(rsa: Identity, monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "speaks TLS 1.3 alone" in str(error)
     assert "it is undetermined which one it has" in str(error)
     assert error.shown is not None
-    assert error.shown["fingerprint_sha256"] == good().fingerprint()
+    assert error.shown["fingerprint_sha256"] == fingerprint
 
 
 def test_an_openssl_that_can_not_ask(rsa: Identity, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
@@ -152,10 +153,11 @@ def test_an_openssl_that_can_not_ask(rsa: Identity, monkeypatch: pytest.MonkeyPa
 
 def test_without_openssl_ciphers_tell(rsa: Identity, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     """Where TLS 1.2 is spoken, it is known that there is none."""
+    fingerprint = rsa.fingerprint()
     with tls_servers.s_server(good(), *_beside(rsa)) as both, tls_servers.s_server(good()) as one:
         monkeypatch.setattr(_commands, "_PATH", "")
         monkeypatch.setenv("PATH", str(tmp_path))
-        assert look(both, key_type="rsa", ca_path=trusted())["fingerprint_sha256"] == rsa.fingerprint()
+        assert look(both, key_type="rsa", ca_path=trusted())["fingerprint_sha256"] == fingerprint
         assert "serves no certificate with an RSA key" in failure(one, key_type="rsa")
 
 
