@@ -326,7 +326,7 @@ class ActionModule(TargetActionBase):
             known = self._runs.of(one.name)
             wanted, kind = fingerprint_of(known["installed"]), key_type_of(known["installed"])
             before = (known.get("before_fingerprint"), fingerprint_of(known["before"]))
-            own = frozenset(print for print in before if print)
+            own = frozenset(digest for digest in before if digest)
             sights += [Sight(one.name, place, wanted, kind, own) for place in _seen_from_here(one)]
         return sights
 

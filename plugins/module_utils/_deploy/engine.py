@@ -518,7 +518,7 @@ class Unit:
         return self._found_wrong(looked_at, shown)
 
     def _found_wrong(self, reports: List[Report], shown: Mapping[str, Seen]) -> Dict[str, _Wrong]:
-        wrong = {}
+        wrong: Dict[str, _Wrong] = {}
         for report in reports:
             report.undetermined = {}
             for endpoint in report.endpoints:

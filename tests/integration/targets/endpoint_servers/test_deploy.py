@@ -188,9 +188,7 @@ def test_two_kinds_of_keys_on_one_port(two_kinds: tuple[_Host, dict[str, int]]) 
     alone = ("rsa-new", "ecdsa-all")
     host.renew(*alone)
     in_service(*alone)
-    assert [name for name in names if host.installed(name) != before[name]] == [
-        name for name in names if name in alone
-    ]
+    assert [name for name in names if host.installed(name) != before[name]] == [name for name in names if name in alone]
     assert not in_service().changed
 
 

@@ -967,8 +967,8 @@ def test_what_can_not_be_looked_at_says_nothing_against_the_new_files(
     assert host.installed["www"] != old_pem()
     assert host.held == {}
     assert result["certificates"][0]["msg"] == (
-        "127.0.0.1 port 443 could not be looked at from this controller: It can't be asked. The new files stay: nothing "
-        "is known against them."
+        "127.0.0.1 port 443 could not be looked at from this controller: It can't be asked. The new files stay: "
+        "nothing is known against them."
     )
     assert (result["endpoints"][0]["serves"], outside.slept) == (None, [])
     # Nor is a service told to take them anew, the next time.

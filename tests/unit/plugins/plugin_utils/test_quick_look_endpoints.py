@@ -44,9 +44,9 @@ def _serves(identity: Identity, port: int, timeout: int = 10, **options: t.Any) 
     same = look.says_same(_answer(look))
     kind = key_type(dearmour(_pem(identity)) or b"")
     try:
-        seen = endpoints.look(
-            **{"ca_path": endpoints.trusted(), "key_type": kind, **options}, timeout=timeout
-        )["fingerprint_sha256"]
+        seen = endpoints.look(**{"ca_path": endpoints.trusted(), "key_type": kind, **options}, timeout=timeout)[
+            "fingerprint_sha256"
+        ]
     except CollectError:
         seen = None
     assert same is (seen == identity.fingerprint())
@@ -110,7 +110,9 @@ def test_a_server_for_clients_with_a_certificate(version: str, presents: bool) -
     """Without one, TLS 1.2 ends before the handshake is over, though openssl has seen a certificate by then."""
     demands = ("-Verify", "1", "-verify_return_error", "-CAfile", endpoints.trusted(), version)
     client = endpoints.authority().issue("client", "client.example.com")
-    given = {"client_certificate": str(client.certificate), "client_key": str(client.key)} if presents else {}
+    given: dict[str, t.Any] = (
+        {"client_certificate": str(client.certificate), "client_key": str(client.key)} if presents else {}
+    )
     with tls_servers.s_server(endpoints.good(), *demands) as port:
         assert _serves(endpoints.good(), port, **given) == (presents or version == "-tls1_3")
 
@@ -119,8 +121,8 @@ def test_a_file_that_is_not_there(tmp_path: pathlib.Path) -> None:
     """What the probe can't look with, is not the same."""
     with tls_servers.s_server(endpoints.good()) as port:
         assert _serves(endpoints.good(), port, ca_path=endpoints.trusted())
-        for option in ("ca_path", "client_certificate"):
-            assert not _serves(endpoints.good(), port, **{option: str(tmp_path / "absent")})
+        assert not _serves(endpoints.good(), port, ca_path=str(tmp_path / "absent"))
+        assert not _serves(endpoints.good(), port, client_certificate=str(tmp_path / "absent"))
 
 
 @pytest.mark.parametrize("protocol", tls_servers.IN_LINES)

@@ -296,10 +296,7 @@ def test_what_can_not_be_looked_at_says_nothing_against_the_new_files(fault: str
     report = _go(world)["a"]
     assert (report.state, report.messages) == (
         "unproven",
-        [
-            "a:443 could not be looked at: it wants a client certificate. The new files stay: nothing is known against "
-            "them."
-        ],
+        ["a:443 could not be looked at: it wants a client certificate. " + engine.NOTHING_AGAINST_IT],
     )
     # The next run does not bring them in once more.
     world.told.clear()

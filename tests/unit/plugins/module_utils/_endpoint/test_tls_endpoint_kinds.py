@@ -59,7 +59,9 @@ def test_each_of_two(rsa: Identity, version: tuple[str, ...], kind: str, first: 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
 def test_the_only_one_is_of_another_kind(rsa: Identity, version: tuple[str, ...], kind: str) -> None:
     """That is a failure, and says what is there; it is known, and not undetermined."""
-    only, other, words = (good(), "an ECDSA key", "an RSA key") if kind == "rsa" else (rsa, "an RSA key", "an ECDSA key")
+    only, other, words = (
+        (good(), "an ECDSA key", "an RSA key") if kind == "rsa" else (rsa, "an RSA key", "an ECDSA key")
+    )
     with tls_servers.s_server(only, *version) as port, pytest.raises(EndpointError) as caught:
         look(port, key_type=kind, ca_path=trusted())
     assert str(caught.value) == (
@@ -311,9 +313,15 @@ def test_files_that_are_no_client_certificate(client: Identity, tmp_path: pathli
     certificate = str(client.certificate)
     for files, words in (
         ({"client_certificate": absent}, f"client_certificate {absent} cannot be used: No such file or directory."),
-        ({"client_certificate": certificate, "client_key": absent}, f"client_key {absent} cannot be used: No such file"),
+        (
+            {"client_certificate": certificate, "client_key": absent},
+            f"client_key {absent} cannot be used: No such file",
+        ),
         ({"client_certificate": certificate}, f"client_certificate {certificate} cannot be used: they have to be"),
-        ({"client_certificate": certificate, "client_key": str(other.key)}, "a certificate and its private key, in PEM"),
+        (
+            {"client_certificate": certificate, "client_key": str(other.key)},
+            "a certificate and its private key, in PEM",
+        ),
         ({"client_certificate": certificate, "client_key": str(locked)}, "the key must have no passphrase."),
         ({"client_certificate": str(tmp_path)}, f"client_certificate {tmp_path} cannot be used: Is a directory."),
     ):
