@@ -40,6 +40,9 @@ from ansible_collections.certfleet.collectssl.plugins.plugin_utils._polling impo
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._provider import Provider, Waiting
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._sentences import standing
 
+if t.TYPE_CHECKING:
+    from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
+
 # What the one flight of several orders is called; a key is of digits.
 _SEVERAL = "several"
 
@@ -85,6 +88,7 @@ class Broker:
         self._store = store or LocalStore(C.DEFAULT_LOCAL_TMP, C.ANSIBLE_HOME, self._sleep)
         self._attempt = attempt or Attempt()
         self._detail = detail
+        self._client: Client | None = None
         self._route = _keyed(provider.transport.route)
 
     def collect(self, request: CollectRequest, waiting: Waiting) -> Outcome:
@@ -257,7 +261,8 @@ class Broker:
         from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.reading import bundle_of_answer
         from ansible_collections.certfleet.collectssl.plugins.plugin_utils._http.client import Client
 
-        client = Client(self._provider, self._sleep, self._detail)
+        # To find the secrets of a provider in all their forms takes longer than to read an answer.
+        client = self._client = self._client or Client(self._provider, self._sleep, self._detail)
         answer.scrub = client.scrub
         response = client.ask(request, functools.partial(self._turn, request))
         answer.order = _scrubbed(response.order(request), client.scrub)
