@@ -24,6 +24,8 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.tls
 
 _AGREED = re.compile(r"^New, (?P<protocol>\S+), Cipher is (?P<cipher>\S+)", re.MULTILINE)
 _VERIFIED = re.compile(r"^ *Verify return code: (?P<code>[0-9]+) \((?P<words>.*)\)", re.MULTILINE)
+#: It goes on when something is wrong, and says in the end what was so last; a usual client stops at the first.
+_FIRST_WRONG = re.compile(r"^verify error:num=(?P<code>[0-9]+):(?P<words>.*)$", re.MULTILINE)
 _NOTHING_AGREED = "(NONE)"
 _CHUNK = 16 * 1024
 
@@ -84,7 +86,7 @@ def look(manner: Manner, sock: socket.socket, seconds: float) -> Optional[Answer
         return None
     blocks = _pem.blocks(ended.stdout)
     der = _pem.dearmour(blocks[0]) if blocks and agreed.group("cipher") != _NOTHING_AGREED else None
-    verified = _VERIFIED.search(ended.stdout)
+    verified = _FIRST_WRONG.search(ended.stderr) or _VERIFIED.search(ended.stdout)
     error: Optional[str] = "openssl did not say whether it is trusted"
     if verified is not None:
         code = int(verified.group("code"))
