@@ -27,9 +27,7 @@ ASKING: Dict[str, Asking] = {
         ":".join(f"{kind}+SHA{bits}" for kind in ("RSA-PSS", "RSA") for bits in (256, 384, 512)),
         "an RSA key",
     ),
-    ECDSA: Asking(
-        "aECDSA:!aNULL:!eNULL", ":".join(f"ECDSA+SHA{bits}" for bits in (256, 384, 512)), "an ECDSA key"
-    ),
+    ECDSA: Asking("aECDSA:!aNULL:!eNULL", ":".join(f"ECDSA+SHA{bits}" for bits in (256, 384, 512)), "an ECDSA key"),
 }
 
 
