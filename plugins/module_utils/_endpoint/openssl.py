@@ -71,12 +71,7 @@ def look(manner: Manner, sock: socket.socket, seconds: float) -> Optional[Answer
     with contextlib.ExitStack() as stack:
         try:
             path = stack.enter_context(_relayed(sock, seconds))
-            more = {"LC_ALL": "C"}
-            if manner.ca_path is not None:
-                # OpenSSL 3 trusts a store beside file and folder, and older ones know no option against that. It is
-                # the folder of the system, unless another one is named: this one holds no certificate.
-                more["SSL_CERT_DIR"] = os.path.dirname(path)
-            surroundings: Dict[str, str] = _commands.environment(more, os.environ)
+            surroundings: Dict[str, str] = _commands.environment({"LC_ALL": "C"}, os.environ)
             ended = _commands.run([*manner.words, "-unix", path], seconds, surroundings)
         except OSError:
             return None
