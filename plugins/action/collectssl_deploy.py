@@ -249,7 +249,9 @@ class ActionModule(TargetActionBase):
             return
         wrong.update(self._wrong(waiting))
         told = {one.name: "" for one in open_ones if self._state(one) == TO_BE_LOOKED_AT}
+        blind = [one for one in running if wrong[one.name] and not self._is_known(one)]
         staying = [one for one in waiting if wrong[one.name] and not self._restores(one)]
+        staying += [one for one in blind if one not in staying]
         for one in running:
             if wrong[one.name] and one not in staying:
                 told[one.name] = wrong[one.name]
@@ -259,16 +261,20 @@ class ActionModule(TargetActionBase):
             self._conclude([one for one in open_ones if one.name in told], told, task_vars)
         for one in staying:
             if self._state(one) in GOOD:
-                known = any(seen["serves"] is False for seen in self._runs.endpoints if seen["certificate"] == one.name)
-                why = NOTHING_TO_RESTORE if known else NOTHING_AGAINST_IT
+                why = NOTHING_AGAINST_IT if one in blind else NOTHING_TO_RESTORE
+                why = why if self._runs.of(one.name)["changed"] else _AS_WANTED
                 self._runs.end(one.name, UNPROVEN, f"{wrong[one.name]} {why}")
         self._doubt(running)
+
+    def _is_known(self, one: Certificate) -> bool:
+        """Whether an endpoint is known not to show a certificate, and it is not the looking alone that failed."""
+        return any(seen["serves"] is False for seen in self._runs.endpoints if seen["certificate"] == one.name)
 
     def _foresee(self, running: t.Sequence[Certificate], wrong: dict[str, str]) -> None:
         """What a real run comes to, if all goes well that can only be found out by trying."""
         for one in running:
             if wrong[one.name] and not self._runs.of(one.name)["changed"]:
-                if not one.services:
+                if not one.services or not self._is_known(one):
                     self._runs.end(one.name, UNPROVEN, f"{wrong[one.name]} {_AS_WANTED}")
                     continue
                 self._runs.would_change(one.name)
@@ -320,7 +326,7 @@ class ActionModule(TargetActionBase):
             known = self._runs.of(one.name)
             wanted, kind = fingerprint_of(known["installed"]), key_type_of(known["installed"])
             before = (known.get("before_fingerprint"), fingerprint_of(known["before"]))
-            own = frozenset(print for print in before if print)
+            own = frozenset(digest for digest in before if digest)
             sights += [Sight(one.name, place, wanted, kind, own) for place in _seen_from_here(one)]
         return sights
 

@@ -64,10 +64,11 @@ _STARTTLS = ("smtp", "imap", "pop3", "ftp", "ldap", "mysql", "postgres", "sieve"
 _WITHOUT_WORDS = ("privatekey_passphrase", "attributes", "seuser", "serole", "setype", "selevel")
 
 #: Those of an endpoint that the look can tell of.
-_OF_ENDPOINT = ("host", "port", "server_name", "starttls", "client_certificate", "client_key")
+_OF_ENDPOINT = ("host", "port", "server_name", "starttls")
 _NOT_OF_THE_LOOK = ("connect_from", "timeout")
 
-_CLIENT = ("client_certificate", "client_key")
+#: Options of an endpoint that name files, as ``openssl s_client`` calls them. Where there is none to trust, it stops.
+_FILES = {"ca_path": "-CAfile", "client_certificate": "-cert", "client_key": "-key"}
 
 #: A combined file holds a private key; so it is the owner's alone, unless a task says otherwise.
 _MODE_OF_SECRETS = 0o600
@@ -100,14 +101,14 @@ class Endpoint(t.NamedTuple):
     """An endpoint that is to serve a certificate, in PEM.
 
     ``address`` is host and port, ``name`` the name that is asked for (SNI), None for none; both as openssl takes them.
-    ``client`` are the files of a client certificate and its private key, none or one or two.
+    ``files`` are those that a look takes, such as a client certificate, with the options that name them.
     """
 
     address: str
     name: str | None
     starttls: str | None
     certificate: str
-    client: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def words(self) -> str:
@@ -119,9 +120,9 @@ class Endpoint(t.NamedTuple):
         # The one certificate of a server that has several, one for each kind of key.
         if self.key_type is not None:
             words.append(f"-sigalgs ${self.key_type}")
-        words += [f"{option} {path}" for option, path in zip(("-cert", "-key"), self.client)]
+        words += [f"{option} {path}" for option, path in self.files]
         # A question for a passphrase would go to a terminal.
-        return " ".join([*words, "-pass pass:"] if self.client else words)
+        return " ".join([*words, "-pass pass:"] if self.files else words)
 
     @property
     def key_type(self) -> str | None:
@@ -193,9 +194,10 @@ class Look:
         # The first certificate is the server's. Without the trust of this host, to load it takes most of the time.
         yield (
             f'look() {{ n=$1; shift; d=; o=$(timeout {self._timeout} openssl s_client -no-CAfile -no-CApath "$@" '
-            "2>/dev/null </dev/null) && d=$(printf %s\\\\n \"$o\" | "
+            # It shows what a server sent that then ended the handshake, too; with TLS 1.3, that may come behind it.
+            '2>/dev/null </dev/null); case "$? $o" in "0 "*|*New,?TLSv1.3,*) d=$(printf %s\\\\n "$o" | '
             "sed -n -e /^-----BEGIN.CERTIFICATE-----/,/^-----END.CERTIFICATE-----/p "
-            f"-e /^-----END.CERTIFICATE-----/q | sha256sum); echo {self._served} $n $d; }}"
+            f"-e /^-----END.CERTIFICATE-----/q | sha256sum);; esac; echo {self._served} $n $d; }}"
         )
         for begin in range(0, len(self._endpoints), _AT_A_TIME):
             some = enumerate(self._endpoints[begin : begin + _AT_A_TIME], begin)
@@ -358,12 +360,12 @@ def endpoint_of(options: t.Mapping[str, t.Any], certificate: str) -> Endpoint:
     :arg options: those that say where it is and how it is looked at, as ``tls_endpoint_info`` takes them.
     :raises UnfitError: where the look has no words for one of them, or for any other.
     """
-    known = (*_OF_ENDPOINT, *_NOT_OF_THE_LOOK)
+    known = (*_OF_ENDPOINT, *_NOT_OF_THE_LOOK, *_FILES)
     # What is not asked for needs no words; no proxy is spoken to before TLS.
     if any(value not in (None, False) for option, value in options.items() if option not in known):
         raise UnfitError
-    client = tuple(str(options[option]) for option in _CLIENT if options.get(option) is not None)
-    if not all(_PLAIN.match(path) for path in client):
+    files = tuple((word, str(options[option])) for option, word in _FILES.items() if options.get(option) is not None)
+    if not all(_PLAIN.match(path) for _word, path in files):
         raise UnfitError
     if options.get("connect_from", "target") != "target":
         raise UnfitError
@@ -375,7 +377,7 @@ def endpoint_of(options: t.Mapping[str, t.Any], certificate: str) -> Endpoint:
     sni = None if _names.address(identity) is not None else identity
     if sni is not None and not _HOST.match(sni):
         raise UnfitError
-    return Endpoint(f"{_host(host)}:{int(options['port'])}", sni, starttls, certificate, client)
+    return Endpoint(f"{_host(host)}:{int(options['port'])}", sni, starttls, certificate, files)
 
 
 def _host(host: str) -> str:

@@ -11,6 +11,7 @@ import re
 import selectors
 import shutil
 import socket
+import ssl
 import subprocess
 import typing as t
 
@@ -90,9 +91,9 @@ class Connection:
             while self.sock.recv(4096):
                 pass
 
-    def secure(self, identity: Identity) -> None:
-        """Start TLS."""
-        self.sock = identity.context().wrap_socket(self.sock, server_side=True)
+    def secure(self, identity: Identity, context: ssl.SSLContext | None = None) -> None:
+        """Start TLS, in a context of one's own if there is to be more than the certificate."""
+        self.sock = (context or identity.context()).wrap_socket(self.sock, server_side=True)
 
 
 Behaviour = t.Callable[[Connection], None]
@@ -205,4 +206,55 @@ def pop3(identity: Identity) -> Behaviour:
     return serve
 
 
-MAIL: dict[str, t.Callable[[Identity], Behaviour]] = {"smtp": smtp, "imap": imap, "pop3": pop3}
+def ftp(identity: Identity) -> Behaviour:
+    """An FTP server with a greeting of several lines, one of which looks like the last."""
+
+    def serve(connection: Connection) -> None:
+        connection.send("220-ready\r\n 220 said the server\r\n220 for you.\r\n")
+        while True:
+            command = connection.line().upper()
+            if command == "AUTH TLS":
+                connection.send("234 Proceed with negotiation.\r\n")
+                connection.secure(identity)
+            elif command == "QUIT":
+                connection.send("221 Goodbye.\r\n")
+                return
+            elif not command:
+                return
+            else:
+                connection.send("530 Please login with USER and PASS.\r\n")
+
+    return serve
+
+
+def sieve(identity: Identity) -> Behaviour:
+    """A ManageSieve server that tells its capabilities, one of them as a literal, before TLS and after."""
+    capabilities = '"IMPLEMENTATION" {13}\r\nOK a "server"\r\n"SIEVE" "fileinto"\r\n'
+
+    def serve(connection: Connection) -> None:
+        connection.send(f'{capabilities}"STARTTLS"\r\nOK "ready."\r\n')
+        while True:
+            command = connection.line().upper()
+            if command == "STARTTLS":
+                connection.send('OK "Begin TLS negotiation now."\r\n')
+                connection.secure(identity)
+                connection.send(f'{capabilities}OK "ready."\r\n')
+            elif command == "LOGOUT":
+                connection.send('OK "Logout completed."\r\n')
+                return
+            elif not command:
+                return
+            else:
+                connection.send('NO "Unknown command."\r\n')
+
+    return serve
+
+
+#: Small servers in which TLS starts after some lines in clear.
+IN_LINES: dict[str, t.Callable[[Identity], Behaviour]] = {
+    "smtp": smtp,
+    "imap": imap,
+    "pop3": pop3,
+    "ftp": ftp,
+    "sieve": sieve,
+}

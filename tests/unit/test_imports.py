@@ -50,11 +50,11 @@ _ARROWS: dict[str, set[str]] = {
     | {"module_utils/_commands", "module_utils/_endpoint", "module_utils/_files", "module_utils/_install"},
     "module_utils/_wire": _EVERYBODY,
     "module_utils/_files": _EVERYBODY,
-    "module_utils/_endpoint": _EVERYBODY,
+    "module_utils/_endpoint": _EVERYBODY | {"module_utils/_commands"},
     "module_utils/_install": _EVERYBODY | {"module_utils/_files"},
     "plugin_utils/_provider": _EVERYBODY,
     "plugin_utils/_layouts": _EVERYBODY,
-    "plugin_utils/_quick_look": _EVERYBODY | {"module_utils/_files", "module_utils/_install"},
+    "plugin_utils/_quick_look": _EVERYBODY | {"module_utils/_endpoint", "module_utils/_files", "module_utils/_install"},
     "plugin_utils/_identifiers": _EVERYBODY,
     "plugin_utils/_file_options": _EVERYBODY,
     "plugin_utils/_validation": _EVERYBODY | {"plugin_utils/_identifiers"},
@@ -111,7 +111,7 @@ _SHIPPED = {
     "collectssl_certificate": {"_argspec", "_errors", "_pem", "_python", "_text", "_files", "_install"},
     "collectssl_deploy": _EVERYBODY_SHIPPED | {"_commands", "_deploy", "_endpoint", "_files", "_install"},
     "collectssl_order_info": {"_argspec"},
-    "tls_endpoint_info": {"_argspec", "_errors", "_names", "_pem", "_python", "_text", "_endpoint"},
+    "tls_endpoint_info": _EVERYBODY_SHIPPED | {"_commands", "_endpoint"},
 }
 
 

@@ -78,7 +78,7 @@ class Certificate:
         return None if self.parts is None else fingerprint(self.parts.leaf)
 
     def key_type(self, view: View) -> Optional[str]:
-        """Of what kind the public key is, of the one that is to be installed or else of that which is; None if not told."""
+        """Of what kind the key is of the one that is to be installed, or else of the one that is; None if not told."""
         leaf = self.parts.leaf if self.parts is not None else self.look(view)
         der = _pem.dearmour(leaf) if leaf else None
         return None if der is None else _pem.key_type(der)

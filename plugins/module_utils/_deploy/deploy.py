@@ -147,7 +147,9 @@ class _Call:
             prints[name] = {one.fingerprint or ""}
             with contextlib.suppress(InstallError):
                 prints[name].add(fingerprint(one.look(View({}))) or "")
-        return {key: frozenset().union(*(prints.get(name, ()) for name in names)) - {""} for key, names in known.items()}
+        return {
+            key: frozenset().union(*(prints.get(name, ()) for name in names)) - {""} for key, names in known.items()
+        }
 
     def _result(self) -> Dict[str, Any]:
         certificates = []

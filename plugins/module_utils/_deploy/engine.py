@@ -256,7 +256,7 @@ class Unit:
         wrong = self._look_at(staying)
         for report in self.reports:
             touched = report.touched or report.name in held
-            if report.is_open and (report in changing or touched or wrong.get(report.name)):
+            if report.is_open and (report in changing or touched or self._is_stale(report, wrong)):
                 report.changed = True
         turned = [report for report in self.reports if report.changed]
         for service in self._services(turned):
@@ -427,7 +427,7 @@ class Unit:
                 report.end(self._proven[report.name])
         reports = [report for report in reports if report.is_open]
         wrong = self._look_at(reports)
-        stale = [report for report in reports if report.touched or report.name in wrong]
+        stale = [report for report in reports if report.touched or self._is_stale(report, wrong)]
         refused = self._reload_each(stale)
         taken = [report for report in stale if report.name not in refused]
         if any(self._is_taken(report) for report in taken):
@@ -518,7 +518,7 @@ class Unit:
         return self._found_wrong(looked_at, shown)
 
     def _found_wrong(self, reports: List[Report], shown: Mapping[str, Seen]) -> Dict[str, _Wrong]:
-        wrong = {}
+        wrong: Dict[str, _Wrong] = {}
         for report in reports:
             report.undetermined = {}
             for endpoint in report.endpoints:
@@ -533,8 +533,9 @@ class Unit:
                 # What shows a certificate that was not installed before either has nothing to do with these files.
                 same = seen.fingerprint == before and before != report.memory.installed
                 restores = before is not None and not same
-                if seen.undetermined:
-                    wrong.setdefault(report.name, _Wrong(f"{endpoint} could not be looked at: {seen.reason}.", False, True))
+                if seen.undetermined and seen.fingerprint is None:
+                    why = f"{endpoint} could not be looked at: {seen.reason}."
+                    wrong.setdefault(report.name, _Wrong(why, False, True))
                     continue
                 wrong[report.name] = _Wrong(f"{endpoint} does not show the certificate: {_told(seen)}.", restores)
                 if restores:
@@ -550,6 +551,11 @@ class Unit:
     def _waits(self, report: Report) -> bool:
         """Whether the controller has to look before it is known how it ends."""
         return report.wanted.looked_at_elsewhere and not report.wanted.absent and not self._is_stopped(report)
+
+    @staticmethod
+    def _is_stale(report: Report, wrong: Mapping[str, _Wrong]) -> bool:
+        """Whether something else is seen than what is installed, so that services had better take it anew."""
+        return report.name in wrong and not wrong[report.name].unseen
 
     @staticmethod
     def _tells(report: Report, seen: Seen) -> bool:

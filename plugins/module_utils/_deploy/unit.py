@@ -76,9 +76,7 @@ class UnitHere:
     def _begin(self) -> None:
         names = {one.name for one in self._certificates}
         here = {key: one for key, one in self._around.endpoints.items() if one.name in names and not one.elsewhere}
-        self._host = ThisHost(
-            self._certificates, here, endpoints.look_at, self._around.conditions, self._around.others
-        )
+        self._host = ThisHost(self._certificates, here, endpoints.look_at, self._around.conditions, self._around.others)
         self._host.barred.update(self._barred)
         wanted = [self._wanted(certificate) for certificate in self._certificates]
         self._unit = engine.Unit(self._host, wanted, self._around.shown)

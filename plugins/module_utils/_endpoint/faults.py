@@ -118,10 +118,9 @@ def _of_client_certificate(words: str, presented: bool) -> Fault:
 
 def _verification(exc: Exception, identity: str) -> Optional[str]:
     # Python 3.6 compares names itself, and raises CertificateError, which is no SSLError there.
-    if isinstance(exc, ssl.CertificateError) and not isinstance(exc, ssl.SSLError):
-        return verify_error(_MISMATCHES[0], "", identity)
-    code, reason = getattr(exc, "verify_code", None), getattr(exc, "reason", None)
-    if code not in _MISMATCHES and reason != "CERTIFICATE_VERIFY_FAILED":
+    mismatch = isinstance(exc, ssl.CertificateError) and not isinstance(exc, ssl.SSLError)
+    code = _MISMATCHES[0] if mismatch else getattr(exc, "verify_code", None)
+    if code not in _MISMATCHES and getattr(exc, "reason", None) != "CERTIFICATE_VERIFY_FAILED":
         return None
     message = str(getattr(exc, "verify_message", "") or "certificate verify failed; Python 3.6 does not tell why")
     return verify_error(code, message, identity)

@@ -67,7 +67,10 @@ class Answer(NamedTuple):
 
 
 def look(manner: Manner, sock: socket.socket, seconds: float) -> Optional[Answer]:
-    """What a server shows over a connected socket; None where this host has no ``openssl`` that can ask so."""
+    """What a server shows over a connected socket; None where this host has no ``openssl`` that can ask so.
+
+    Raises ``TimeoutError`` where that is not over in so many seconds.
+    """
     with contextlib.ExitStack() as stack:
         try:
             path = stack.enter_context(_relayed(sock, seconds))
@@ -76,6 +79,8 @@ def look(manner: Manner, sock: socket.socket, seconds: float) -> Optional[Answer
         except OSError:
             return None
     agreed = _AGREED.search(ended.stdout)
+    if ended.rc is None:
+        raise TimeoutError
     if agreed is None:
         # An option that it does not know: it did not come to connecting.
         return None
@@ -103,10 +108,12 @@ def _relayed(sock: socket.socket, seconds: float) -> Iterator[str]:
             try:
                 yield path
             finally:
-                # Whoever waits there, or for the server, is not waited for.
-                for one in (listener, sock):
-                    with contextlib.suppress(OSError):
-                        one.shutdown(socket.SHUT_RDWR)
+                # Whoever waits for the server, or for somebody to come, is not waited for.
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as nobody:
+                    nobody.settimeout(0)
+                    nobody.connect(path)
                 worker.join()
 
 

@@ -179,13 +179,15 @@ class _Look:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        # What can't be used is said before anything is waited for.
+        self._context = self._verified(None)
         self._deadline = Deadline(endpoint.timeout)
         self._addresses = self._resolved()
 
     def shown(self, kind: Optional[str] = None) -> Union[Dict[str, Any], Fault]:
         """What is served to a client as there are many, or one that takes one kind of key alone; else why nothing."""
         try:
-            return self._shown(self._verified(kind), kind)
+            return self._shown(self._context if kind is None else self._verified(kind), kind)
         except tls_context.NoCipherError as exc:
             return Fault(str(exc), "", False, True)
 
@@ -208,7 +210,10 @@ class _Look:
 
     def _verified(self, kind: Optional[str]) -> ssl.SSLContext:
         """For a client with the trust store and the usual settings of this host."""
-        context = self._presenting(tls_context.verified(self._endpoint.ca_path))
+        endpoint = self._endpoint
+        if kind is None and endpoint.client_certificate is None:
+            return tls_context.usual(endpoint.ca_path)
+        context = self._presenting(tls_context.verified(endpoint.ca_path))
         if kind is not None:
             tls_context.ask_for(context, kind, lenient=False)
         return context
@@ -241,18 +246,15 @@ class _Look:
             endpoint.identity, kind, endpoint.ca_path, endpoint.client_certificate, endpoint.client_key
         )
         with self._in_clear() as sock:
-            answer = openssl.look(manner, sock, self._left("TLS handshake with"))
+            try:
+                answer = openssl.look(manner, sock, self._deadline.left())
+            except TimeoutError as exc:
+                raise self._late("TLS handshake with") from exc
         if answer is None:
             return None
         if answer.der is None:
             return Fault("the server refused it", "", False)
         return _described(answer.der, answer.protocol, answer.cipher, answer.verify_error)
-
-    def _left(self, step: str) -> float:
-        try:
-            return self._deadline.left()
-        except TimeoutError as exc:
-            raise self._late(step) from exc
 
     @contextlib.contextmanager
     def _in_clear(self) -> Iterator[socket.socket]:

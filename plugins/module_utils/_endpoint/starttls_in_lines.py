@@ -111,7 +111,7 @@ def sieve(dialogue: Dialogue) -> None:
 
 def _sieve_lines(dialogue: Dialogue) -> List[str]:
     """The lines before the one that says OK, each with the literals in it."""
-    lines = []
+    lines: List[str] = []
     while True:
         line = dialogue.line()
         begin = line

@@ -11,7 +11,8 @@ import ipaddress
 import os
 import re
 import ssl
-from typing import Any, Optional
+import threading
+from typing import Any, Dict, Optional, Tuple
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.key_types import ASKING
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import OptionError
@@ -26,6 +27,22 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+$")
 
 class NoCipherError(Exception):
     """A client on this host cannot ask for certificates with some kind of key by ciphers."""
+
+
+#: To load the trust of a system takes longer than a handshake, and many look with it side by side.
+_OF_SYSTEM: Dict[Tuple[Optional[str], ...], ssl.SSLContext] = {}
+_LOADING = threading.Lock()
+
+
+def usual(ca_path: Optional[str]) -> ssl.SSLContext:
+    """As ``verified``, for a look that changes nothing about it: with the trust of the system all share one context."""
+    if ca_path is not None:
+        return verified(ca_path)
+    where = tuple(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    with _LOADING:
+        if where not in _OF_SYSTEM:
+            _OF_SYSTEM[where] = verified(None)
+        return _OF_SYSTEM[where]
 
 
 def verified(ca_path: Optional[str]) -> ssl.SSLContext:
@@ -86,7 +103,11 @@ def ask_for(context: ssl.SSLContext, key_type: str, lenient: bool) -> None:
 
 def without_tls_1_3(context: ssl.SSLContext) -> None:
     """Speak TLS 1.2 at the most."""
-    context.options |= getattr(ssl, "OP_NO_TLSv1_3", 0)
+    if hasattr(ssl, "TLSVersion"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    else:
+        # Python 3.6.
+        context.options |= getattr(ssl, "OP_NO_TLSv1_3", 0)
 
 
 def present(context: ssl.SSLContext, certificate: str, key: Optional[str]) -> None:

@@ -84,7 +84,7 @@ def _address(given: Options, options: Options, address: str, name: str | None) -
     known["host"] = known["host"] or (address if from_here else _LOOPBACK)
     known["server_name"] = known["server_name"] or name
     endpoint = endpoint_of({**known, "timeout": options["probe_timeout"]})
-    told = {option: value for option, value in known.items() if value is not None}
+    told = {option: value for option, value in known.items() if value not in (None, False)}
     if not from_here:
         # As the task spells them: the home folder and the variables in a path are the target's.
         told.update({option: given[option] for option in _PATHS if given.get(option) is not None})

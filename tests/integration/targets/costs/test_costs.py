@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.certfleet.collectssl.tests.bench import asking, counting, fleets, plays
+from ansible_collections.certfleet.collectssl.tests.bench import asking, counting, fleets, looking, plays
 from ansible_collections.certfleet.collectssl.tests.bench.counting import Sent
 from ansible_collections.certfleet.collectssl.tests.bench.fleets import Contender, Fleet
 from ansible_collections.certfleet.collectssl.tests.support.lab import INFO, Lab
@@ -36,6 +36,7 @@ def test_nothing_to_do_is_one_command_however_many_certificates(lab: Lab) -> Non
         fleets.settle(certificate, role)
         for contender in (certificate, role, plays.role(fleet, included=True, endpoints=False)):
             _costs(contender, _NOTHING_TO_DO)
+        assert all(seen.fingerprint for seen in looking.looked_at(list(fleet.service.ports.values())))
 
 
 @_WAYS

@@ -792,6 +792,8 @@ class Outside:
         if now == "installed":
             installed = self.host.installed.get("www")
             now = fingerprint_of(installed) if installed else None
+        if isinstance(now, Exception):
+            raise now
         if now is None:
             raise EndpointError(f"{endpoint.host} port {endpoint.port} could not be connected to.")
         return {"fingerprint_sha256": now, "verified": True}
@@ -939,8 +941,75 @@ def test_two_at_one_address_are_not_told_apart(host: Host, monkeypatch: pytest.M
     deploy(*certificates)
     result = deploy(*certificates)
     assert states(result) == {"www": "in_service", "old": "pending"}
-    assert [seen["serves"] for seen in result["endpoints"]] == [True, True]
-    assert result["endpoints"][1]["reason"].startswith("Undetermined: ")
+    assert [seen["serves"] for seen in result["endpoints"]] == [True, None]
+    assert result["endpoints"][1]["reason"].startswith("it shows the certificate of another name that is served at")
+
+
+class Blind(EndpointError):
+    """An endpoint that wants a client certificate, or serves another one and can't be asked for this."""
+
+    def __init__(self, shows: str | None) -> None:
+        shown = {"fingerprint_sha256": shows, "verified": True} if shows else None
+        super().__init__("It can't be asked.", shown, undetermined=True)
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("before", ["installed", None])
+def test_what_can_not_be_looked_at_says_nothing_against_the_new_files(
+    before: str | None, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = Outside(monkeypatch, host, p443=[Blind(None)])
+    outside.before[443] = before
+    host.installed["www"] = old_pem()
+    one = certificate(services=["nginx"], endpoints=[SEEN])
+    result = deploy(one)
+    assert (states(result), result["failed"], result["changed"]) == ({"www": "unproven"}, True, True)
+    assert host.installed["www"] != old_pem()
+    assert host.held == {}
+    assert result["certificates"][0]["msg"] == (
+        "127.0.0.1 port 443 could not be looked at from this controller: It can't be asked. The new files stay: "
+        "nothing is known against them."
+    )
+    assert (result["endpoints"][0]["serves"], outside.slept) == (None, [])
+    # Nor is a service told to take them anew, the next time.
+    host.runs.clear()
+    result = deploy(one)
+    assert (states(result), result["changed"], len(host.runs)) == ({"www": "unproven"}, False, 1)
+    assert result["certificates"][0]["msg"].endswith("It can't be asked. Its files are those that are wanted.")
+    host.check_mode = True
+    result = run(ActionModule, task(one), check_mode=True)
+    assert (states(result), result["changed"]) == ({"www": "unproven"}, False)
+
+
+@pytest.mark.usefixtures("answers")
+def test_what_can_not_be_told_is_no_fault(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = Outside(monkeypatch, host, p443=[Blind(OTHER)])
+    host.installed["www"] = old_pem()
+    one = certificate(services=["nginx"], endpoints=[SEEN])
+    for changed in (True, False):
+        result = deploy(one)
+        assert (states(result), "failed" in result, result["changed"]) == ({"www": "installed"}, False, changed)
+        assert result["certificates"][0]["msg"] == (
+            "Whether 127.0.0.1 port 443 serves it is undetermined: It can't be asked."
+        )
+        assert (result["endpoints"][0]["serves"], result["endpoints"][0]["fingerprint_sha256"]) == (None, OTHER)
+    assert (outside.slept, host.held) == ([], {})
+    host.check_mode = True
+    result = run(ActionModule, task(one), check_mode=True)
+    assert (states(result), result["changed"]) == ({"www": "installed"}, False)
+    # One that shows it is proof enough.
+    outside.shows[444] = ["installed"]
+    host.check_mode = False
+    assert states(deploy(certificate(endpoints=[SEEN, {**SEEN, "port": 444}]))) == {"www": "in_service"}
+
+
+@pytest.mark.usefixtures("answers")
+def test_the_old_one_tells_something_however_it_came_in_sight(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = Outside(monkeypatch, host, p443=[Blind(fingerprint(OLD))])
+    host.installed["www"] = old_pem()
+    outside.before[443] = fingerprint(OLD)
+    result = deploy(certificate(endpoints=[SEEN]), probe_retries=0)
+    assert (states(result), host.installed["www"]) == ({"www": "rolled_back"}, old_pem())
 
 
 @pytest.mark.usefixtures("answers")

@@ -59,7 +59,7 @@ def test_from_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
         ({}, "host"),
         ({"host": "https://www.example.com"}, "host must be a host name or an IP address"),
         ({"host": "www.example.com", "port": 0}, "port must be between 1 and 65535, not 0."),
-        ({"host": "www.example.com", "starttls": "ftp"}, "starttls must be one of"),
+        ({"host": "www.example.com", "starttls": "xmpp"}, "starttls must be one of"),
         ({"host": "www.example.com", "order_number": "1"}, "order_number"),
     ],
 )

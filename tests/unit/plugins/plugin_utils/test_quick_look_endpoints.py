@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._pem import dearmour, key_type
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._quick_look import (
     LONGEST,
     Endpoint,
@@ -41,8 +42,11 @@ def _serves(identity: Identity, port: int, timeout: int = 10, **options: t.Any) 
     options = {"host": "127.0.0.1", "port": port, **options}
     look = Look([], [endpoint_of(options, _pem(identity))], timeout=timeout)
     same = look.says_same(_answer(look))
+    kind = key_type(dearmour(_pem(identity)) or b"")
     try:
-        seen = endpoints.look(**options, ca_path=endpoints.trusted(), timeout=timeout)["fingerprint_sha256"]
+        seen = endpoints.look(**{"ca_path": endpoints.trusted(), "key_type": kind, **options}, timeout=timeout)[
+            "fingerprint_sha256"
+        ]
     except CollectError:
         seen = None
     assert same is (seen == identity.fingerprint())
@@ -87,9 +91,43 @@ def test_an_address_of_version_six() -> None:
         assert _serves(endpoints.good(), port, host="[::1]")
 
 
-@pytest.mark.parametrize("protocol", ["smtp", "imap", "pop3"])
+@pytest.mark.parametrize("version", [(), ("-tls1_2",), ("-tls1_3",)])
+@pytest.mark.parametrize("first", ["rsa", "ecdsa"])
+def test_a_server_with_two_certificates(version: tuple[str, ...], first: str, other: Identity) -> None:
+    """Each is seen, whichever a usual client is served."""
+    one, two = (other, endpoints.good()) if first == "rsa" else (endpoints.good(), other)
+    second = ("-dcert", str(two.certificate), "-dkey", str(two.key))
+    with tls_servers.s_server(one, *second, *version) as port:
+        assert _serves(one, port)
+        assert _serves(two, port)
+        stranger = endpoints.authority().issue("stranger", "127.0.0.1", kind="rsa")
+        assert not _serves(stranger, port)
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+@pytest.mark.parametrize("presents", [True, False])
+def test_a_server_for_clients_with_a_certificate(version: str, presents: bool) -> None:
+    """Without one, TLS 1.2 ends before the handshake is over, though openssl has seen a certificate by then."""
+    demands = ("-Verify", "1", "-verify_return_error", "-CAfile", endpoints.trusted(), version)
+    client = endpoints.authority().issue("client", "client.example.com")
+    given: dict[str, t.Any] = (
+        {"client_certificate": str(client.certificate), "client_key": str(client.key)} if presents else {}
+    )
+    with tls_servers.s_server(endpoints.good(), *demands) as port:
+        assert _serves(endpoints.good(), port, **given) == (presents or version == "-tls1_3")
+
+
+def test_a_file_that_is_not_there(tmp_path: pathlib.Path) -> None:
+    """What the probe can't look with, is not the same."""
+    with tls_servers.s_server(endpoints.good()) as port:
+        assert _serves(endpoints.good(), port, ca_path=endpoints.trusted())
+        assert not _serves(endpoints.good(), port, ca_path=str(tmp_path / "absent"))
+        assert not _serves(endpoints.good(), port, client_certificate=str(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize("protocol", tls_servers.IN_LINES)
 def test_starttls(protocol: str, other: Identity) -> None:
-    behaviour = getattr(tls_servers, protocol)
+    behaviour = tls_servers.IN_LINES[protocol]
     with tls_servers.Server(behaviour(endpoints.good())) as server:
         assert _serves(endpoints.good(), server.port, starttls=protocol)
         assert not _serves(other, server.port, starttls=protocol)
@@ -184,9 +222,11 @@ def test_endpoints_in_words(options: dict[str, t.Any], address: str, name: str |
 @pytest.mark.parametrize(
     "options",
     [
-        {"ca_path": "/etc/ssl/ca.pem"},
+        {"ca_path": "~/ca.pem"},
+        {"ca_path": "/etc/ssl/$(id)"},
         {"proxy_protocol": True},
-        {"client_certificate": "/x"},
+        {"client_certificate": "client.pem"},
+        {"client_certificate": "/x", "client_key": "/y z"},
         {"key_type": "rsa"},
         {"connect_from": "controller"},
         {"starttls": "xmpp"},

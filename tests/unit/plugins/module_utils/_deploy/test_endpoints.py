@@ -66,12 +66,37 @@ def test_a_host_without_ssl(monkeypatch: pytest.MonkeyPatch) -> None:
     found = next(iter(endpoints(_params(a=[_endpoint(port=0)])).values()))
     assert (found.look, found.elsewhere) == (None, False)
     with pytest.raises(EndpointError, match=r"could not be looked at from this host: the Python of this host"):
-        under_test.look_at(found.look)
+        under_test.look_at(found.look, None, frozenset())
+    assert under_test.beside({"one": found, "other": found._replace(name="b")}) == {}
 
 
 def test_a_look_is_that_of_the_module_for_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(under_test, "probe", lambda endpoint: {"fingerprint_sha256": endpoint}.items())
-    assert under_test.look_at("AA") == {"fingerprint_sha256": "AA"}
+    """For a certificate with some kind of key; and what is another's by right says nothing of it."""
+    asked = []
+
+    def probe(endpoint: t.Any) -> t.Any:
+        asked.append(endpoint.key_type)
+        return {"fingerprint_sha256": "AA"}.items()
+
+    monkeypatch.setattr(under_test, "probe", probe)
+    look = next(iter(endpoints(_params(a=[_endpoint()])).values())).look
+    assert under_test.look_at(look, "rsa", frozenset(["BB"])) == {"fingerprint_sha256": "AA"}
+    with pytest.raises(EndpointError, match=r"^it shows the certificate of another name") as caught:
+        under_test.look_at(look, None, frozenset(["AA"]))
+    assert (caught.value.shown, caught.value.undetermined) == ({"fingerprint_sha256": "AA"}, True)
+    assert asked == ["rsa", None]
+
+
+def test_who_else_is_to_be_seen_at_an_address() -> None:
+    other, elsewhere = _endpoint(port=444), _endpoint(connect_from="controller")
+    found = endpoints(_params(a=[_endpoint(), other, elsewhere], b=[_endpoint()], c=[_endpoint(), other, elsewhere]))
+    assert {key: sorted(names) for key, names in under_test.beside(found).items()} == {
+        "h port 443": ["b", "c"],
+        "h port 444": ["c"],
+        "h port 443 of b": ["a", "c"],
+        "h port 443 of c": ["a", "b"],
+        "h port 444 of c": ["a"],
+    }
 
 
 def test_what_is_told() -> None:
@@ -81,10 +106,14 @@ def test_what_is_told() -> None:
     looked: dict[str, dict[str, t.Any]] = {
         "right": {"fingerprint_sha256": "AA", "certificate": "PEM", "verified": False, "verify_error": "old"},
         "wrong": {"fingerprint_sha256": "BB", "certificate": "PEM", "verified": True},
-        "silent": {"reason": "Nothing listens there."},
+        "silent": {"reason": "Nothing listens there.", "undetermined": False},
+        "doubt": {"fingerprint_sha256": "CC", "certificate": "PEM", "reason": "Why?", "undetermined": True},
+        "unseen": {"reason": "It wants a certificate.", "undetermined": True},
+        "right after all": {"fingerprint_sha256": "AA", "reason": "Why?", "undetermined": True},
         "not asked for": {"fingerprint_sha256": "AA"},
     }
     names = {"right": "a", "wrong": "a", "silent": "b", "not asked for": "c", "not looked at": "a"}
+    names.update({"doubt": "b", "unseen": "b", "right after all": "a"})
     nothing = {"fingerprint_sha256": None, "served": None, "verified": None, "verify_error": None, "serves": False}
     seen = told({key: known(name) for key, name in names.items()}, looked, {"a": "AA", "b": None})
     assert seen == [
@@ -97,4 +126,13 @@ def test_what_is_told() -> None:
             "verify_error": None, "serves": False, "reason": "",
         },
         {"certificate": "b", "host": "h of b", **nothing, "reason": "Nothing listens there."},
+        {
+            "certificate": "b", "host": "h of b", "fingerprint_sha256": "CC", "served": "PEM", "verified": None,
+            "verify_error": None, "serves": None, "reason": "Why?",
+        },
+        {"certificate": "b", "host": "h of b", **nothing, "serves": None, "reason": "It wants a certificate."},
+        {
+            "certificate": "a", "host": "h of a", "fingerprint_sha256": "AA", "served": None, "verified": None,
+            "verify_error": None, "serves": True, "reason": "",
+        },
     ]  # fmt: skip

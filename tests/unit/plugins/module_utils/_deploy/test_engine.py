@@ -32,6 +32,8 @@ _FAULTS = [
     "falls silent",  # its endpoint shows nothing with the new files
     "stale",  # its endpoint goes on showing the old one
     "elsewhere",  # its endpoint shows, before and after, something that is of nobody here
+    "unseen",  # its endpoint can't be looked at, for a reason that lies in the looking
+    "falls unseen",  # nor can it with the new files
 ]
 
 
@@ -51,6 +53,7 @@ class _World(Host):
         self.missed: set[str] = set()
         self.unknown: set[str] = set()
         self.flaps = False
+        self.beside = "of another kind"
         self.fragile: set[str] = set()
         self.refuses_always: set[str] = set()
         self.read = {service: dict(self.disk) for one in certificates for service in one.services}
@@ -165,6 +168,10 @@ class _World(Host):
         fault = self.faults.get(endpoint, self.faults.get(name))
         if service in self.stopped or fault == "silent" or (fault == "falls silent" and shown.startswith("new")):
             return Seen(None, "nothing listens there")
+        if fault == "unseen" or (fault == "falls unseen" and shown.startswith("new")):
+            return Seen(None, "it wants a client certificate", True)
+        if fault == "undetermined":
+            return Seen(self.beside or shown, "it can't be asked for", True)
         return Seen("foreign" if fault == "elsewhere" else shown)
 
     def look(self, endpoints: t.Sequence[str]) -> dict[str, Seen]:
@@ -238,6 +245,8 @@ _ENDS = {
     "falls silent": ("rolled_back", "old"),
     "stale": ("rolled_back", "old"),
     "elsewhere": ("unproven", "new"),
+    "unseen": ("unproven", "new"),
+    "falls unseen": ("unproven", "new"),
 }
 #: What can't be told apart takes the whole unit back.
 _WHOLE_UNIT = ("validate", "reload")
@@ -279,6 +288,73 @@ def test_two_faults_in_a_unit(one: str, other: str) -> None:
     if not {one, other} & set(_WHOLE_UNIT):
         assert reports["c"].state == "in_service"
         assert world._shown("c:443").fingerprint == "new c"
+
+
+@pytest.mark.parametrize("fault", ["unseen", "falls unseen"])
+def test_what_can_not_be_looked_at_says_nothing_against_the_new_files(fault: str) -> None:
+    world = _World([_wanted("a")], {"a": fault})
+    report = _go(world)["a"]
+    assert (report.state, report.messages) == (
+        "unproven",
+        ["a:443 could not be looked at: it wants a client certificate. " + engine.NOTHING_AGAINST_IT],
+    )
+    # The next run does not bring them in once more.
+    world.told.clear()
+    again = _go(world)["a"]
+    assert (again.state, again.changed, world.disk["a"], world.told) == ("unproven", False, "new a", [])
+    unit = Unit(world, [world.wanted["a"]])
+    unit.foresee()
+    assert (unit.reports[0].state, unit.reports[0].changed) == ("unproven", False)
+
+
+def test_a_known_fault_counts_more_than_a_look_that_can_not_be_taken() -> None:
+    wanted = _wanted("a", endpoints=("a:1", "a:2", "a:3"))
+    world = _World([wanted], {"a:1": "unseen", "a:2": "stale", "a:3": "unseen"})
+    world.read["nginx"]["a"] = "foreign"
+    world.faults["a"] = "stale"
+    report = _go(world)["a"]
+    assert report.state == "unproven"
+    assert report.messages[0].startswith("a:2 does not show the certificate: it shows foreign.")
+
+
+_DOUBT = "Whether a:443 serves it is undetermined: it can't be asked for."
+
+
+def test_what_can_not_be_told_is_no_fault() -> None:
+    """Nothing is taken back for it, nothing is waited for, and it is said, each time."""
+    world = _World([_wanted("a"), _wanted("b")], {"a": "undetermined"})
+    for changed in (True, False):
+        world.told.clear()
+        reports = _go(world)
+        assert (reports["a"].state, reports["a"].changed, world.disk["a"]) == ("installed", changed, "new a")
+        assert reports["a"].messages == [_DOUBT]
+        assert (reports["b"].state, reports["b"].messages) == ("in_service", [])
+    assert world.told == []
+    unit = Unit(world, [world.wanted["a"]])
+    unit.foresee()
+    assert (unit.reports[0].state, unit.reports[0].changed, unit.reports[0].messages) == ("installed", False, [_DOUBT])
+
+
+def test_one_endpoint_that_shows_it_is_enough_beside_one_that_can_not_tell() -> None:
+    world = _World([_wanted("a", endpoints=("a:443", "a:444"))], {"a:443": "undetermined"})
+    report = _go(world)["a"]
+    assert (report.state, report.messages) == ("in_service", [_DOUBT])
+
+
+def test_the_old_one_tells_something_however_it_came_in_sight() -> None:
+    """A service that goes on with the old certificate is told so, where the new one could not be asked for."""
+    world = _World([_wanted("a")], {"a": "stale", "a:443": "undetermined"})
+    world.beside = ""
+    report = _go(world)["a"]
+    assert (report.state, world.disk["a"]) == ("rolled_back", "old a")
+
+
+def test_what_was_held_is_let_go_where_it_can_not_be_told() -> None:
+    world = _World([_wanted("a")], {"a": "undetermined"})
+    world.switch({"a": Memory("old a", {})})
+    world.hold(["a"])
+    report = _go(world)["a"]
+    assert (report.state, report.messages, world.holding) == ("installed", [_DOUBT], [])
 
 
 def test_a_stopped_service_is_left_so_and_its_silence_is_no_fault() -> None:

@@ -13,6 +13,7 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils import _comma
 from ansible_collections.certfleet.collectssl.plugins.module_utils._commands import Ended
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import services
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.certificate import fingerprint
+from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.endpoints import Endpoint
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import Memory, Seen
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.host import (
     Conditions,
@@ -22,7 +23,11 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.host 
     _noted,
 )
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.looks import Patience
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError, InstallError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import (
+    EndpointError,
+    InstallError,
+    OptionError,
+)
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files import transaction
 from ansible_collections.certfleet.collectssl.plugins.module_utils._files.view import View
 from ansible_collections.certfleet.collectssl.tests.support import installation
@@ -45,6 +50,10 @@ class _Certificate:
         self.wanted = types.SimpleNamespace(files=[])
         self.content = b"the same"
         self.attributes = None
+        self.fingerprint: str | None = "CC"
+
+    def key_type(self, _view: View) -> str:
+        return "ecdsa"
 
     def contents(self) -> dict[str, bytes]:
         return {"/shared.pem": self.content}
@@ -64,14 +73,27 @@ class _Certificate:
         return {"CERTFLEET_NAME": self.name}
 
 
-def _host(*certificates: _Certificate, how: dict[str, t.Any] | None = None) -> ThisHost:
-    def probe(endpoint: str) -> dict[str, t.Any]:
+def _host(
+    *certificates: _Certificate,
+    how: dict[str, t.Any] | None = None,
+    others: dict[str, frozenset[str]] | None = None,
+    asked: list[t.Any] | None = None,
+) -> ThisHost:
+    def probe(endpoint: str, key_type: str | None, beside: frozenset[str]) -> dict[str, t.Any]:
+        if asked is not None:
+            asked.append((endpoint, key_type, beside))
         if endpoint == "silent":
             raise EndpointError("Nothing listens there.")
+        if endpoint == "other":
+            raise EndpointError("It can't be asked.", {"fingerprint_sha256": "BB"}, undetermined=True)
+        if endpoint == "wrong":
+            raise OptionError("There is no such file.")
         return {"fingerprint_sha256": endpoint}
 
     conditions = Conditions(60, Patience(0, 0), how or {})
-    return ThisHost(t.cast(t.Any, certificates), {"e": "AA", "s": "silent"}, probe, conditions)
+    places = {"e": "AA", "s": "silent", "o": "other", "w": "wrong"}
+    endpoints = {key: Endpoint("a", {}, look, False) for key, look in places.items()}
+    return ThisHost(t.cast(t.Any, certificates), endpoints, probe, conditions, others or {})
 
 
 class _Story:
@@ -387,20 +409,51 @@ def test_without_openssl_a_key_has_no_tlsa_value(monkeypatch: pytest.MonkeyPatch
     assert _host().tlsa_of_key("/a.key") is None
 
 
+def test_what_a_look_asks_for() -> None:
+    """One with the kind of key that the certificate has; and what is its own is nobody else's."""
+    own = fingerprint(_LEAF) or ""
+    asked: list[t.Any] = []
+    host = _host(_Certificate("a"), others={"e": frozenset(["CC", "DD", own])}, asked=asked)
+    host.look(["e"])
+    host.look(["s"])
+    assert asked == [("AA", "ecdsa", frozenset(["DD"])), ("silent", "ecdsa", frozenset())]
+
+
+def test_a_certificate_that_can_not_be_read_is_looked_for_without_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_view: t.Any) -> t.NoReturn:
+        raise InstallError("It can't be read.")
+
+    certificate, asked = _Certificate("a"), list[t.Any]()
+    monkeypatch.setattr(certificate, "look", fails)
+    monkeypatch.setattr(certificate, "key_type", fails)
+    _host(certificate, others={"e": frozenset(["CC", "DD"])}, asked=asked).look(["e"])
+    assert asked == [("AA", None, frozenset(["DD"]))]
+
+
 def test_what_looks_told_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    host = _host()
-    assert host.look(["e", "s"]) == {"e": Seen("AA"), "s": Seen(None, "Nothing listens there")}
-    assert host.looked == {"e": {"fingerprint_sha256": "AA"}, "s": {"reason": "Nothing listens there."}}
+    host = _host(_Certificate("a"))
+    assert host.look(["e", "s", "o", "w"]) == {
+        "e": Seen("AA"),
+        "s": Seen(None, "Nothing listens there"),
+        "o": Seen("BB", "It can't be asked", True),
+        "w": Seen(None, "There is no such file", True),
+    }
+    assert host.looked == {
+        "e": {"fingerprint_sha256": "AA"},
+        "s": {"reason": "Nothing listens there.", "undetermined": False},
+        "o": {"fingerprint_sha256": "BB", "reason": "It can't be asked.", "undetermined": True},
+        "w": {"reason": "There is no such file.", "undetermined": True},
+    }
     assert host.look_until({"e": "BB"}) == {"e": Seen("AA")}
 
-    def breaks(_endpoint: t.Any) -> t.NoReturn:
+    def breaks(*_asked: t.Any) -> t.NoReturn:
         raise RuntimeError("broken")
 
     # What was told before is not taken for what is told now.
     monkeypatch.setattr(host, "_probe_one", breaks)
     with pytest.raises(RuntimeError, match="broken"):
         host.look(["e"])
-    assert list(host.looked) == ["s"]
+    assert host.looked.keys() == {"s", "o", "w"}
 
 
 def test_files_are_changed_under_a_lock_alone() -> None:

@@ -12,7 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy import looks
 from ansible_collections.certfleet.collectssl.plugins.module_utils._deploy.engine import Seen
-from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError
+from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import EndpointError, OptionError
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 50])
@@ -75,6 +75,33 @@ def test_of_a_reason_nothing_but_its_full_stop_is_left_out() -> None:
         raise EndpointError(f"It is {name}.")
 
     assert looks.look({"a": "the MX"}, probe) == {"a": Seen(None, "It is the MX")}
+
+
+def test_what_a_look_says_that_did_not_see_what_it_looked_for() -> None:
+    shown = {"fingerprint_sha256": "AA"}
+    faults = {
+        "other": EndpointError("It has none.", shown),
+        "doubt": EndpointError("It can't be asked.", shown, undetermined=True),
+        "unseen": EndpointError("It wants a certificate.", undetermined=True),
+        "option": OptionError("There is no such file."),
+    }
+
+    def probe(name: str) -> t.NoReturn:
+        raise faults[name]
+
+    assert looks.look({name: name for name in faults}, probe) == {
+        "other": Seen("AA", "It has none"),
+        "doubt": Seen("AA", "It can't be asked", True),
+        "unseen": Seen(None, "It wants a certificate", True),
+        "option": Seen(None, "There is no such file", True),
+    }
+
+
+def test_what_can_not_be_told_is_not_waited_for() -> None:
+    pauses: list[float] = []
+    seen = {"a": Seen("old", "It can't be asked", True), "b": Seen(None, "It wants a certificate", True)}
+    shown = looks.look_until({"a": "x", "b": "x"}, looks.Patience(5, 1), lambda names: seen, pauses.append)
+    assert (shown, pauses) == (seen, [])
 
 
 def test_what_is_right_is_not_looked_at_again() -> None:

@@ -131,16 +131,6 @@ def test_a_handshake_that_does_not_end(behaviour: tls_servers.Behaviour) -> None
     )
 
 
-def test_a_client_certificate_is_wanted() -> None:
-    """TLS 1.3 shows the certificate before that matters, TLS 1.2 does not."""
-    options = ("-Verify", "1", "-verify_return_error", "-CAfile", trusted())
-    with tls_servers.s_server(good(), *options) as port:
-        assert look(port, ca_path=trusted())["verified"]
-    with tls_servers.s_server(good(), *options, "-tls1_2") as port:
-        message = failure(port, ca_path=trusted())
-    assert "failed: the server refused it (sslv3 alert handshake failure). It may want a client certificate" in message
-
-
 def test_a_name_the_server_does_not_know() -> None:
     """Some servers refuse such a name rather than serving a certificate for another."""
 

@@ -113,7 +113,7 @@ def cases() -> t.Iterator[_Cases]:
             "no name": {"host": "no name"},
             "no store": {"host": "127.0.0.1", "ca_path": "/does/not/exist"},
         }
-        for protocol, mail in tls_servers.MAIL.items():
+        for protocol, mail in tls_servers.IN_LINES.items():
             probes[protocol] = {"host": "localhost", "port": serve(mail(good())), **ca, "starttls": protocol}
         same = list(probes)
         probes["expired"] = {"host": "localhost", "port": serve(tls_servers.tls(expired)), **ca}

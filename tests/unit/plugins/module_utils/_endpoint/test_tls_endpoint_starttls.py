@@ -1,7 +1,7 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""STARTTLS: with small real mail servers, and with such that misbehave at every step."""
+"""STARTTLS in lines: with small real servers, and with such that misbehave at every step."""
 
 from __future__ import annotations
 
@@ -27,9 +27,27 @@ _SAID = {
     "smtp": ["EHLO [127.0.0.1]", "STARTTLS", "QUIT"],
     "imap": ["a1 STARTTLS", "a2 LOGOUT"],
     "pop3": ["STLS", "QUIT"],
+    "ftp": ["AUTH TLS", "QUIT"],
+    "sieve": ["STARTTLS", "LOGOUT"],
 }
-_GREETINGS = {"smtp": "220 ready\r\n", "imap": "* OK ready\r\n", "pop3": "+OK ready\r\n"}
-_ANSWERS = {"smtp": "220 go ahead\r\n", "imap": "a1 OK go ahead\r\n", "pop3": "+OK go ahead\r\n"}
+_GREETINGS = {
+    "smtp": "220 ready\r\n",
+    "imap": "* OK ready\r\n",
+    "pop3": "+OK ready\r\n",
+    "ftp": "220 ready\r\n",
+    "sieve": '"STARTTLS"\r\nOK ready\r\n',
+}
+_ANSWERS = {
+    "smtp": "220 go ahead\r\n",
+    "imap": "a1 OK go ahead\r\n",
+    "pop3": "+OK go ahead\r\n",
+    "ftp": "234 go ahead\r\n",
+    "sieve": "OK go ahead\r\n",
+}
+#: What messages call the step that follows the request for TLS.
+_STEPS = {"pop3": "answer to STLS", "ftp": "answer to AUTH TLS"}
+_CALLED = {"sieve": "ManageSieve"}
+_IMPLICIT = {"smtp": 465, "imap": 993, "pop3": 995, "ftp": 990}
 _PROTOCOLS = sorted(_SAID)
 #: Seconds; enough for a busy machine to get through what comes before the wait.
 _TIMEOUT = 2
@@ -58,9 +76,9 @@ def _scripted(*answers: str | bytes) -> tls_servers.Behaviour:
 
 
 @pytest.mark.parametrize("protocol", _PROTOCOLS)
-def test_mail_servers(protocol: str) -> None:
+def test_servers(protocol: str) -> None:
     """The dialogue is the shortest there is, it ends politely, and the certificate is the one that is served."""
-    with tls_servers.Server(tls_servers.MAIL[protocol](good())) as server:
+    with tls_servers.Server(tls_servers.IN_LINES[protocol](good())) as server:
         result = look(server.port, starttls=protocol, ca_path=trusted())
     assert result["verified"]
     assert result["fingerprint_sha256"] == good().fingerprint()
@@ -72,7 +90,7 @@ def test_mail_servers(protocol: str) -> None:
 def test_trust_is_reported_after_starttls_too(protocol: str) -> None:
     """Three connections, each with a dialogue of its own."""
     expired = authority().issue("expired-mail", "127.0.0.1", days=(-9, -1))
-    with tls_servers.Server(tls_servers.MAIL[protocol](expired)) as server:
+    with tls_servers.Server(tls_servers.IN_LINES[protocol](expired)) as server:
         result = look(server.port, starttls=protocol, ca_path=trusted())
     assert (result["verified"], result["verify_error"]) == (False, "certificate has expired")
     assert result["fingerprint_sha256"] == expired.fingerprint()
@@ -114,13 +132,21 @@ def test_ehlo_over_ipv6() -> None:
         ("imap", ["* OK hi\r\n", "a2 OK go\r\n"], 'sent "a2 OK go" in place of its answer to STARTTLS, which is not'),
         ("pop3", ["-ERR busy\r\n"], 'answered with "-ERR busy" in place of its greeting'),
         ("pop3", ["+OK hi\r\n", "-ERR what\r\n"], 'answered with "-ERR what" in place of its answer to STLS'),
+        ("ftp", ["421 busy\r\n"], 'answered with "421 busy" in place of its greeting'),
+        ("ftp", ["220-hi\r\n 220 not yet\r\n2200\r\n220\r\n", "530 log in\r\n"], 'with "530 log in" in place of its'),
+        ("ftp", ["220 hi\r\n", "500 what\r\n"], 'answered with "500 what" in place of its answer to AUTH TLS'),
+        ("sieve", ['BYE "busy"\r\n'], 'answered with "BYE "busy"" in place of its greeting'),
+        ("sieve", ['"IMPLEMENTATION" "x"\r\n"SASL" "STARTTLS"\r\nOK\r\n'], "the server does not offer STARTTLS"),
+        ("sieve", ['"x" {11+}\r\n"STARTTLS"\r\nOK\r\n'], "the server does not offer STARTTLS"),
+        ("sieve", ['"STARTTLS"\r\nOK\r\n', "NO (TRYLATER)\r\n"], 'with "NO (TRYLATER)" in place of its answer to'),
+        ("sieve", ['"STARTTLS"\r\nOK\r\n', "* OK\r\n"], 'sent "* OK" in place of its answer to STARTTLS, which is'),
     ],
 )
 def test_a_server_that_refuses(protocol: str, answers: list[str], words: str) -> None:
     """Its own words are in the message, with the step."""
     with tls_servers.Server(_scripted(*answers)) as server, at_most(0.5):
         message = failure(server.port, starttls=protocol)
-    name = protocol.upper()
+    name = _CALLED.get(protocol, protocol.upper())
     assert message.startswith(f"No TLS with 127.0.0.1 port {server.port} by STARTTLS for {name}: the server ")
     assert words in message
     assert f". Check that the port speaks {name} and offers STARTTLS; one that speaks TLS from the start" in message
@@ -149,7 +175,8 @@ def test_garbage(protocol: str, garbage: bytes) -> None:
         connection.wait()
 
     with tls_servers.Server(serve) as server:
-        assert "in place of its answer to ST" in failure(server.port, starttls=protocol, timeout=3)
+        step = _STEPS.get(protocol, "answer to STARTTLS")
+        assert f"in place of its {step}" in failure(server.port, starttls=protocol, timeout=3)
 
 
 @pytest.mark.parametrize("protocol", _PROTOCOLS)
@@ -167,7 +194,7 @@ def test_a_greeting_without_end(protocol: str, piece: str) -> None:
 
     with tls_servers.Server(serve) as server, at_most(0.5):
         message = failure(server.port, starttls=protocol)
-    if piece[0] == "x" or (protocol, piece[0]) in (("smtp", "2"), ("imap", "*")):
+    if piece[0] == "x" or (protocol, piece[0]) in (("smtp", "2"), ("ftp", "2"), ("imap", "*")):
         assert "the server sent more than 64 KiB in place of its" in message
     else:
         assert ", which is not of this protocol" in message
@@ -182,6 +209,8 @@ def _stopping(protocol: str, steps: int, fault: str) -> tls_servers.Behaviour:
         "smtp": ["220 hi\r\n", "250-here\r\n250 STARTTLS\r\n"],
         "imap": ["* OK hi\r\n", "* CAPABILITY IMAP4rev1\r\n"],
         "pop3": ["+OK hi\r\n", "+"],
+        "ftp": ["220-hi\r\n220 there\r\n", "234-x\r\n"],
+        "sieve": ['"STARTTLS"\r\nOK\r\n', '"X"\r\n'],
     }[protocol][:steps]
 
     def serve(connection: tls_servers.Connection) -> None:
@@ -220,7 +249,8 @@ def told() -> dict[t.Any, str]:
 def test_a_server_that_stops(told: dict[t.Any, str], protocol: str, steps: int, fault: str) -> None:
     """Before its greeting, before its answers; at once or in the middle of a line that never ends."""
     message = told[protocol, steps, fault]
-    step = ["greeting", "answer to EHLO" if protocol == "smtp" else "answer to ST", "answer to ST"][steps]
+    asked = _STEPS.get(protocol, "answer to STARTTLS")
+    step = ["greeting", "answer to EHLO" if protocol == "smtp" else asked, asked][steps]
     if fault == "close":
         assert f"the server closed the connection in place of its {step}" in message
     else:
@@ -233,8 +263,8 @@ def test_starttls_on_a_port_that_speaks_tls_from_the_start(told: dict[t.Any, str
     """The server waits too; the message says what to do."""
     message = told[protocol]
     assert f"the server's greeting did not come within the timeout of {_TIMEOUT} seconds" in message
-    port = {"smtp": 465, "imap": 993, "pop3": 995}[protocol]
-    assert message.endswith(f"such as {port}, is probed without starttls.")
+    such = f", such as {_IMPLICIT[protocol]}," if protocol in _IMPLICIT else ""
+    assert message.endswith(f"one that speaks TLS from the start{such} is probed without starttls.")
 
 
 @pytest.mark.parametrize("protocol", _PROTOCOLS)

@@ -37,6 +37,7 @@ def test_everything_is_told(kind: str, version: str) -> None:
     assert result == {
         "fingerprint_sha256": identity.fingerprint(),
         "certificate": identity.certificate.read_text(),
+        "key_type": kind,
         "protocol": version,
         "cipher": cipher,
         "verified": True,
