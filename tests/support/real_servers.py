@@ -266,7 +266,7 @@ class Slapd(Server):
 class MariaDB(Server):
     """MariaDB with the tables of a new one."""
 
-    needs = ("mariadbd", "mariadb-install-db")
+    needs = ("mariadbd", "mariadb-install-db", "my_print_defaults")
     greets = True
     # Its data are of no use to anybody, so that there is nothing to wait for.
     ending = signal.SIGKILL

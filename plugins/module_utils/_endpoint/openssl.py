@@ -23,8 +23,9 @@ from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.key
 from ansible_collections.certfleet.collectssl.plugins.module_utils._endpoint.tls_context import is_address
 
 _AGREED = re.compile(r"^New, (?P<protocol>\S+), Cipher is (?P<cipher>\S+)", re.MULTILINE)
-# The first of them is the one that ends a handshake of a usual client.
-_NOT_VERIFIED = re.compile(r"^verify error:num=(?P<code>[0-9]+):(?P<words>.*)$", re.MULTILINE)
+_VERIFIED = re.compile(r"^ *Verify return code: (?P<code>[0-9]+) \((?P<words>.*)\)", re.MULTILINE)
+#: It goes on when something is wrong, and says in the end what was so last; a usual client stops at the first.
+_FIRST_WRONG = re.compile(r"^verify error:num=(?P<code>[0-9]+):(?P<words>.*)$", re.MULTILINE)
 _NOTHING_AGREED = "(NONE)"
 _CHUNK = 16 * 1024
 
@@ -73,12 +74,7 @@ def look(manner: Manner, sock: socket.socket, seconds: float) -> Optional[Answer
     with contextlib.ExitStack() as stack:
         try:
             path = stack.enter_context(_relayed(sock, seconds))
-            more = {"LC_ALL": "C"}
-            if manner.ca_path is not None:
-                # OpenSSL 3 trusts a store beside file and folder, and older ones know no option against that. It is
-                # the folder of the system, unless another one is named: this one holds no certificate.
-                more["SSL_CERT_DIR"] = os.path.dirname(path)
-            surroundings: Dict[str, str] = _commands.environment(more, os.environ)
+            surroundings: Dict[str, str] = _commands.environment({"LC_ALL": "C"}, os.environ)
             ended = _commands.run([*manner.words, "-unix", path], seconds, surroundings)
         except OSError:
             return None
@@ -90,8 +86,11 @@ def look(manner: Manner, sock: socket.socket, seconds: float) -> Optional[Answer
         return None
     blocks = _pem.blocks(ended.stdout)
     der = _pem.dearmour(blocks[0]) if blocks and agreed.group("cipher") != _NOTHING_AGREED else None
-    fault = _NOT_VERIFIED.search(ended.stderr)
-    error = fault and faults.verify_error(int(fault.group("code")), fault.group("words"), manner.identity)
+    verified = _FIRST_WRONG.search(ended.stderr) or _VERIFIED.search(ended.stdout)
+    error: Optional[str] = "openssl did not say whether it is trusted"
+    if verified is not None:
+        code = int(verified.group("code"))
+        error = faults.verify_error(code, verified.group("words"), manner.identity) if code else None
     return Answer(der, agreed.group("protocol"), agreed.group("cipher"), error)
 
 
