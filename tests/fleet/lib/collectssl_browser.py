@@ -71,6 +71,17 @@ return found;
 
 # A frame is laid out and painted between two calls of this kind.
 _PAINTED = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
+# When it was loaded and when something was to be seen of it, in milliseconds after the navigation began.
+_OPENED = """
+const [navigation] = performance.getEntriesByType('navigation');
+const painted = performance.getEntriesByName('first-contentful-paint').map(one => one.startTime);
+return Math.max(navigation.loadEventEnd, ...painted);
+"""
+# What a person can read of elements; what is folded or filtered away is not among it.
+_READ = """
+return [...document.querySelectorAll(arguments[0])].filter(one => one.checkVisibility())
+    .map(one => one.innerText.trim().replace(/\\s+/g, ' '));
+"""
 _SIZE = "const {scrollWidth: width, scrollHeight: height} = document.documentElement; return {width, height};"
 
 
@@ -80,8 +91,11 @@ class Browser:
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
 
-    def open(self, page: pathlib.Path, width: int, scheme: str = "light", media: str = "screen") -> None:
+    def open(
+        self, page: pathlib.Path, width: int, scheme: str = "light", media: str = "screen", scripts: bool = True
+    ) -> None:
         """Show a file in a window of so many CSS pixels, in light or dark, as on a screen or in print."""
+        self._tell("Emulation.setScriptExecutionDisabled", value=not scripts)
         self._tell(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
         )
@@ -89,7 +103,8 @@ class Browser:
         self._tell("Emulation.setEmulatedMedia", media=media, features=features)
         self.driver.get(page.as_uri())
         # The load event may come before the first layout: to a browser that is short of time the page has no width yet.
-        self.driver.execute_async_script(_PAINTED)
+        if scripts:
+            self.driver.execute_async_script(_PAINTED)
 
     def _tell(self, command: str, **parameters: t.Any) -> dict[str, t.Any]:
         return t.cast("dict[str, t.Any]", self.driver.execute_cdp_cmd(command, parameters))
@@ -105,6 +120,24 @@ class Browser:
     def seen(self, selector: str) -> list[str]:
         """What is to read of these elements, without line breaks."""
         return [" ".join(element.text.split()) for element in self.all(selector)]
+
+    def read(self, selector: str) -> list[str]:
+        """As ``seen``, of those that are in the open, and of a thousand at once."""
+        return t.cast("list[str]", self.ask(_READ, selector))
+
+    def unfold(self) -> None:
+        """Click on all that is folded and can be seen."""
+        for summary in self.all("details:not([open]) > summary"):
+            if summary.is_displayed():
+                summary.click()
+
+    def press(self, *keys: str) -> None:
+        """Press keys, wherever the focus is."""
+        self.driver.switch_to.active_element.send_keys(*keys)
+
+    def opened(self) -> float:
+        """The seconds from the beginning of the navigation until the page was loaded and to be seen."""
+        return float(self.ask(_OPENED)) / 1000
 
     def overflowing(self) -> list[str]:
         """What sticks out of the window, or out of its box."""
