@@ -78,10 +78,10 @@ def seen_of(host: Facts, clock: Clock) -> Seen:
         )
         for one in certificates.values()
     ]
-    return Seen(rows, endpoints, _host_row(host, endpoints, clock) if unreachable else None)
+    return Seen(rows, endpoints, _host_row(host, rows, endpoints, clock) if unreachable else None)
 
 
-def _host_row(host: Facts, endpoints: t.Sequence[Row], clock: Clock) -> Row:
+def _host_row(host: Facts, certificates: t.Sequence[Row], endpoints: t.Sequence[Row], clock: Clock) -> Row:
     why = excerpt(str(host["result"].get("msg") or "nothing is known of why"), _SAID)
     row = Row(
         Span(),
@@ -92,7 +92,10 @@ def _host_row(host: Facts, endpoints: t.Sequence[Row], clock: Clock) -> Row:
         where=host["host"],
         endpoints=len(endpoints),
         counted=counted(len(endpoints), "endpoint"),
-        seen=[_seen_there(one) for one in endpoints],
+        seen=[
+            *(_seen_there(one) for one in endpoints),
+            *(f"{one.facts['certificate']}: no endpoint" for one in certificates if not one.facts["endpoints"]),
+        ],
     )
     row.note("unreachable", f"{KINDS['unreachable'].title}: {why}")
     for kind in dict.fromkeys(kind for one in endpoints for kind in one.kinds if kind != "unreachable"):
@@ -137,6 +140,7 @@ def _certificate_row(
         names=_names(installed),
         issuer=installed.get("issuer"),
         endpoints=len(endpoints),
+        is_known=not unreachable,
     )
     if row.facts["held"]:
         row.note("held", f"{HELD}, from a run that did not come to its end")
@@ -165,7 +169,7 @@ def _endpoint_row(host: str, seen: Facts, certificate: Facts, clock: Clock, unre
         connect_from=seen["connect_from"],
         where=_where(seen),
         certificate=certificate["name"],
-        serves=seen["serves"],
+        serves=_serves(seen, installed),
         served=seen["fingerprint_sha256"],
         installed=installed.get("fingerprint_sha256"),
         names=names,
@@ -175,6 +179,16 @@ def _endpoint_row(host: str, seen: Facts, certificate: Facts, clock: Clock, unre
     _judge(row, seen, certificate, unreachable)
     row.facts["compared"] = _compared(row)
     return row
+
+
+def _serves(seen: Facts, installed: Facts) -> bool | None:
+    """Whether it serves what it has to as things are.
+
+    In check mode that may be a certificate which is only to be installed; that the installed one is seen is no fault.
+    """
+    shown = seen["fingerprint_sha256"]
+    is_installed = shown is not None and shown == installed.get("fingerprint_sha256")
+    return True if seen["serves"] is False and is_installed else t.cast("bool | None", seen["serves"])
 
 
 def _where(seen: Facts) -> str:
@@ -218,9 +232,16 @@ def _judge_installed(row: Row, seen: Facts, certificate: Facts, reason: str) -> 
         row.note("awaited")
     elif installed is None:
         row.note("not_installed")
-    # In check mode, what an endpoint has to serve may be what is to be installed; that the old one is seen is no drift.
-    elif seen["serves"] is False and seen["served"] is not None and installed != seen["fingerprint_sha256"]:
+    elif seen["served"] is not None and _differs(row, certificate):
         row.note("differs", f"{KINDS['differs'].title}{f': {reason}' if reason else ''}")
+
+
+def _differs(row: Row, certificate: Facts) -> bool:
+    """Whether an endpoint serves another certificate than the one that is installed."""
+    wanted = (certificate.get("certificate") or {}).get("fingerprint_sha256")
+    # That it serves the one that is wanted is well, but not where the files are still, or again, those of another one.
+    is_ahead = row.facts["serves"] is True and row.facts["served"] == wanted != row.facts["installed"]
+    return row.facts["serves"] is False or is_ahead
 
 
 def _judge_trust(row: Row, seen: Facts) -> None:
@@ -234,7 +255,7 @@ def _compared(row: Row) -> str:
     served, installed = row.facts["served"], row.facts["installed"]
     if installed is None:
         return "none" if {"not_installed", "awaited"} & set(row.kinds) else "not known"
-    if row.facts["serves"] or installed == served:
+    if installed == served or (row.facts["serves"] and "differs" not in row.kinds):
         return "the same"
     return "another one" if served else ""
 

@@ -173,5 +173,5 @@ def _some(
 
 
 def _has_a_place(row: Row) -> bool:
-    """Whether a certificate is shown by itself: what its endpoints say of it stands with these."""
-    return bool(row.findings) or not row.facts["endpoints"]
+    """Whether a certificate is shown by itself: what its endpoints say of it stands with these, or with its host."""
+    return bool(row.findings) or (row.facts["is_known"] and not row.facts["endpoints"])

@@ -273,7 +273,17 @@ def test_endpoint(case: str) -> None:
     (row,) = made["endpoints"]
     assert (row["level"], words(row)) == (level, said)
     assert row["findings"][0]["words"] == (said or ["in service"])[0]
+    assert row["serves"] is {"doubt": None, "good": True}.get(level, row["serves"])
     assert [kind for kind, count in made["counts"].items() if count["endpoints"]] == sorted(set(row["kinds"]) - {"good"})
+
+
+def test_an_endpoint_that_is_ahead_of_the_files() -> None:
+    """It serves the certificate that is wanted, while an older one is installed, which the next reload would serve."""
+    seen = endpoint(_GOOD, "bb", serves=True)
+    seen["result"]["certificates"][0]["certificate"] = {"fingerprint_sha256": "aa"}
+    (row,) = report(seen)["endpoints"]
+    assert words(row) == ["serves another certificate than the one that is installed"]
+    assert row["compared"] == "another one"
 
 
 def test_names_of_an_endpoint() -> None:
@@ -347,6 +357,7 @@ def down(name: str, endpoints: int, pem: str | None = None) -> dict[str, t.Any]:
 def test_an_unreachable_host_is_one_row() -> None:
     """It says how many endpoints it has, and what is seen of them all the same; hosts that are down are one group."""
     made = report(down("web1", 4), down("web2", 1, _GOOD), down("web3", 0), endpoint(_GOOD))
+    assert made["hosts"][2]["seen"] == ["www: no endpoint"]
     assert [row["host"] for row in made["hosts"]] == ["web1", "web2", "web3"]
     assert [row["counted"] for row in made["hosts"]] == ["4 endpoints", "1 endpoint", "0 endpoints"]
     assert words(made["hosts"][0]) == ["host not reached: No route to host"]
