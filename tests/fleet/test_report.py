@@ -217,7 +217,7 @@ def test_print(scene: _Scene, browser: Browser, tmp_path: pathlib.Path) -> None:
 _HOSTS, _EACH = 250, 4
 # Which hosts are in which trouble; with all others nothing is wrong.
 _DOWN, _EXPIRED, _REFUSING, _STALE, _UNTRUSTED, _SOON_HOSTS, _HELD = (
-    *(range(0, 20), range(20, 25), range(25, 60), range(60, 70), range(70, 75), range(75, 85), range(85, 88)),
+    *(range(20), range(20, 25), range(25, 60), range(60, 70), range(70, 75), range(75, 85), range(85, 88)),
 )
 _NOW = "2026-06-01T12:00:00Z"
 _SECONDS = 2.0
@@ -246,8 +246,15 @@ def _endpoint(number: int, place: int) -> dict[str, t.Any]:
     elif number in _STALE:
         served, serves = {**served, "fingerprint_sha256": "aa:bb:" * 16 + "cc"}, False
     return {
-        **{"certificate": "www", "host": address, "port": 8443 + place, "server_name": None, "starttls": None},
-        **{"connect_from": "controller", "served": served, "serves": serves, "reason": reason},
+        "certificate": "www",
+        "host": address,
+        "port": 8443 + place,
+        "server_name": None,
+        "starttls": None,
+        "connect_from": "controller",
+        "served": served,
+        "serves": serves,
+        "reason": reason,
         "fingerprint_sha256": served and served["fingerprint_sha256"],
         "verified": served and number not in _UNTRUSTED,
         "verify_error": "self-signed certificate" if number in _UNTRUSTED else None,
@@ -257,13 +264,21 @@ def _endpoint(number: int, place: int) -> dict[str, t.Any]:
 def _host(number: int) -> dict[str, t.Any]:
     is_down = number in _DOWN
     order = {
-        **{"order_number": str(7000 + number), "state": "issued", "status": {"code": 1, "message": None}},
-        **{"fqdn": f"www{number}.example.com", "not_before": "2026-01-01T00:00:00Z", "mdc_domains": []},
+        "order_number": str(7000 + number),
+        "state": "issued",
+        "status": {"code": 1, "message": None},
+        "fqdn": f"www{number}.example.com",
+        "not_before": "2026-01-01T00:00:00Z",
+        "mdc_domains": [],
         "not_after": _installed(number)["not_after"],
     }
     certificate = {
-        **{"name": "www", "state": "failed" if is_down else "in_service", "msg": "", "held": number in _HELD},
-        **{"order": order, "installed": None if is_down else _installed(number)},
+        "name": "www",
+        "state": "failed" if is_down else "in_service",
+        "msg": "",
+        "held": number in _HELD,
+        "order": order,
+        "installed": None if is_down else _installed(number),
     }
     down = {"unreachable": True, "msg": f"Connection to 192.0.2.{number} timed out"} if is_down else {}
     looks = [_endpoint(number, place) for place in range(_EACH)]
@@ -328,9 +343,7 @@ def test_what_is_wrong_is_seen_at_once(large: pathlib.Path, browser: Browser) ->
     assert max(link.rect["y"] + link.rect["height"] for link in browser.all(".causes a")) < 900
     (link,) = (link for link in browser.all(".causes a") if "serves another" in link.text)
     link.click()
-    (row,) = browser.ask(
-        "const box = document.elementFromPoint(720, 250).closest('.group'); return [box.innerText];"
-    )
+    (row,) = browser.ask("const box = document.elementFromPoint(720, 250).closest('.group'); return [box.innerText];")
     assert "serves another certificate" in row
     assert len(browser.read("#hosts tbody tr")) == len(_DOWN)
     (first, *_others) = browser.read("#hosts tbody tr")

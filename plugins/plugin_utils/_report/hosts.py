@@ -115,9 +115,7 @@ def _seen_there(row: Row) -> str:
 # --- certificates ----------------------------------------------------------------------------------------------------
 
 
-def _certificate_row(
-    host: str, one: Facts, endpoints: t.Sequence[Row], clock: Clock, came: tuple[bool, bool]
-) -> Row:
+def _certificate_row(host: str, one: Facts, endpoints: t.Sequence[Row], clock: Clock, came: tuple[bool, bool]) -> Row:
     """``came`` says whether it was rolled back, and whether its host could not be reached."""
     was_rolled_back, unreachable = came
     installed = one["installed"] or {}

@@ -240,9 +240,8 @@ def _assert_self_contained(page: _Page) -> None:
     policy = [given["content"] for tag, given in page.tags if tag == "meta" and "http-equiv" in given]
     (script,) = page.scripts
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    assert policy == [
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; "
-        "form-action 'none'"
+    assert [given.partition("script-src ")[::2] for given in map(str, policy)] == [
+        ("default-src 'none'; style-src 'unsafe-inline'; ", f"'sha256-{digest}'; base-uri 'none'; form-action 'none'")
     ]
 
 
@@ -276,10 +275,10 @@ def test_what_is_to_be_an_alarm(scene: _Scene) -> None:
     scene.page.unlink()
     run = scene.run("-l", "web-good,web-silent", report_fail_on="expired,revoked, unreachable").must_fail()
     said = run.one("Fail for what makes this run fail").message
-    assert re.fullmatch(
-        r"The report found what this run is to fail for: unreachable: 1 endpoint \(web-silent 127\.0\.0\.1 port 1.*\)\.",
-        said,
-    )
+    begin = "The report found what this run is to fail for: unreachable: 1 endpoint (web-silent 127.0.0.1 port 1, "
+    assert said.startswith(begin)
+    assert said.endswith(").")
+    assert "; " not in said
     assert len(scene.read().rows["endpoints"]) == 2
     assert scene.page.with_suffix(".json").exists()
 

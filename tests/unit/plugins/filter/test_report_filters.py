@@ -36,7 +36,12 @@ def _certificate(name: str, fingerprint: str | None = "aa", **more: t.Any) -> di
     dates = {"not_before": "2026-01-01T00:00:00Z", "not_after": "2026-12-01T00:00:00Z"}
     installed = fingerprint and {**dates, "fingerprint_sha256": fingerprint}
     return {
-        **{"name": name, "state": "in_service", "msg": "", "held": False, "order": None, "installed": installed},
+        "name": name,
+        "state": "in_service",
+        "msg": "",
+        "held": False,
+        "order": None,
+        "installed": installed,
         **more,
     }
 
@@ -44,17 +49,33 @@ def _certificate(name: str, fingerprint: str | None = "aa", **more: t.Any) -> di
 def _endpoint(name: str, not_after: str | None, serves: bool | None = True, **more: t.Any) -> dict[str, t.Any]:
     served = {"not_before": "2026-01-01T00:00:00Z", "not_after": not_after, "subject": "CN=x", "issuer": "CN=y"}
     return {
-        **{"certificate": name, "host": "192.0.2.1", "port": 443, "server_name": name, "starttls": None},
-        **{"connect_from": "target", "fingerprint_sha256": not_after and ("aa" if serves else "bb")},
-        **{"served": not_after and served, "verified": True, "verify_error": None, "serves": serves, "reason": ""},
+        "certificate": name,
+        "host": "192.0.2.1",
+        "port": 443,
+        "server_name": name,
+        "starttls": None,
+        "connect_from": "target",
+        "fingerprint_sha256": not_after and ("aa" if serves else "bb"),
+        "served": not_after and served,
+        "verified": True,
+        "verify_error": None,
+        "serves": serves,
+        "reason": "",
         **more,
     }
 
 
 def _order(number: str, state: str, **more: t.Any) -> dict[str, t.Any]:
     return {
-        **{"order_number": number, "state": state, "status": {"code": None, "message": "It was so."}, "fqdn": None},
-        **{"not_before": None, "not_after": None, "mdc_domains": [], "details": {}, "validation_status": None},
+        "order_number": number,
+        "state": state,
+        "status": {"code": None, "message": "It was so."},
+        "fqdn": None,
+        "not_before": None,
+        "not_after": None,
+        "mdc_domains": [],
+        "details": {},
+        "validation_status": None,
         **more,
     }
 
@@ -80,9 +101,15 @@ def _hosts() -> list[dict[str, t.Any]]:
     down = [_endpoint("www", None, serves=False)]
     lost = _certificate("www", None, state="failed")
     return [
-        {"host": "good", "result": {"certificates": [_certificate("www", order=issued)], "endpoints": [
-            _endpoint("www", late, server_name=_HOSTILE),
-        ]}},
+        {
+            "host": "good",
+            "result": {
+                "certificates": [_certificate("www", order=issued)],
+                "endpoints": [
+                    _endpoint("www", late, server_name=_HOSTILE),
+                ],
+            },
+        },
         {"host": "wrong", "result": {"certificates": wrong, "endpoints": looks}},
         {"host": "down", "result": {"certificates": [lost], "endpoints": down, "unreachable": True, "msg": "no route"}},
     ]

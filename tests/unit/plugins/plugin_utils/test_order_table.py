@@ -22,7 +22,8 @@ _NAME = "a-rather-long-name-of-a-department." * 3 + "example.com"
 def _order(number: str | None, answer: str) -> dict[str, t.Any]:
     request = CollectRequest("order_number", number or "0")
     order = parse(answer.encode("ascii"), None, request).order(request)
-    return {"order_number": number, **order} if number else order
+    # That of a collection code has no number.
+    return {name: value for name, value in order.items() if number or name != "order_number"}
 
 
 def _filter(value: t.Any) -> list[str]:
@@ -32,7 +33,7 @@ def _filter(value: t.Any) -> list[str]:
 def test_a_line_for_each_order_with_nothing_cut_off() -> None:
     lines = _filter(
         [
-            _order("1", f"errorCode=1&fqdn={_NAME}&notAfter=2027-02-19"),
+            _order("1", f"errorCode=1&fqdn={_NAME}&notAfter=1803081599"),
             _order("123456789012345678", "errorCode=0&csrStatus=1&dcvStatus=2&ovCallbackStatus=0"),
             _order("3", "errorCode=-22&errorMessage=Pay%0Ait+first"),
             _order("4", "errorCode=-16&errorMessage=Permission+denied!"),
@@ -70,7 +71,9 @@ def test_every_state_has_its_words() -> None:
     named = {engine.IN_SERVICE, engine.INSTALLED, engine.ABSENT, engine.REFUSED, engine.UNPROVEN, engine.ROLLED_BACK}
     assert states >= named | {engine.FAILED}
     assert {collecting.PENDING, collecting.NOT_COLLECTED, collecting.REFUSED} <= set(_states.CERTIFICATES)
-    assert _states.of_certificate("of_a_later_version") == _states.of_order("of_a_later_version") == "of a later version"
+    assert (
+        _states.of_certificate("of_a_later_version") == _states.of_order("of_a_later_version") == "of a later version"
+    )
     assert [state for state in _states.CERTIFICATES if _states.is_wrong(state)] == [
         state for state in _states.CERTIFICATES if state in _states.KINDS and _states.KINDS[state].level == "bad"
     ]
