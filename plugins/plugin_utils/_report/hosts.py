@@ -226,7 +226,7 @@ def _judge_installed(row: Row, seen: Facts, certificate: Facts, reason: str) -> 
     if installed is None and certificate["state"] in _TROUBLED:
         why = excerpt(str(certificate["msg"]), _SAID)
         row.note("unknown", f"{KINDS['unknown'].title}: {why}", _general(why, seen))
-    elif installed is None and certificate["state"] == _PENDING:
+    elif installed is None and _PENDING in (certificate["state"], (certificate["order"] or {}).get("state")):
         row.note("awaited")
     elif installed is None:
         row.note("not_installed")

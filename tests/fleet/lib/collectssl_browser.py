@@ -14,6 +14,7 @@ import typing as t
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -79,8 +80,16 @@ return Math.max(navigation.loadEventEnd, ...painted);
 """
 # What a person can read of elements; what is folded or filtered away is not among it.
 _READ = """
-return [...document.querySelectorAll(arguments[0])].filter(one => one.checkVisibility())
-    .map(one => one.innerText.trim().replace(/\\s+/g, ' '));
+// As if somebody had scrolled there: what is far from the window is not laid out.
+const sheet = new CSSStyleSheet();
+sheet.replaceSync('* { content-visibility: visible !important; }');
+document.adoptedStyleSheets.push(sheet);
+try {
+    return [...document.querySelectorAll(arguments[0])].filter(one => one.checkVisibility())
+        .map(one => one.innerText.trim().replace(/\\s+/g, ' '));
+} finally {
+    document.adoptedStyleSheets.pop();
+}
 """
 _SIZE = "const {scrollWidth: width, scrollHeight: height} = document.documentElement; return {width, height};"
 
@@ -126,10 +135,10 @@ class Browser:
         return t.cast("list[str]", self.ask(_READ, selector))
 
     def unfold(self) -> None:
-        """Click on all that is folded and can be seen."""
+        """Unfold all that is folded and can be seen, as it is done with keys."""
         for summary in self.all("details:not([open]) > summary"):
             if summary.is_displayed():
-                summary.click()
+                summary.send_keys(Keys.ENTER)
 
     def press(self, *keys: str) -> None:
         """Press keys, wherever the focus is."""

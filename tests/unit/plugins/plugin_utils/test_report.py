@@ -106,7 +106,7 @@ def endpoint(pem: str | None, installed: str | None = "aa", **more: t.Any) -> di
         "serves": pem is not None and installed == "aa",
     }
     there = {**of_order(), "installed": installed and {"fingerprint_sha256": installed}}
-    there.update({key: more.pop(key) for key in ("state", "msg", "held") if key in more})
+    there.update({key: more.pop(key) for key in ("state", "msg", "held", "order") if key in more})
     is_down: dict[str, t.Any] = {"unreachable": True} if more.pop("unreachable", False) else {}
     return host(certificates=[there], endpoints=[{**seen, **more}], **is_down)
 
@@ -258,6 +258,11 @@ _ENDPOINTS: dict[str, tuple[dict[str, t.Any], str, list[str]]] = {
         ["serves another certificate than the one that is installed: it has no ECDSA key"],
     ),
     "to be renewed": (endpoint(_GOOD, "aa", serves=False), "good", []),
+    "awaited, and unproven": (
+        endpoint(_GOOD, None, state="unproven", order={"state": "pending", "status": {}}),
+        "wait",
+        ["no certificate is installed yet"],
+    ),
     "awaited": (endpoint(_GOOD, None, state="pending"), "wait", ["no certificate is installed yet"]),
     "unreadable": (
         endpoint(None, fingerprint_sha256="aa", reason="there is no whole certificate in PEM form."),
