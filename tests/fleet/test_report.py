@@ -236,7 +236,8 @@ def _installed(number: int) -> dict[str, t.Any]:
 
 
 def _endpoint(number: int, place: int) -> dict[str, t.Any]:
-    served, reason, serves = _installed(number), "", True
+    served: dict[str, t.Any] | None = _installed(number)
+    reason, serves = "", True
     address = f"192.0.2.{number}"
     if number in _DOWN:
         served, reason, serves = None, "No route to host", False
@@ -244,7 +245,7 @@ def _endpoint(number: int, place: int) -> dict[str, t.Any]:
         reason = f"{address} port {8443 + place} could not be connected to: {address} (Connection refused). Check it."
         served, serves = None, False
     elif number in _STALE:
-        served, serves = {**served, "fingerprint_sha256": "aa:bb:" * 16 + "cc"}, False
+        served, serves = {**_installed(number), "fingerprint_sha256": "aa:bb:" * 16 + "cc"}, False
     return {
         "certificate": "www",
         "host": address,

@@ -41,7 +41,7 @@ for (const row of document.querySelectorAll('tr')) {
     while (walk.nextNode()) {
         const text = walk.currentNode.textContent.trim(), range = document.createRange();
         range.selectNodeContents(walk.currentNode);
-        if (text && getComputedStyle(walk.currentNode.parentElement.closest('tr, thead')).clipPath == 'none')
+        if (text && getComputedStyle(walk.currentNode.parentElement.closest('tbody, thead')).clipPath == 'none')
             lines.push(...[...range.getClientRects()].filter(box => box.width > 1).map(box => [text, box]));
     }
     lines.forEach(([one, a], at) => lines.slice(at + 1).forEach(([other, b]) => {
@@ -80,16 +80,15 @@ return Math.max(navigation.loadEventEnd, ...painted);
 """
 # What a person can read of elements; what is folded or filtered away is not among it.
 _READ = """
-// As if somebody had scrolled there: what is far from the window is not laid out.
+return [...document.querySelectorAll(arguments[0])].filter(one => one.checkVisibility())
+    .map(one => one.innerText.trim().replace(/\\s+/g, ' '));
+"""
+# As if somebody had scrolled all over the page: what is far from the window is not laid out.
+_SCROLLED = """
 const sheet = new CSSStyleSheet();
 sheet.replaceSync('* { content-visibility: visible !important; }');
 document.adoptedStyleSheets.push(sheet);
-try {
-    return [...document.querySelectorAll(arguments[0])].filter(one => one.checkVisibility())
-        .map(one => one.innerText.trim().replace(/\\s+/g, ' '));
-} finally {
-    document.adoptedStyleSheets.pop();
-}
+try { return (function () { %s }).apply(null, arguments); } finally { document.adoptedStyleSheets.pop(); }
 """
 _SIZE = "const {scrollWidth: width, scrollHeight: height} = document.documentElement; return {width, height};"
 
@@ -122,6 +121,9 @@ class Browser:
         """What a piece of JavaScript returns."""
         return self.driver.execute_script(script, *arguments)
 
+    def _everywhere(self, script: str, *arguments: t.Any) -> t.Any:
+        return self.ask(_SCROLLED.replace("%s", script), *arguments)
+
     def all(self, selector: str) -> list[WebElement]:
         """The elements that a CSS selector finds."""
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
@@ -132,7 +134,7 @@ class Browser:
 
     def read(self, selector: str) -> list[str]:
         """As ``seen``, of those that are in the open, and of a thousand at once."""
-        return t.cast("list[str]", self.ask(_READ, selector))
+        return t.cast("list[str]", self._everywhere(_READ, selector))
 
     def unfold(self) -> None:
         """Unfold all that is folded and can be seen, as it is done with keys."""
@@ -150,15 +152,15 @@ class Browser:
 
     def overflowing(self) -> list[str]:
         """What sticks out of the window, or out of its box."""
-        return t.cast("list[str]", self.ask(_OVERFLOWING))
+        return t.cast("list[str]", self._everywhere(_OVERFLOWING))
 
     def covered(self) -> list[str]:
         """Pairs of texts in a table that stand on top of each other."""
-        return t.cast("list[str]", self.ask(_COVERED))
+        return t.cast("list[str]", self._everywhere(_COVERED))
 
     def faint(self, least: float) -> list[str]:
         """Texts whose contrast with what is behind them is less."""
-        return t.cast("list[str]", self.ask(_FAINT, least))
+        return t.cast("list[str]", self._everywhere(_FAINT, least))
 
     def loaded(self) -> list[str]:
         """What the page had the browser load besides itself."""
