@@ -50,11 +50,17 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(orders) and C(endpoints), lists of rows. A row has C(level) (V(bad), V(warn), V(wait) or V(good)), C(findings),
-      C(not_before), C(not_after), C(days_remaining), C(line) (C(left) and C(width) in percent of C(axis), null if the
-      end is not known), and what the order or the endpoint is.
-    - C(counts), how many C(orders) and C(endpoints) have each kind of finding; a kind that nobody has is not there.
-    - C(now), C(warn_days), and C(axis) with C(begin), C(end) and C(today), the latter in percent.
+    - C(orders), C(certificates) and C(endpoints), and C(hosts) for those that could not be reached, lists of rows. A
+      row has C(level) (V(bad), V(warn), V(wait), V(doubt) or V(good)), C(findings), their C(kinds), C(not_before),
+      C(not_after), C(days_remaining), C(line) (C(left) and C(width) in percent of C(axis), null if the end is not
+      known), and what the order, the certificate, the endpoint or the host is. C(where) is how people call it.
+    - C(lost), the C(host) and C(message) of each host of which it is not known what it is to have.
+    - C(counts), how many C(orders), C(certificates), C(endpoints) and C(hosts) have each kind of finding; a kind that
+      nobody has is not there.
+    - C(groups), by the same names as the lists, rows that have the same most urgent finding for the same reason, as
+      numbers in C(rows), with C(title) and C(counted). Endpoints of a host that could not be reached are in none.
+    - C(tiles), C(states) and C(scope), what a page has at its head.
+    - C(now), C(warn_days), and C(axis) with C(begin), C(end), C(months) and C(today), the latter in percent.
   type: dict
 """
 
@@ -63,15 +69,15 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.certfleet.collectssl.plugins.module_utils._errors import CollectError
-from ansible_collections.certfleet.collectssl.plugins.plugin_utils import _report
 from ansible_collections.certfleet.collectssl.plugins.plugin_utils._chain.bundle import moment
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._report import report
 
 
 def fleet_report(hosts: t.Any, warn_days: t.Any = 30, now: t.Any = None, asked: t.Any = None) -> dict[str, t.Any]:
     """The report as plain data; raises ``AnsibleFilterError`` for what the playbook's tasks do not return."""
     try:
         time = moment(str(now)) if now else datetime.datetime.now(datetime.timezone.utc)
-        return _report.fleet_report(hosts, time, int(warn_days), asked)
+        return report.fleet_report(hosts, time, int(warn_days), asked)
     except CollectError as error:
         raise AnsibleFilterError(f"fleet_report: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -549,6 +549,12 @@ certificates:
           or the key has a passphrase.
       type: str
       returned: always
+    held:
+      description:
+        - Whether the old files are still held that a run put aside which did not come to its end. The new ones are in
+          place, and the next run that is not in check mode ends that first.
+      type: bool
+      returned: always
     files:
       description:
         - Every file that the certificate manages, with the same keys as

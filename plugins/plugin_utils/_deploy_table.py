@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.certfleet.collectssl.plugins.module_utils._text import excerpt, listed
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._states import HELD, is_wrong, of_certificate
+from ansible_collections.certfleet.collectssl.plugins.plugin_utils._table import NOTHING, aligned
 
 Result = t.Mapping[str, t.Any]
 
@@ -19,32 +21,13 @@ TITLES = ("host", "certificate", "before", "now", "until", "services", "proof")
 # As wide as a column gets (characters).
 _WIDEST = 60
 
-_NOTHING = "-"
-
-# States that no endpoint was looked at for, in words.
-_PROOFS = {
-    "installed": "not looked at",
-    "pending": "order pending",
-    "not_collected": "NOT COLLECTED",
-    "refused": "REFUSED",
-    "unproven": "NOT PROVEN",
-    "rolled_back": "ROLLED BACK",
-    "failed": "FAILED",
-    "absent": "removed",
-}
-
 
 def table(results: t.Iterable[tuple[str, Result | None]]) -> list[str]:
     """Aligned lines, the titles first; none where there is no row.
 
     :arg results: the name of each host, and what the task returned there, None where nothing is known.
     """
-    found = [row for host, result in results for row in rows(host, result)]
-    if not found:
-        return []
-    cells = [TITLES, *([excerpt(cell, _WIDEST) or _NOTHING for cell in row] for row in found)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(TITLES))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    return aligned(TITLES, [row for host, result in results for row in rows(host, result)], _WIDEST)
 
 
 def rows(host: str, result: Result | None) -> list[tuple[str, ...]]:
@@ -53,7 +36,7 @@ def rows(host: str, result: Result | None) -> list[tuple[str, ...]]:
     if not certificates:
         # It was not reached, or an option was wrong, so that nothing is known of any certificate.
         said = str((result or {}).get("msg") or "nothing is known of it")
-        return [(host, _NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING, said)]
+        return [(host, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, said)]
     return [_row(host, one, t.cast("Result", result)) for one in certificates]
 
 
@@ -68,7 +51,7 @@ def sentences(result: Result) -> list[str]:
 
 def _row(host: str, one: Result, result: Result) -> tuple[str, ...]:
     before, now = one.get("before"), one.get("installed")
-    until = str(now["not_after"])[:10] if now else _NOTHING
+    until = str(now["not_after"])[:10] if now else NOTHING
     actions = {str(service["name"]): str(service["action"]) for service in result.get("services") or []}
     services = [
         f"{name} {actions[name].replace('_', ' ')}" if name in actions else str(name)
@@ -79,7 +62,7 @@ def _row(host: str, one: Result, result: Result) -> tuple[str, ...]:
 
 def _short(certificate: Result | None) -> str:
     """Enough of a fingerprint for people to tell two certificates apart."""
-    return str(certificate["fingerprint_sha256"])[:11] if certificate else _NOTHING
+    return str(certificate["fingerprint_sha256"])[:11] if certificate else NOTHING
 
 
 def _proof(one: Result, result: Result) -> str:
@@ -89,7 +72,9 @@ def _proof(one: Result, result: Result) -> str:
         for seen in result.get("endpoints") or []
         if seen["certificate"] == one["name"] and seen["serves"]
     ]
-    if state == "in_service":
-        return f"seen at {listed(places, size=40)}" if places else "in service"
-    words = _PROOFS.get(state, state)
-    return f"{words}; the old one is seen at {listed(places, size=30)}" if places and state == "rolled_back" else words
+    words = of_certificate(state).upper() if is_wrong(state) else of_certificate(state)
+    if places and state == "in_service":
+        words = f"seen at {listed(places, size=40)}"
+    elif places and state == "rolled_back":
+        words += f"; the old one is seen at {listed(places, size=30)}"
+    return f"{words}; {HELD}" if one.get("held") else words

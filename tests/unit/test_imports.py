@@ -70,12 +70,16 @@ _ARROWS: dict[str, set[str]] = {
     | {"module_utils/_wire", "plugin_utils/_chain", "plugin_utils/_http", "plugin_utils/_outcome"}
     | {"plugin_utils/_polling", "plugin_utils/_provider", "plugin_utils/_sentences"},
     "plugin_utils/_report": _EVERYBODY
-    | {"plugin_utils/_chain", "plugin_utils/_identifiers", "plugin_utils/_sentences"},
+    | {"plugin_utils/_chain", "plugin_utils/_identifiers", "plugin_utils/_sentences", "plugin_utils/_states"},
+    "plugin_utils/_states": set(),
+    "plugin_utils/_table": _EVERYBODY,
+    "plugin_utils/_order_table": _EVERYBODY
+    | {"plugin_utils/_sentences", "plugin_utils/_states", "plugin_utils/_table"},
     "plugin_utils/_action": _EVERYBODY
     | {"plugin_utils/_broker", "plugin_utils/_http", "plugin_utils/_options", "plugin_utils/_polling"}
     | {"plugin_utils/_quick_look", "plugin_utils/_validation"},
     "plugin_utils/_target_action": _EVERYBODY | {"plugin_utils/_action", "plugin_utils/_chain"},
-    "plugin_utils/_deploy_table": _EVERYBODY,
+    "plugin_utils/_deploy_table": _EVERYBODY | {"plugin_utils/_states", "plugin_utils/_table"},
     "plugin_utils/_deployment": _EVERYBODY
     | {"module_utils/_deploy", "module_utils/_endpoint", "module_utils/_wire", "plugin_utils/_broker"}
     | {"plugin_utils/_chain", "plugin_utils/_file_options", "plugin_utils/_identifiers", "plugin_utils/_layouts"}

@@ -165,6 +165,7 @@ class _Call:
                     "before": told.before,
                     "files": list(told.files),
                     "pending_tlsa": told.pending_tlsa,
+                    "held": told.held,
                     # For the controller, which has to know what going back would restore.
                     "before_fingerprint": told.before_fingerprint,
                 }

@@ -59,6 +59,7 @@ class Told(NamedTuple):
     diff: Sequence[Mapping[str, str]] = ()
     pending_tlsa: Optional[str] = None
     before_fingerprint: Optional[str] = None
+    held: bool = False
 
 
 class UnitHere:
@@ -239,6 +240,7 @@ class UnitHere:
                 [] if told is None else told.diff(),
                 None if pending is None else self._host.tlsa_of_key(pending),
                 report.before,
+                bool(self._host.held([report.name])),
             )
 
     @staticmethod

@@ -99,6 +99,7 @@ def _told(one: Certificate, content: str | None) -> dict[str, t.Any]:
         "before": installed,
         "files": unchanged_files(one.sent(content)),
         "pending_tlsa": None,
+        "held": False,
     }
 
 

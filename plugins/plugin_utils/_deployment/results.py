@@ -131,6 +131,7 @@ def _told(one: Certificate, came: Collected, runs: Runs, now: datetime.datetime,
         "changed": bool(found["changed"]),
         "files": found["files"],
         "pending_tlsa": found.get("pending_tlsa"),
+        "held": bool(found.get("held")),
         "services": one.services,
         "msg": "",
     }

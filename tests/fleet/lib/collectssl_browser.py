@@ -14,6 +14,7 @@ import typing as t
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -40,7 +41,7 @@ for (const row of document.querySelectorAll('tr')) {
     while (walk.nextNode()) {
         const text = walk.currentNode.textContent.trim(), range = document.createRange();
         range.selectNodeContents(walk.currentNode);
-        if (text && getComputedStyle(walk.currentNode.parentElement.closest('tr, thead')).clipPath == 'none')
+        if (text && getComputedStyle(walk.currentNode.parentElement.closest('tbody, thead')).clipPath == 'none')
             lines.push(...[...range.getClientRects()].filter(box => box.width > 1).map(box => [text, box]));
     }
     lines.forEach(([one, a], at) => lines.slice(at + 1).forEach(([other, b]) => {
@@ -71,6 +72,24 @@ return found;
 
 # A frame is laid out and painted between two calls of this kind.
 _PAINTED = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
+# When it was loaded and when something was to be seen of it, in milliseconds after the navigation began.
+_OPENED = """
+const [navigation] = performance.getEntriesByType('navigation');
+const painted = performance.getEntriesByName('first-contentful-paint').map(one => one.startTime);
+return Math.max(navigation.loadEventEnd, ...painted);
+"""
+# What a person can read of elements; what is folded or filtered away is not among it.
+_READ = """
+return [...document.querySelectorAll(arguments[0])].filter(one => one.checkVisibility())
+    .map(one => one.innerText.trim().replace(/\\s+/g, ' '));
+"""
+# As if somebody had scrolled all over the page: what is far from the window is not laid out.
+_SCROLLED = """
+const sheet = new CSSStyleSheet();
+sheet.replaceSync('* { content-visibility: visible !important; }');
+document.adoptedStyleSheets.push(sheet);
+try { return (function () { %s }).apply(null, arguments); } finally { document.adoptedStyleSheets.pop(); }
+"""
 _SIZE = "const {scrollWidth: width, scrollHeight: height} = document.documentElement; return {width, height};"
 
 
@@ -80,8 +99,11 @@ class Browser:
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
 
-    def open(self, page: pathlib.Path, width: int, scheme: str = "light", media: str = "screen") -> None:
+    def open(
+        self, page: pathlib.Path, width: int, scheme: str = "light", media: str = "screen", scripts: bool = True
+    ) -> None:
         """Show a file in a window of so many CSS pixels, in light or dark, as on a screen or in print."""
+        self._tell("Emulation.setScriptExecutionDisabled", value=not scripts)
         self._tell(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
         )
@@ -89,7 +111,8 @@ class Browser:
         self._tell("Emulation.setEmulatedMedia", media=media, features=features)
         self.driver.get(page.as_uri())
         # The load event may come before the first layout: to a browser that is short of time the page has no width yet.
-        self.driver.execute_async_script(_PAINTED)
+        if scripts:
+            self.driver.execute_async_script(_PAINTED)
 
     def _tell(self, command: str, **parameters: t.Any) -> dict[str, t.Any]:
         return t.cast("dict[str, t.Any]", self.driver.execute_cdp_cmd(command, parameters))
@@ -97,6 +120,9 @@ class Browser:
     def ask(self, script: str, *arguments: t.Any) -> t.Any:
         """What a piece of JavaScript returns."""
         return self.driver.execute_script(script, *arguments)
+
+    def _everywhere(self, script: str, *arguments: t.Any) -> t.Any:
+        return self.ask(_SCROLLED.replace("%s", script), *arguments)
 
     def all(self, selector: str) -> list[WebElement]:
         """The elements that a CSS selector finds."""
@@ -106,17 +132,35 @@ class Browser:
         """What is to read of these elements, without line breaks."""
         return [" ".join(element.text.split()) for element in self.all(selector)]
 
+    def read(self, selector: str) -> list[str]:
+        """As ``seen``, of those that are in the open, and of a thousand at once."""
+        return t.cast("list[str]", self._everywhere(_READ, selector))
+
+    def unfold(self) -> None:
+        """Unfold all that is folded and can be seen, as it is done with keys."""
+        for summary in self.all("details:not([open]) > summary"):
+            if summary.is_displayed():
+                summary.send_keys(Keys.ENTER)
+
+    def press(self, *keys: str) -> None:
+        """Press keys, wherever the focus is."""
+        self.driver.switch_to.active_element.send_keys(*keys)
+
+    def opened(self) -> float:
+        """The seconds from the beginning of the navigation until the page was loaded and to be seen."""
+        return float(self.ask(_OPENED)) / 1000
+
     def overflowing(self) -> list[str]:
         """What sticks out of the window, or out of its box."""
-        return t.cast("list[str]", self.ask(_OVERFLOWING))
+        return t.cast("list[str]", self._everywhere(_OVERFLOWING))
 
     def covered(self) -> list[str]:
         """Pairs of texts in a table that stand on top of each other."""
-        return t.cast("list[str]", self.ask(_COVERED))
+        return t.cast("list[str]", self._everywhere(_COVERED))
 
     def faint(self, least: float) -> list[str]:
         """Texts whose contrast with what is behind them is less."""
-        return t.cast("list[str]", self.ask(_FAINT, least))
+        return t.cast("list[str]", self._everywhere(_FAINT, least))
 
     def loaded(self) -> list[str]:
         """What the page had the browser load besides itself."""

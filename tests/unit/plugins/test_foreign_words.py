@@ -224,6 +224,7 @@ def test_diff_and_report_are_printable(word: str) -> None:
                 "fingerprint_sha256": "00",
                 "verified": False,
                 "verify_error": "",
+                "serves": False,
             }
         ],
     }

@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import html.parser
+import json
+import os
 import pathlib
 import re
 import typing as t
@@ -19,7 +23,7 @@ from ansible_collections.certfleet.collectssl.tests.support.runs import Run
 
 _HOSTILE = "<script>document.title = '{{ 6 * 7 }}'</script>"
 _PASSPHRASE = "a passphrase of a private key"
-_ELEMENTS_WITHOUT_END = {"meta", "link", "br", "img", "col"}
+_ELEMENTS_WITHOUT_END = {"meta", "link", "br", "img", "col", "input"}
 
 
 class _Page(html.parser.HTMLParser):
@@ -31,6 +35,7 @@ class _Page(html.parser.HTMLParser):
         self.levels: dict[str, list[str]] = {"": []}
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.words: list[str] = []
+        self.scripts: list[str] = []
         self.open: list[str] = []
         self._section = ""
         self.feed(text)
@@ -52,6 +57,9 @@ class _Page(html.parser.HTMLParser):
         assert self.open.pop() == tag, f"{tag} ends, and was not open"
 
     def handle_data(self, data: str) -> None:
+        if self.open[-1:] == ["script"]:
+            self.scripts.append(data)
+            return
         words = " ".join(data.split())
         if not words or "style" in self.open:
             return
@@ -194,42 +202,95 @@ def _assert_orders(scene: _Scene, page: _Page) -> None:
     assert len(rows) == len(scene.orders)
     assert page.levels["orders"] == ["bad", "warn", "wait", "good"]
     assert f"order number {scene.orders['rejected']}" in rows[0]
-    assert "✕ was rejected" in rows[0]
+    assert "✕ rejected" in rows[0]
     assert rows[0].endswith("none")
     assert rows[1].startswith("soon.example.com")
     assert re.search(r"▲ expires in [89] days", rows[1])
     assert "web-soon" in rows[1]
     assert "… pending dcv 1/2, ov callback in progress mail.pending.example.com not validated" in rows[2]
     assert "www.pending.example.com validated" not in rows[2]
-    assert "✓ in order" in rows[3]
+    assert "✓ issued" in rows[3]
     assert "web-down, web-good, web-silent, web-stale" in rows[3]
 
 
 def _assert_endpoints(page: _Page) -> None:
     rows = page.rows["endpoints"]
-    assert len(rows) == 6
-    assert [row.split()[0] for row in rows][:3] == ["web-stale", "web-down", "web-silent"]
-    assert rows[-1].startswith("web-good")
-    assert page.levels["endpoints"] == ["bad", "bad", "bad", "warn", "warn", "good"]
+    assert [row.split()[0] for row in rows] == ["web-stale", "web-silent", "web-soon", "web-hostile", "web-good"]
+    assert page.levels["endpoints"] == ["bad", "bad", "warn", "warn", "good"]
     stale = page.row("endpoints", "web-stale")
     assert "✕ expired 2 days ago" in stale
     assert "✕ serves another certificate than the one that is installed" in stale
     assert "refused" in page.row("endpoints", "web-silent")
-    assert "✕" in page.row("endpoints", "web-down")
-    assert "web-down" in page.row("endpoints", "the host could not be reached: ")
     hostile = page.row("endpoints", "web-hostile")
     assert f"CN={_HOSTILE}" in hostile.replace("\\", "")
-    assert "▲ no certificate is installed" in hostile
+    assert "… no certificate is installed yet" in hostile
     assert "▲ not trusted: " in hostile
-    assert "in order" in page.row("endpoints", "web-good")
+    assert "✓ in service" in page.row("endpoints", "web-good")
     assert "the same" in page.row("endpoints", "web-good")
+    (down,) = page.rows["hosts"]
+    assert down.startswith("web-down ✕ host not reached: ")
+    assert re.search(r" 1 endpoint 127\.0\.0\.1 port 1, asked for \S+ \(site-good\): no answer$", down)
 
 
 def _assert_self_contained(page: _Page) -> None:
-    assert {tag for tag, _attributes in page.tags} & {"script", "link", "img", "iframe", "object", "form"} == set()
-    assert [attributes for _tag, attributes in page.tags if {"src", "href", "srcset", "action"} & set(attributes)] == []
+    assert {tag for tag, _attributes in page.tags} & {"link", "img", "iframe", "object", "form"} == set()
+    loading = [given for _tag, given in page.tags if {"src", "srcset", "action", "onclick"} & set(given)]
+    assert loading == []
+    assert {str(given["href"])[:1] for _tag, given in page.tags if "href" in given} == {"#"}
     policy = [given["content"] for tag, given in page.tags if tag == "meta" and "http-equiv" in given]
-    assert policy == ["default-src 'none'; style-src 'unsafe-inline'"]
+    (script,) = page.scripts
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    assert [given.partition("script-src ")[::2] for given in map(str, policy)] == [
+        ("default-src 'none'; style-src 'unsafe-inline'; ", f"'sha256-{digest}'; base-uri 'none'; form-action 'none'")
+    ]
+
+
+def test_data_and_metrics(scene: _Scene, tmp_path: pathlib.Path) -> None:
+    """The same as the page, for programs; metrics take the place of those before as a whole."""
+    metrics = tmp_path / "certs.prom"
+    metrics.write_text("of the last run", encoding="ascii")
+    last = os.stat(metrics).st_ino
+    run = scene.run("-l", "web-good,web-down", report_metrics_path=str(metrics)).must_be_civil()
+    assert run.returncode == 0, run.shown
+    run.must_not_warn()
+    data = json.loads(scene.page.with_suffix(".json").read_text(encoding="utf-8"))
+    assert [row["host"] for row in data["endpoints"]] == ["web-down", "web-good"]
+    assert [row["host"] for row in data["hosts"]] == ["web-down"]
+    (good,) = (row for row in data["endpoints"] if row["host"] == "web-good")
+    assert (good["serves"], good["kinds"], good["served"]) == (True, ["good"], good["installed"])
+    assert data["now"][:10] in scene.read().text()
+    lines = metrics.read_text(encoding="utf-8").splitlines()
+    (serves,) = (line for line in lines if line.startswith('certfleet_endpoint_serves{host="web-good",'))
+    assert serves.endswith(" 1")
+    assert 'certfleet_host_reachable{host="web-down"} 0' in lines
+    assert oct(metrics.stat().st_mode & 0o7777) == "0o644"
+    assert metrics.stat().st_ino != last
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith((".", "certs"))] == ["certs.prom"]
+
+
+def test_what_is_to_be_an_alarm(scene: _Scene) -> None:
+    """The run fails at its end for what it is told, and for nothing else; all files are written before."""
+    quiet = scene.run("-l", "web-good,web-silent", report_fail_on=["drift", "held", "expired"]).must_be_civil()
+    assert quiet.returncode == 0, quiet.shown
+    scene.page.unlink()
+    run = scene.run("-l", "web-good,web-silent", report_fail_on="expired,revoked, unreachable").must_fail()
+    said = run.one("Fail for what makes this run fail").message
+    begin = "The report found what this run is to fail for: unreachable: 1 endpoint (web-silent 127.0.0.1 port 1, "
+    assert said.startswith(begin)
+    assert said.endswith(").")
+    assert "; " not in said
+    assert len(scene.read().rows["endpoints"]) == 2
+    assert scene.page.with_suffix(".json").exists()
+
+
+def test_an_alarm_that_nobody_knows(scene: _Scene) -> None:
+    """It is refused before any host or the provider is asked."""
+    scene.lab.simulator.reset()
+    run = scene.run(report_fail_on="expired,unreachabel").must_fail()
+    assert "report_fail_on knows no unreachabel. Is unreachable meant?" in " ".join(run.output.split())
+    assert {result.task for result in run.results} == {"Check what the report is given"}
+    assert scene.lab.simulator.calls() == []
+    assert not scene.page.exists()
 
 
 def test_provider_does_not_answer(scene: _Scene) -> None:
@@ -256,7 +317,7 @@ def test_where_the_page_goes(lab: Lab, tmp_path: pathlib.Path) -> None:
     assert "Each has a name of its own" in " ".join(run.output.split())
     page = _Page((tmp_path / "certfleet-report.html").read_text(encoding="utf-8"))
     assert "Hosts that are not in this report" in page.text()
-    assert "the run says why: wrong No host has" in page.text().replace(" Orders ", " ")
+    assert "the run says why: wrong Endpoints No certificate of" in page.text()
     assert "on 2 hosts" in page.text()
     assert "No host has a certificate of an order." in page.text()
     assert "No certificate of the hosts names an endpoint." in page.text()

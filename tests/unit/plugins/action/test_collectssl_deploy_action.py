@@ -195,6 +195,7 @@ def test_certificates_of_several_orders_go_to_the_host_in_one_run(host: Host, an
             "services",
             "msg",
             "pending_tlsa",
+            "held",
         ),
     }
     assert set(result) == {

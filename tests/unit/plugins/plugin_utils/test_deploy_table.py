@@ -53,6 +53,15 @@ def test_a_line_for_each_certificate_with_its_columns_aligned() -> None:
     ]
 
 
+def test_what_an_unfinished_run_left_is_said() -> None:
+    result = {"certificates": [told("www", "in_service", held=True), told("mail", "unproven", held=True)]}
+    proofs = [line.rpartition("   ")[2].strip() for line in table([("web1", result)])[1:]]
+    assert [line.split("  -  ")[-1].strip() for line in proofs] == [
+        "in service; old files held",
+        "NOT PROVEN; old files held",
+    ]
+
+
 def test_a_sentence_for_each_that_is_not_as_wanted() -> None:
     assert sentences(RESULT) == ["mail: It does not serve. At all.", "new: It was revoked.", "late: It waits."]
 

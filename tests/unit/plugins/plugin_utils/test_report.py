@@ -1,12 +1,13 @@
 # Copyright (c) 2026, certfleet.collectssl contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a report says of orders and endpoints, how urgent that is, and where the bars of its time line are."""
+"""What a report says of orders, certificates and endpoints, how urgent that is, and by what it puts them together."""
 
 from __future__ import annotations
 
 import datetime
 import functools
+import itertools
 import typing as t
 
 import pytest
@@ -38,7 +39,7 @@ def host(
 
 def of_order(name: str = "www", **order: t.Any) -> dict[str, t.Any]:
     """A certificate of an order."""
-    return {"name": name, "state": "installed", "msg": "", "installed": None, "order": order or None}
+    return {"name": name, "state": "installed", "msg": "", "installed": None, "order": order or None, "held": False}
 
 
 def asked(**answers: str) -> dict[str, t.Any]:
@@ -89,7 +90,7 @@ def certificate(begin: int, end: int, names: tuple[str, ...] = ("www.example.com
 
 
 def endpoint(pem: str | None, installed: str | None = "aa", **more: t.Any) -> dict[str, t.Any]:
-    """A host with one endpoint; what it serves has the fingerprint aa."""
+    """A host with one endpoint; what it serves has the fingerprint aa, and it is to serve what is installed."""
     seen = {
         "certificate": "www",
         "host": "192.0.2.1",
@@ -102,24 +103,41 @@ def endpoint(pem: str | None, installed: str | None = "aa", **more: t.Any) -> di
         "fingerprint_sha256": "aa" if pem else None,
         "verified": True if pem else None,
         "verify_error": None,
+        "serves": pem is not None and installed == "aa",
     }
     there = {**of_order(), "installed": installed and {"fingerprint_sha256": installed}}
-    there.update({key: more.pop(key) for key in ("state", "msg") if key in more})
+    there.update({key: more.pop(key) for key in ("state", "msg", "held", "order") if key in more})
     is_down: dict[str, t.Any] = {"unreachable": True} if more.pop("unreachable", False) else {}
     return host(certificates=[there], endpoints=[{**seen, **more}], **is_down)
 
 
 def words(row: dict[str, t.Any]) -> list[str]:
-    return [finding["words"] for finding in row["findings"]]
+    """What is wrong with a row."""
+    return [finding["words"] for finding in row["findings"] if finding["level"] != "good"]
+
+
+def named(host: dict[str, t.Any], name: str) -> dict[str, t.Any]:
+    """The same host under another name."""
+    return {**host, "host": name}
+
+
+def titles(made: dict[str, t.Any], rows: str) -> dict[str, str]:
+    """The groups of rows, and how many there are of each."""
+    return {group["title"]: group["counted"] for group in made["groups"][rows]}
 
 
 def test_nothing() -> None:
     """A fleet without certificates is a report without rows."""
     empty = report()
-    assert (empty["orders"], empty["endpoints"], empty["counts"]) == ([], [], {})
-    assert empty["axis"] == {"begin": "2026-05-02T12:00:00Z", "end": "2026-08-30T12:00:00Z", "today": 25.0}
+    assert (empty["orders"], empty["certificates"], empty["endpoints"], empty["counts"]) == ([], [], [], {})
+    assert (empty["axis"], empty["causes"], empty["states"]) == (None, [], [])
     assert empty["now"] == _TEXT
-    assert report({"host": "web1", "result": {"skipped": True}}) == empty
+    assert empty["scope"] == "0 orders, and 0 endpoints on 0 hosts"
+    assert {(tile["number"], tile["level"], tile["counted"]) for tile in empty["tiles"]} == {("0", "good", "none")}
+    assert report({"host": "web1", "result": {"skipped": True}}) == {
+        **empty,
+        "scope": "0 orders, and 0 endpoints on 1 host",
+    }
 
 
 @pytest.mark.parametrize(
@@ -156,12 +174,13 @@ def test_order_states() -> None:
     }
     assert [words(rows[number]) for number in "12345"] == [
         ["pending"],
-        ["was rejected"],
-        ["was revoked"],
-        ["awaits payment"],
+        ["rejected"],
+        ["revoked"],
+        ["awaiting payment"],
         ["not known"],
     ]
     assert rows["1"]["waits_for"] == "dcv not completed, ov callback in progress"
+    assert rows["2"]["waits_for"] == "The certificate request has been rejected, status -20"
     assert rows["5"]["message"] == "Permission denied, status -16"
     assert rows["2"]["line"] is None
 
@@ -190,7 +209,7 @@ def test_order_of_many_hosts() -> None:
     assert rows["1"]["state"] == "issued"
     assert rows["1"]["users"] == [{"host": "web1", "certificate": "www"}, {"host": "web2", "certificate": "www"}]
     assert (rows["2"]["message"], rows["2"]["level"]) == ("no network", "bad")
-    assert made["counts"] == {"unsettled": {"orders": 1, "endpoints": 0}}
+    assert made["counts"] == {"error": {"hosts": 0, "orders": 1, "certificates": 0, "endpoints": 0}}
 
 
 def test_identifiers_are_told_apart() -> None:
@@ -220,16 +239,31 @@ _ENDPOINTS: dict[str, tuple[dict[str, t.Any], str, list[str]]] = {
     "untrusted": (endpoint(_GOOD, verified=False, verify_error="self-signed"), "warn", ["not trusted: self-signed"]),
     "silent": (endpoint(None, reason="refused"), "bad", ["refused"]),
     "mute": (endpoint(None), "bad", ["There is no answer."]),
-    "down": (
-        endpoint(None, None, unreachable=True, reason="no route"),
+    "undetermined": (
+        endpoint(None, serves=None, reason="192.0.2.1 port 443 wants a client certificate."),
+        "doubt",
+        ["undetermined whether it serves it: 192.0.2.1 port 443 wants a client certificate."],
+    ),
+    "of another name": (
+        endpoint(_GOOD, "bb", serves=None, reason="it shows another name"),
+        "doubt",
+        [
+            "undetermined whether it serves it: it shows another name",
+        ],
+    ),
+    "one of several": (endpoint(_GOOD, "bb", serves=True), "good", []),
+    "not of its kind": (
+        endpoint(_GOOD, "bb", reason="it has no ECDSA key"),
         "bad",
-        ["the host could not be reached: no route"],
+        ["serves another certificate than the one that is installed: it has no ECDSA key"],
     ),
-    "down, and seen": (
-        endpoint(_GOOD, None, unreachable=True),
-        "warn",
-        ["the installed file could not be read, since the host could not be reached"],
+    "to be renewed": (endpoint(_GOOD, "aa", serves=False), "good", []),
+    "awaited, and unproven": (
+        endpoint(_GOOD, None, state="unproven", order={"state": "pending", "status": {}}),
+        "wait",
+        ["no certificate is installed yet"],
     ),
+    "awaited": (endpoint(_GOOD, None, state="pending"), "wait", ["no certificate is installed yet"]),
     "unreadable": (
         endpoint(None, fingerprint_sha256="aa", reason="there is no whole certificate in PEM form."),
         "bad",
@@ -245,7 +279,20 @@ def test_endpoint(case: str) -> None:
     made = report(seen)
     (row,) = made["endpoints"]
     assert (row["level"], words(row)) == (level, said)
-    assert set(made["counts"]) == {finding["kind"] for finding in row["findings"]}
+    assert row["findings"][0]["words"] == (said or ["in service"])[0]
+    assert row["serves"] is {"doubt": None, "good": True}.get(level, row["serves"])
+    assert [kind for kind, count in made["counts"].items() if count["endpoints"]] == sorted(
+        set(row["kinds"]) - {"good"}
+    )
+
+
+def test_an_endpoint_that_is_ahead_of_the_files() -> None:
+    """It serves the certificate that is wanted, while an older one is installed, which the next reload would serve."""
+    seen = endpoint(_GOOD, "bb", serves=True)
+    seen["result"]["certificates"][0]["certificate"] = {"fingerprint_sha256": "aa"}
+    (row,) = report(seen)["endpoints"]
+    assert words(row) == ["serves another certificate than the one that is installed"]
+    assert row["compared"] == "another one"
 
 
 def test_names_of_an_endpoint() -> None:
@@ -269,15 +316,168 @@ def test_time_line() -> None:
     spans = {"past": (-300, -10), "running": (-30, 60), "future": (20, 90), "endless": (-5000, 20000)}
     hosts = [{**endpoint(certificate(*span)), "host": name} for name, span in spans.items()]
     made = report(*hosts)
-    today = made["axis"]["today"]
+    axis = made["axis"]
+    today = axis["today"]
     lines = {row["host"]: row["line"] for row in made["endpoints"]}
     ends = {name: line["left"] + line["width"] for name, line in lines.items()}
     assert lines["past"]["left"] < ends["past"] < today
     assert lines["running"]["left"] < today < ends["running"]
     assert today < lines["future"]["left"] < ends["future"]
     assert (lines["endless"]["left"], round(ends["endless"], 2)) == (0.0, 100.0)
-    assert made["axis"]["begin"] == "2025-04-27T12:00:00Z"
+    assert axis["begin"] == "2025-04-27T12:00:00Z"
     assert all(0 <= line["left"] <= 100 and line["width"] >= 0 for line in lines.values())
+
+
+def test_months() -> None:
+    """Each beginning of a month is on the axis; those that have names keep their distance, and there are some."""
+    for end in (10, 60, 200, 400, 900):
+        axis = report(endpoint(certificate(-10, end)))["axis"]
+        months = axis["months"]
+        named_ones = [month for month in months if month["name"]]
+        assert named_ones, end
+        assert len(months) >= 3
+        lefts = [month["left"] for month in months]
+        assert lefts == sorted(set(lefts))
+        places = [month["left"] for month in named_ones]
+        assert all(later - earlier >= 40 for earlier, later in itertools.pairwise(places))
+        assert max(places) <= 60
+    assert [month["name"] for month in report(endpoint(certificate(-10, 10)))["axis"]["months"] if month["name"]] == [
+        "2026-06"
+    ]
+
+
+def test_no_line_without_a_date() -> None:
+    """What has no end has no bar, and a group without any has no column for it."""
+    made = report(named(endpoint(_GOOD), "web1"), named(endpoint(None, reason="refused"), "web2"))
+    assert [row["line"] is None for row in made["endpoints"]] == [True, False]
+    assert [group["is_dated"] for group in made["groups"]["endpoints"]] == [False, True]
+
+
+# --- put together ----------------------------------------------------------------------------------------------------
+
+
+def down(name: str, endpoints: int, pem: str | None = None) -> dict[str, t.Any]:
+    """A host that could not be reached, with so many endpoints."""
+    one = endpoint(pem, None, state="failed", msg="no route", reason="no route", serves=False)["result"]
+    seen = [{**one["endpoints"][0], "port": 443 + number} for number in range(endpoints)]
+    return {"host": name, "result": {**one, "endpoints": seen, "unreachable": True, "msg": "No route to host"}}
+
+
+def test_an_unreachable_host_is_one_row() -> None:
+    """It says how many endpoints it has, and what is seen of them all the same; hosts that are down are one group."""
+    made = report(down("web1", 4), down("web2", 1, _GOOD), down("web3", 0), named(endpoint(_GOOD), "web4"))
+    assert made["hosts"][2]["seen"] == ["www: no endpoint"]
+    assert [row["host"] for row in made["hosts"]] == ["web1", "web2", "web3"]
+    assert [row["counted"] for row in made["hosts"]] == ["4 endpoints", "1 endpoint", "0 endpoints"]
+    assert words(made["hosts"][0]) == ["host not reached: No route to host"]
+    assert made["hosts"][0]["seen"][0] == "192.0.2.1 port 443 (www): no answer"
+    assert made["hosts"][1]["seen"] == ["192.0.2.1 port 443 (www): serves www.example.com, valid until 2026-12-18"]
+    assert titles(made, "hosts") == {"host not reached": "3 hosts with 5 endpoints"}
+    assert titles(made, "endpoints") == {"in service": "1 endpoint on 1 host"}
+    assert titles(made, "certificates") == {}
+    assert made["scope"] == "0 orders, and 6 endpoints on 4 hosts"
+    (tile,) = (tile for tile in made["tiles"] if tile["title"] == "do not answer")
+    assert (tile["number"], tile["counted"], tile["level"]) == ("3", "3 hosts", "bad")
+
+
+def test_what_is_seen_of_a_host_that_is_down() -> None:
+    """An endpoint of it that serves something expired is counted as that, at the host's row too."""
+    made = report(down("web1", 2, certificate(-100, -2)))
+    (row,) = made["hosts"]
+    assert words(row) == ["host not reached: No route to host", "expired at 2 endpoints"]
+    assert made["counts"]["expired"] == {"hosts": 1, "orders": 0, "certificates": 0, "endpoints": 2}
+    (tile,) = (tile for tile in made["tiles"] if tile["title"] == "not valid")
+    assert (tile["number"], tile["counted"]) == ("2", "2 endpoints")
+
+
+def test_hosts_with_the_same_cause_are_one_group() -> None:
+    """The address of a host, and advice, are no part of the cause; another reason is another group."""
+    refused = "{} port 443 could not be connected to: {} (Connection refused). Check that it runs."
+    hosts = [
+        named(endpoint(None, host=address, reason=refused.format(address, address)), f"web{number}")
+        for number, address in enumerate(("192.0.2.1", "192.0.2.2", "2001:db8::7"))
+    ]
+    other = named(endpoint(None, reason="The TLS handshake with 192.0.2.1 port 443 failed: it hung up. Look."), "web9")
+    named_wrong = [
+        named(
+            endpoint(_GOOD, verified=False, server_name=name, verify_error=f"not valid for '{name}'"),
+            f"mail-{name}",
+        )
+        for name in ("a.example.com", "b.example.com")
+    ]
+    made = report(*hosts, other, *named_wrong)
+    assert titles(made, "endpoints") == {
+        "no answer: the endpoint could not be connected to: its address (Connection refused)": "3 endpoints on 3 hosts",
+        "no answer: the TLS handshake with the endpoint failed: it hung up": "1 endpoint on 1 host",
+        "not trusted: not valid for its name": "2 endpoints on 2 hosts",
+    }
+    assert [cause["level"] for cause in made["causes"]] == ["bad", "bad", "warn"]
+    rows = [made["endpoints"][number]["host"] for number in made["groups"]["endpoints"][0]["rows"]]
+    assert sorted(rows) == ["web0", "web1", "web2"]
+
+
+def test_what_is_in_order_is_folded_where_it_is_much() -> None:
+    """A few stand in the open, many are folded; what is wrong never is, and numbers are written for people."""
+    for count, is_folded in ((10, False), (1000, True)):
+        made = report(*(named(endpoint(_GOOD), f"web{number}") for number in range(count)), endpoint(None))
+        good, bad = made["groups"]["endpoints"][::-1]
+        assert (good["is_folded"], bad["is_folded"]) == (is_folded, False)
+    assert good["counted"] == "1,000 endpoints on 1,000 hosts"
+    assert made["scope"] == "0 orders, and 1,001 endpoints on 1,001 hosts"
+    placed = [number for group in made["groups"]["endpoints"] for number in group["rows"]]
+    assert sorted(placed) == list(range(1001))
+
+
+def test_what_is_held_is_shown() -> None:
+    """From a run that did not end, be the endpoint as it may."""
+    made = report(endpoint(_GOOD, held=True))
+    (row,) = made["certificates"]
+    assert (row["held"], words(row)) == (True, ["old files held, from a run that did not come to its end"])
+    assert titles(made, "certificates") == {"old files held": "1 certificate on 1 host"}
+    assert titles(made, "endpoints") == {"in service": "1 endpoint on 1 host"}
+
+
+@pytest.mark.parametrize("state", ["not_collected", "refused", "failed", "rolled_back", "unproven"])
+def test_states_of_certificates(state: str) -> None:
+    """What is not as it is wanted is shown with its message, though no endpoint tells of it."""
+    one = {**of_order(), "state": state, "msg": "It was so."}
+    (row,) = report(host(certificates=[one]))["certificates"]
+    assert (row["state"], row["level"]) == (state, "bad")
+    assert words(row) == [f"{state.replace('_', ' ').replace('unproven', 'not proven')}: It was so."]
+    (by_name,) = report(host(certificates=[of_order()], rolled_back=["www"]))["certificates"]
+    assert by_name["state"] == "rolled_back"
+
+
+def test_certificates_that_nobody_looks_at() -> None:
+    """How long they are valid is told of what is installed; where an endpoint shows it, there."""
+    dates = {"not_before": "2026-01-01T00:00:00Z", "not_after": "2026-06-04T00:00:00Z", "fingerprint_sha256": "aa"}
+    made = report(host(certificates=[{**of_order(), "installed": dates}]))
+    (row,) = made["certificates"]
+    assert (words(row), row["remaining"]) == (["expires in 2 days"], "2 days left")
+    assert titles(made, "certificates") == {"expires within 30 days": "1 certificate on 1 host"}
+    seen = endpoint(_GOOD)
+    seen["result"]["certificates"][0]["installed"] = dates
+    assert titles(report(seen), "certificates") == {}
+    silent = endpoint(None)
+    silent["result"]["certificates"][0]["installed"] = dates
+    assert titles(report(silent), "certificates") == {"expires within 30 days": "1 certificate on 1 host"}
+
+
+def test_what_there_is_to_choose_from() -> None:
+    """Each kind that a row of the page has, and no other."""
+    made = report(endpoint(_GOOD), named(down("x", 1), "web2"), host("web3", [of_order(order_number="1", **issued(5))]))
+    assert [one["kind"] for one in made["states"]] == ["expiring", "unreachable", "good"]
+
+
+def test_hosts_that_are_lost() -> None:
+    """A host whose task failed is named with why, and is none of the others; one with results is not lost."""
+    made = report(
+        {"host": "web1", "result": {"failed": True, "msg": "An option is wrong."}},
+        host("web2", [of_order()], failed=True),
+        {"host": "web3", "result": {"unreachable": True, "failed": True}},
+    )
+    assert made["lost"] == [{"host": "web1", "message": "An option is wrong."}]
+    assert made["scope"] == "0 orders, and 0 endpoints on 2 hosts"
 
 
 @pytest.mark.parametrize("given", [[{"host": "web1"}], [1], "text", None])

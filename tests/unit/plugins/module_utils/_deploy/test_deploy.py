@@ -391,12 +391,14 @@ def test_what_the_controller_has_to_see_is_held_until_it_has(host: _Host) -> Non
     result = host.deploy()
     assert host.states(result) == {"a": "to_be_looked_at", "b": "to_be_looked_at"}
     assert host.left()
+    assert [one["held"] for one in result["certificates"] + host.deploy(check=True)["certificates"]] == [True] * 4
     result = host.deploy(_shown={"a": "", "b": "192.0.2.1 port 443 shows another one."})
     assert host.states(result) == {"a": "in_service", "b": "rolled_back"}
     assert result["rolled_back"] == ["b"]
     assert (host.has("a", 1), host.has("b", 0)) == (True, True)
     assert host.serves("b", 0)
     assert host.left() == []
+    assert [one["held"] for one in result["certificates"] + host.deploy(check=True)["certificates"]] == [False] * 4
 
 
 class _Stopped(services.Manager):
