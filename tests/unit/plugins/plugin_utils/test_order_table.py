@@ -35,7 +35,7 @@ def test_a_line_for_each_order_with_nothing_cut_off() -> None:
         [
             _order("1", f"errorCode=1&fqdn={_NAME}&notAfter=1803081599"),
             _order("123456789012345678", "errorCode=0&csrStatus=1&dcvStatus=2&ovCallbackStatus=0"),
-            _order("3", "errorCode=-22&errorMessage=Pay%0Ait+first"),
+            _order("3", "errorCode=-22&errorMessage=Pay++it+first"),
             _order("4", "errorCode=-16&errorMessage=Permission+denied!"),
             _order(None, "errorCode=-21&errorMessage=revoked"),
         ]
