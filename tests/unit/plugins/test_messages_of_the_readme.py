@@ -97,6 +97,8 @@ _MESSAGES: dict[str, t.Callable[[Scene], str]] = {
     "no layout": lambda scene: _deployed([{"name": "www", "layout": "ngnix"}]),
     "stale": lambda scene: _brought_into_service("stale"),
     "silent": lambda scene: _brought_into_service("silent"),
+    "unseen": lambda scene: _brought_into_service("unseen"),
+    "undetermined": lambda scene: _brought_into_service("undetermined"),
 }
 
 if os.geteuid() == 0:
