@@ -29,6 +29,11 @@ def ping(fleet: Fleet) -> Contender:
     return fleet.contender("ping", [{"tasks": [{"ansible.builtin.ping": {}}]}])
 
 
+def command(fleet: Fleet) -> Contender:
+    """The least that a host can be asked: a shell that does nothing. No look at it costs less."""
+    return fleet.contender("command", [{"tasks": [{"ansible.builtin.raw": "true"}]}])
+
+
 def certificate(fleet: Fleet) -> Contender:
     """The module that installs one certificate."""
     site = fleet.sites[0]

@@ -25,11 +25,12 @@ def test_one_certificate(lab: Lab, bench: Bench, over_ssh: bool) -> None:
     way = f"{_way(over_ssh)}, {bench.hosts} hosts"
     with fleets.Fleet(lab, bench.hosts, over_ssh=over_ssh) as fleet:
         start_up, ping, by_hand = plays.start_up(fleet), plays.ping(fleet), plays.by_hand(fleet)
-        certificate = plays.certificate(fleet)
+        command, certificate = plays.command(fleet), plays.certificate(fleet)
         roles = {included: plays.role(fleet, included) for included in (False, True)}
         fleets.settle(certificate, roles[False])
         by_hand.run(counts=False)
-        bench.take_turns([start_up, ping, certificate, *roles.values(), by_hand], rarely=[by_hand.name])
+        bench.take_turns([start_up, ping, command, certificate, *roles.values(), by_hand], rarely=[by_hand.name])
+    bench.compare(f"{way}: a command that does nothing ÷ ping, which is the floor", command, ping, start_up, None)
     what = "collectssl_certificate, nothing to do ÷ ping"
     bench.compare(f"{way}: {what}", certificate, ping, start_up, 0.40)
     what = "the role, one certificate, one endpoint, nothing to do ÷ ping"
