@@ -197,11 +197,13 @@ class Look:
             # It shows what a server sent that then ended the handshake, too; with TLS 1.3, that may come behind it.
             '2>/dev/null </dev/null); case "$? $o" in "0 "*|*New,?TLSv1.3,*) d=$(printf %s\\\\n "$o" | '
             "sed -n -e /^-----BEGIN.CERTIFICATE-----/,/^-----END.CERTIFICATE-----/p "
-            f"-e /^-----END.CERTIFICATE-----/q | sha256sum);; esac; echo {self._served} $n $d; }}"
+            f'-e /^-----END.CERTIFICATE-----/q | sha256sum);; esac; echo {self._served} $n $d; test "$d"; }}'
         )
         for begin in range(0, len(self._endpoints), _AT_A_TIME):
             some = enumerate(self._endpoints[begin : begin + _AT_A_TIME], begin)
-            yield " ".join(f"look {number} {endpoint.words} &" for number, endpoint in some) + " wait"
+            begun = " ".join(f'look {number} {endpoint.words} & w="$w $!";' for number, endpoint in some)
+            # Where one shows nothing, it is not the same, whatever the others show: none keeps anybody waiting twice.
+            yield f"w=; {begun} for i in $w; do wait $i || exit 0; done"
 
     def says_same(self, output: str) -> bool:
         """Whether an answer says that everything is as it is to be."""

@@ -178,6 +178,18 @@ def test_many_side_by_side(other: Identity) -> None:
             assert not all_right.says_same("\n".join([*changed, ""]))
 
 
+def test_one_that_stalls_costs_its_own_time_alone() -> None:
+    """Those beside it are looked at meanwhile, and none behind it: it is known by then that not all is well."""
+    good = endpoints.good()
+    with tls_servers.Server(tls_servers.tls(good)) as server, tls_servers.Server(lambda one: one.wait()) as stalls:
+        right, stalled = (
+            endpoint_of({"host": "127.0.0.1", "port": port}, _pem(good)) for port in (server.port, stalls.port)
+        )
+        look = Look([], [stalled, *[right] * 33, stalled], timeout=1)
+        assert not look.says_same(_answer(look))
+        assert (server.connections, stalls.connections) == (15, 1)
+
+
 def test_files_and_endpoints_in_one_command(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "cert.pem"
     path.write_text(_pem(endpoints.good()))

@@ -29,16 +29,17 @@ def test_what_is_shown(count: int) -> None:
         assert shown[f"e{number}"] == expected
 
 
-def test_one_that_stalls_keeps_nobody_else() -> None:
-    """The others show what they show while it still stalls."""
-    others = threading.Barrier(3, timeout=60)
+@pytest.mark.parametrize("count", [3, 50])
+def test_those_that_stall_keep_nobody_else(count: int) -> None:
+    """The others show what they show while these still stall, and be it all but one of fifty."""
+    others = threading.Barrier(count, timeout=60)
 
     def probe(number: int) -> dict[str, t.Any]:
-        # None of the three gets past before all three are there.
+        # None gets past before all are there.
         others.wait()
         return {"fingerprint_sha256": str(number)}
 
-    assert len(looks.look({str(number): number for number in range(3)}, probe)) == 3
+    assert len(looks.look({str(number): number for number in range(count)}, probe)) == count
 
 
 def test_not_more_at_a_time_than_a_small_host_bears() -> None:
