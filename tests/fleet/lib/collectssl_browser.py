@@ -16,6 +16,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -123,6 +124,10 @@ class Browser:
 
     def _everywhere(self, script: str, *arguments: t.Any) -> t.Any:
         return self.ask(_SCROLLED.replace("%s", script), *arguments)
+
+    def until(self, script: str, *arguments: t.Any) -> None:
+        """Wait until a piece of JavaScript returns something true."""
+        WebDriverWait(self.driver, 60).until(lambda _driver: self.ask(script, *arguments), script)
 
     def all(self, selector: str) -> list[WebElement]:
         """The elements that a CSS selector finds."""
