@@ -159,7 +159,7 @@ class ActionModule(TargetActionBase):
     def _go_without(self, certificates: t.Sequence[Certificate]) -> None:
         """Tell what is known of endpoints where the host cannot be reached any more."""
         if self._task.check_mode:
-            self._wrong([one for one in certificates if self._sights([one])], once=True)
+            self._wrong([one for one in certificates if _seen_from_here(one)], once=True)
         known = {_where(seen) for seen in self._runs.endpoints}
         nothing = {"fingerprint_sha256": None, "served": None, "verified": None, "verify_error": None}
         self._runs.saw(
@@ -236,7 +236,7 @@ class ActionModule(TargetActionBase):
 
     def _look(self, certificates: t.Sequence[Certificate], task_vars: Result) -> None:
         """Look at the endpoints that are seen from here, and tell the host what it has to know of that."""
-        seen_from_here = [one for one in certificates if not one.absent and self._sights([one])]
+        seen_from_here = [one for one in certificates if not one.absent and _seen_from_here(one)]
         open_ones = [one for one in seen_from_here if self._state(one) in (TO_BE_LOOKED_AT, IN_SERVICE, INSTALLED)]
         # Where nothing runs, or nothing is installed, whatever is seen is somebody else's.
         running = [
@@ -322,7 +322,7 @@ class ActionModule(TargetActionBase):
 
     def _sights(self, certificates: t.Sequence[Certificate]) -> list[Sight]:
         sights = []
-        for one in certificates:
+        for one in filter(_seen_from_here, certificates):
             known = self._runs.of(one.name)
             wanted, kind = fingerprint_of(known["installed"]), key_type_of(known["installed"])
             before = (known.get("before_fingerprint"), fingerprint_of(known["before"]))

@@ -118,7 +118,6 @@ class _Call:
             module.params.get("_shown") or {},
             endpoints(module.params),
             Conditions(module.params["command_timeout"], patience, module.params["services"]),
-            {},
         )
 
     def run(self) -> Dict[str, Any]:
@@ -129,7 +128,7 @@ class _Call:
                 certificates[params["name"]] = Certificate(self._module, params, self._around.places, self._around.warn)
             except InstallError as exc:
                 self._told[params["name"]] = Told(engine.REFUSED, [f"{exc} No file was changed."])
-        self._around.others.update(self._others(certificates))
+        self._around = self._around._replace(others=self._others(certificates))
         for names in units([(name, shared(one)) for name, one in certificates.items()]):
             unit = UnitHere(self._around, [certificates[name] for name in names])
             unit.run()

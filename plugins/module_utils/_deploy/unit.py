@@ -44,7 +44,7 @@ class Surroundings(NamedTuple):
     endpoints: Mapping[str, endpoints.Endpoint]
     conditions: Conditions
     #: Fingerprints that other certificates of the call have an endpoint show by right, by endpoint.
-    others: Dict[str, FrozenSet[str]]
+    others: Mapping[str, FrozenSet[str]] = {}
 
 
 class Told(NamedTuple):

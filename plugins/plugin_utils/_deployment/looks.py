@@ -91,8 +91,9 @@ class Look:
                 raise EndpointError(ANOTHER, self._answers[key], undetermined=True)
             return self._answers[key]
 
-        self._seen.update(look({key: key for key in keys}, ask))
-        return {key: self._seen[key] for key in keys}
+        seen = look({key: key for key in keys}, ask)
+        self._seen.update(seen)
+        return seen
 
     def _is_right(self, key: str) -> bool:
         shown = self._seen[key].fingerprint
