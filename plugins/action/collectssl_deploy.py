@@ -225,8 +225,8 @@ class ActionModule(TargetActionBase):
     def _restores(self, one: Certificate) -> bool:
         """Whether an endpoint that does not show a certificate would be better off with the one from before."""
         was = self._runs.of(one.name).get("before_fingerprint")
-        for seen in self._runs.endpoints:
-            if seen["certificate"] != one.name or seen["serves"] is not False or seen["connect_from"] != "controller":
+        for seen in self._runs.seen_of(one.name):
+            if seen["serves"] is not False or seen["connect_from"] != "controller":
                 continue
             before = self._shown_before.get(_where(seen))
             # What shows a certificate that was not installed before either has nothing to do with these files.
@@ -268,7 +268,7 @@ class ActionModule(TargetActionBase):
 
     def _is_known(self, one: Certificate) -> bool:
         """Whether an endpoint is known not to show a certificate, and it is not the looking alone that failed."""
-        return any(seen["serves"] is False for seen in self._runs.endpoints if seen["certificate"] == one.name)
+        return any(seen["serves"] is False for seen in self._runs.seen_of(one.name))
 
     def _foresee(self, running: t.Sequence[Certificate], wrong: dict[str, str]) -> None:
         """What a real run comes to, if all goes well that can only be found out by trying."""
@@ -286,8 +286,8 @@ class ActionModule(TargetActionBase):
         for one in certificates:
             doubts = self._doubts.get(one.name)
             if doubts and self._state(one) == IN_SERVICE:
-                seen = any(seen["serves"] for seen in self._runs.endpoints if seen["certificate"] == one.name)
-                self._runs.end(one.name, IN_SERVICE if seen else INSTALLED, " ".join(doubts))
+                is_seen = any(seen["serves"] for seen in self._runs.seen_of(one.name))
+                self._runs.end(one.name, IN_SERVICE if is_seen else INSTALLED, " ".join(doubts))
 
     def _conclude(self, certificates: t.Sequence[Certificate], told: dict[str, str], task_vars: Result) -> None:
         """Have the host end what it holds, and have services take files anew that show others."""

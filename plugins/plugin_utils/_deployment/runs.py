@@ -150,6 +150,10 @@ class Runs:
         """What was seen last, in the order of the certificates."""
         return sorted(self._endpoints.values(), key=lambda seen: self._names.index(seen["certificate"]))
 
+    def seen_of(self, name: str) -> list[Result]:
+        """What was seen last of the endpoints of a certificate."""
+        return [seen for seen in self._endpoints.values() if seen["certificate"] == name]
+
     @property
     def others(self) -> Result:
         """Diffs, warnings and the like."""
